@@ -1,0 +1,61 @@
+import type { RecordedEvent } from './envelope.js';
+import type { DomainEvent, EventContract } from './event-contract.js';
+
+/** The part of a recorded event that a fold may use beside its data. Never the clock. */
+export type Moment = Pick<RecordedEvent, 'occurredAt'>;
+
+type Evolvers<State, Events extends Record<string, EventContract<any>>> = {
+  [K in keyof Events]: (
+    state: State,
+    data: Events[K] extends EventContract<infer Data> ? Data : never,
+    moment: Moment,
+  ) => State;
+};
+
+/** A consistency boundary: its state is the fold of its stream. */
+export interface Aggregate<State = any> {
+  readonly name: string;
+  readonly initial: State;
+  readonly events: Readonly<Record<string, EventContract<any>>>;
+  /** Folds one event into the state; events of no concern leave it as it is. */
+  evolve(state: State, event: { type: string; data: any } & Moment): State;
+  /**
+   * The customer whom a stream is about, from the state after its first event.
+   * It stays the same for the life of the stream, so that one partition sees all of the stream in order.
+   */
+  subject(state: State, id: string): string;
+}
+
+/**
+ * Defines an aggregate: `aggregate<OrderState>()({ name, initial, events, evolve, subject })`.
+ * `subject` defaults to the aggregate's own id.
+ */
+export const aggregate =
+  <State>() =>
+  <Events extends Record<string, EventContract<any>>>(definition: {
+    name: string;
+    initial: State;
+    events: Events;
+    evolve: Evolvers<State, Events>;
+    subject?: (state: State, id: string) => string;
+  }): Aggregate<State> => {
+    const folds = new Map<string, (state: State, data: any, moment: Moment) => State>();
+    for (const [key, contract] of Object.entries(definition.events)) {
+      folds.set(contract.type, definition.evolve[key as keyof Events] as any);
+    }
+    return {
+      name: definition.name,
+      initial: definition.initial,
+      events: definition.events,
+      evolve: (state, event) => folds.get(event.type)?.(state, event.data, event) ?? state,
+      subject: definition.subject ?? ((_state, id) => id),
+    };
+  };
+
+/** The state after events that are decided but not stored. */
+export const evolveAll = <State>(
+  on: Aggregate<State>,
+  state: State,
+  events: readonly DomainEvent<any>[],
+  occurredAt: Date,
+): State => events.reduce((s, e) => on.evolve(s, { type: e.contract.type, data: e.data, occurredAt }), state);

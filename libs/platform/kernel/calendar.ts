@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+/** An IANA time zone that this runtime knows, e.g. `Europe/London`. */
+export const TimeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, { error: 'is not a known IANA time zone' })
+  .meta({ id: 'TimeZone', examples: ['Europe/London'] });
+
+/** A calendar day, `YYYY-MM-DD`. */
+export const Day = z.iso.date().meta({ id: 'Day', examples: ['2011-12-10'] });
+
+/** An instant: ISO 8601 with an offset or Z. */
+export const Instant = z.iso.datetime({ offset: true }).meta({ id: 'Instant', examples: ['2011-12-09T12:50:00Z'] });
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+const offsets = new Map<string, number>();
+const QUARTER = 900_000;
+
+function isTimeZone(zone: string): boolean {
+  try {
+    return format(zone) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function format(zone: string): Intl.DateTimeFormat {
+  let found = formats.get(zone);
+  if (!found) {
+    found = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(zone, found);
+  }
+  return found;
+}
+
+/** Offset of a zone from UTC at an instant, in milliseconds (east positive). */
+export function offsetOf(zone: string, instant: Date): number {
+  // Offsets change at whole quarters of an hour in all zones since 1972; Intl is too slow to ask each time.
+  const quarter = Math.floor(instant.getTime() / QUARTER);
+  const key = `${zone} ${quarter}`;
+  let offset = offsets.get(key);
+  if (offset === undefined) {
+    const at = new Date(quarter * QUARTER);
+    const part: Record<string, number> = {};
+    for (const { type, value } of format(zone).formatToParts(at)) part[type] = Number(value);
+    offset =
+      Date.UTC(part['year']!, part['month']! - 1, part['day']!, part['hour']!, part['minute']!, part['second']!) -
+      at.getTime();
+    if (offsets.size > 100_000) offsets.clear();
+    offsets.set(key, offset);
+  }
+  return offset;
+}
+
+/** The calendar day (`YYYY-MM-DD`) of an instant in a named zone. */
+export const dayOf = (instant: Date, zone: string): string =>
+  new Date(instant.getTime() + offsetOf(zone, instant)).toISOString().slice(0, 10);
+
+/**
+ * The instant of a wall-clock time (`YYYY-MM-DDTHH:MM:SS`, no offset) in a named zone. In a gap the time
+ * moves forward by the gap; when it stands twice, the first is meant (as Temporal's `compatible`).
+ */
+export function instantOf(wallClock: string, zone: string): Date {
+  const asUtc = Date.parse(`${wallClock}Z`);
+  if (Number.isNaN(asUtc)) throw new RangeError(`'${wallClock}' is not a date and time`);
+  const DAY = 86_400_000;
+  const before = offsetOf(zone, new Date(asUtc - DAY));
+  const after = offsetOf(zone, new Date(asUtc + DAY));
+  const early = asUtc - before;
+  if (offsetOf(zone, new Date(early)) === before) return new Date(early);
+  const late = asUtc - after;
+  if (offsetOf(zone, new Date(late)) === after) return new Date(late);
+  return new Date(early);
+}

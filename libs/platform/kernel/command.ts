@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { Aggregate } from './aggregate.js';
+import type { DomainEvent } from './event-contract.js';
+
+export type Role = 'service' | 'analyst' | 'auditor' | 'privacy' | 'admin';
+
+/** Another aggregate that a decision looks at, and the field of the input that holds its id. */
+export interface Reference<State = any, Input = any> {
+  readonly aggregate: Aggregate<State>;
+  /** Undefined: the input names none, and the decision sees no such reference. */
+  readonly id: (input: Input) => string | undefined;
+}
+
+/** A looked-at aggregate; `revision` is -1 when it has no events. */
+export interface Referenced<State> {
+  readonly id: string;
+  readonly state: State;
+  readonly revision: number;
+}
+
+/** An event for the stream of a reference, stored in the same transaction as the command's own. */
+export interface EventAt {
+  readonly at: string;
+  readonly event: DomainEvent<any>;
+}
+/** Addresses an event to the stream of the reference of that name. */
+export const at = (reference: string, event: DomainEvent<any>): EventAt => ({ at: reference, event });
+
+export type Decision = DomainEvent<any> | EventAt | readonly (DomainEvent<any> | EventAt)[] | undefined | void;
+
+type StatesOf<Refs> = {
+  [K in keyof Refs]: Refs[K] extends Reference<infer State, any> ? Referenced<State> | undefined : never;
+};
+
+/** What a decision may use beside the state and the input. */
+export interface DecideContext<Refs = Record<never, never>> {
+  /** Id of the aggregate decided on. */
+  readonly id: string;
+  /** Business time of the command: the sender's `occurredAt`, else the injected clock. */
+  readonly now: Date;
+  readonly actor: string;
+  readonly refs: StatesOf<Refs>;
+}
+
+/** One command: its schema, its pure decision, its route. */
+export interface CommandDefinition<State = any, Input = any> {
+  readonly name: string;
+  readonly summary: string;
+  readonly on: Aggregate<State>;
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Path with `:id` for the aggregate's id; without it the command creates, and the id is the body's `id` or a new one. */
+  readonly path: string;
+  readonly creates: boolean;
+  readonly allowed: readonly Role[];
+  readonly input: z.ZodObject<any>;
+  readonly refs: Readonly<Record<string, Reference>>;
+  decide(state: State, input: Input, context: DecideContext<any>): Decision;
+}
+
+/**
+ * Defines a command. `route` is `POST /v1/orders/:id/confirm`; a route without `:id` creates an aggregate:
+ * its input may carry an `id` (uuid), else one is made.
+ */
+export function command<
+  State,
+  Shape extends z.ZodObject<any>,
+  Refs extends Record<string, Reference<any, any>> = Record<never, never>,
+>(definition: {
+  name: string;
+  summary: string;
+  on: Aggregate<State>;
+  route: string;
+  allowed: readonly Role[];
+  input: Shape;
+  refs?: Refs;
+  decide: (state: State, input: z.infer<Shape>, context: DecideContext<Refs>) => Decision;
+}): CommandDefinition<State, z.infer<Shape>> {
+  const [method, path] = definition.route.split(' ') as [CommandDefinition['method'], string];
+  if (!path?.startsWith('/')) throw new Error(`${definition.name}: the route is not of the form 'POST /path'`);
+  return {
+    name: definition.name,
+    summary: definition.summary,
+    on: definition.on,
+    method,
+    path,
+    creates: !path.includes(':id'),
+    allowed: definition.allowed,
+    input: definition.input,
+    refs: definition.refs ?? {},
+    decide: definition.decide,
+  };
+}
+
+/** A reference for `refs`: the aggregate and where the input holds its id. */
+export const reference = <State, Input = any>(
+  aggregate: Aggregate<State>,
+  id: (input: Input) => string | undefined,
+): Reference<State, Input> => ({ aggregate, id });

@@ -1,0 +1,66 @@
+/** What is known of an event's making, beside what happened. All but `actor` are optional. */
+export interface EventMeta {
+  /** Who sent the command. */
+  actor: string;
+  onBehalfOf?: string;
+  /** Why, in the sender's words. */
+  reason?: string;
+  correlationId?: string;
+  /** Id of the event or command that caused this one. */
+  causationId?: string;
+}
+
+/** An event as the store takes it: decided, serialised, with the exact revision it must get. */
+export interface EventToAppend {
+  id: string;
+  /** `<aggregate>-<uuid>`. */
+  stream: string;
+  /** 0 for the first event of a stream. */
+  revision: number;
+  type: string;
+  schemaVersion: number;
+  /** Business time: when it happened. */
+  occurredAt: Date;
+  /** The customer it is about: Kafka key and unit of erasure. The same for every event of a stream. */
+  subject: string;
+  /** JSON of the fields that are not personal, byte for byte what is stored. */
+  data: string;
+  /** JSON of the personal fields, or null when there are none. */
+  sealed: string | null;
+  meta: EventMeta;
+}
+
+/** An event as the store gives it back: stored bytes, not yet decoded or upcast. */
+export interface StoredEvent extends EventToAppend {
+  position: bigint;
+  /** When we learnt it; never decreases with the position. */
+  recordedAt: Date;
+  commandId: string;
+  /** Ordinal among the events of its command. */
+  ordinal: number;
+}
+
+/** An event as folds see it: decoded, upcast to the current version, personal fields in place. */
+export interface RecordedEvent<Data = any> {
+  id: string;
+  stream: string;
+  revision: number;
+  position: bigint;
+  type: string;
+  schemaVersion: number;
+  occurredAt: Date;
+  recordedAt: Date;
+  subject: string;
+  commandId: string;
+  meta: EventMeta;
+  data: Data;
+}
+
+/** The stream of an aggregate: its name and id. */
+export const streamOf = (aggregate: string, id: string): string => `${aggregate}-${id}`;
+
+/** The aggregate's name and id in a stream's name. */
+export function partsOfStream(stream: string): { aggregate: string; id: string } {
+  const dash = stream.indexOf('-');
+  return { aggregate: stream.slice(0, dash), id: stream.slice(dash + 1) };
+}

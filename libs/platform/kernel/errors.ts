@@ -1,0 +1,79 @@
+/** One place in the input and what is wrong there. */
+export interface InputIssue {
+  /** JSON pointer into the body, e.g. `/lines/0/quantity`. */
+  pointer: string;
+  message: string;
+}
+
+/** An error that the sender can understand; the HTTP shell turns `kind` into a problem+json type and status. */
+export abstract class YadError extends Error {
+  abstract readonly kind: string;
+}
+
+/** The input does not fit its schema. Nothing was stored. */
+export class InvalidInput extends YadError {
+  readonly kind = 'invalid-input';
+  constructor(
+    readonly issues: InputIssue[],
+    message = 'the input does not fit its schema',
+  ) {
+    super(message);
+  }
+}
+
+/** A guard of the aggregate refused the command. Nothing was stored. */
+export class RuleViolation extends YadError {
+  readonly kind = 'rule-violated';
+  constructor(
+    readonly rule: string,
+    message?: string,
+  ) {
+    super(message ?? `refused by the rule ${rule}`);
+  }
+}
+
+/** What was asked for does not exist. */
+export class NotFound extends YadError {
+  readonly kind = 'not-found';
+}
+
+/** The revision named in If-Match is not the current one. */
+export class StaleRevision extends YadError {
+  readonly kind = 'stale-revision';
+  constructor(
+    readonly stream: string,
+    readonly expected: number,
+    readonly actual: number,
+  ) {
+    super(`${stream} is at revision ${actual}, not at ${expected}`);
+  }
+}
+
+/** The idempotency key was used before with another body. */
+export class KeyReused extends YadError {
+  readonly kind = 'idempotency-key-reused';
+  constructor(readonly commandId: string) {
+    super('this idempotency key was used before for another command or body');
+  }
+}
+
+/** Other writers were faster several times over; the same command may be sent again. */
+export class TooContended extends YadError {
+  readonly kind = 'too-contended';
+  constructor(readonly stream: string) {
+    super(`${stream} changed under the command again and again; send it again`);
+  }
+}
+
+/** More work is waiting than the process will take on. */
+export class Overloaded extends YadError {
+  readonly kind = 'overloaded';
+  constructor() {
+    super('too many commands are waiting; send it again later');
+  }
+}
+
+/** Refuses the command, naming the rule, when `holds` is false. */
+export function rule(name: string, holds: boolean, message?: string): asserts holds {
+  if (!holds) throw new RuleViolation(name, message);
+}

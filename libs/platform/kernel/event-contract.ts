@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/**
+ * A field of an event together with what the privacy catalogue says of it.
+ * `defineEvent` takes nothing else, so an unclassified field does not compile.
+ */
+export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
+  readonly schema: S;
+  readonly personal: boolean;
+}
+
+/** A field that says something about a person: stored apart (`sealed`), erased with its subject. */
+export const personal = <S extends z.ZodType>(schema: S): ClassifiedField<S> => ({ schema, personal: true });
+
+/** A field that says nothing about a person: stored in the clear, kept for good. */
+export const open = <S extends z.ZodType>(schema: S): ClassifiedField<S> => ({ schema, personal: false });
+
+export type ClassifiedFields = Record<string, ClassifiedField>;
+
+type ShapeOf<F extends ClassifiedFields> = { [K in keyof F]: F[K]['schema'] };
+
+/** The data of an event, as its fields' schemas infer it. */
+export type DataOf<F extends ClassifiedFields> = z.infer<z.ZodObject<ShapeOf<F>, z.core.$strict>>;
+
+/** Turns the data of version `n` into that of version `n + 1`. */
+export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
+
+/** A decided event, before it has a place in the log. */
+export interface DomainEvent<Data = unknown> {
+  readonly contract: EventContract<Data>;
+  readonly data: Data;
+}
+
+/**
+ * The published form of one event: a stable name, a version, a schema and the class of each field.
+ * Calling it makes an event: `orderPlaced({ … })`.
+ */
+export interface EventContract<Data = unknown> {
+  (data: Data): DomainEvent<Data>;
+  readonly type: string;
+  readonly version: number;
+  readonly fields: ClassifiedFields;
+  readonly schema: z.ZodType<Data>;
+  /** Names of the personal fields; empty for most events. */
+  readonly personalFields: readonly string[];
+  /** Upcasts by the version they start from: `{ 1: v1 => v2, 2: v2 => v3 }`. */
+  readonly upcasts: Readonly<Record<number, Upcast>>;
+}
+
+/**
+ * Defines an event of the published language.
+ * @throws Error when a version below the current one has no upcast, as its stored events could not be read.
+ */
+export function defineEvent<F extends ClassifiedFields>(definition: {
+  type: string;
+  version?: number;
+  fields: F;
+  upcasts?: Record<number, Upcast>;
+}): EventContract<DataOf<F>> {
+  const { type, version = 1, fields, upcasts = {} } = definition;
+  for (let from = 1; from < version; from++) {
+    if (!upcasts[from]) throw new Error(`${type} is at version ${version} but has no upcast from version ${from}`);
+  }
+  const shape = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
+  const contract = ((data: DataOf<F>) => ({ contract, data })) as unknown as EventContract<DataOf<F>>;
+  return Object.assign(contract, {
+    type,
+    version,
+    fields,
+    schema: z.strictObject(shape) as unknown as z.ZodType<DataOf<F>>,
+    personalFields: Object.keys(fields).filter((name) => fields[name]!.personal),
+    upcasts,
+  });
+}

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import { v5, v7 } from 'uuid';
+import { z } from 'zod';
+
+/** A uuid, any version, lower case. */
+export const Id = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, { error: 'is not a lower-case uuid' })
+  .meta({ id: 'Id', format: 'uuid', examples: ['0198f3a0-1b2c-7d3e-8f40-123456789abc'] });
+
+/** A new id, ordered by time (uuid v7). */
+export const newId = (): string => v7();
+
+const namespace = 'b2b6f6d4-9c0e-5d53-8a1e-79616400d000';
+
+/** The id that always belongs to these words (uuid v5): natural keys, derived commands. */
+export const derivedId = (...words: string[]): string => v5(JSON.stringify(words), namespace);
+
+/** 16 bytes that tell one text from another, to recognise a repeated command. */
+export const fingerprint = (text: string): Buffer => createHash('sha256').update(text).digest().subarray(0, 16);
