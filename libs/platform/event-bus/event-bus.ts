@@ -1,0 +1,61 @@
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+
+/** One event as the bus carries it: with its partition and the position before it there. */
+export interface BusMessage {
+  readonly partition: number;
+  readonly event: StoredEvent;
+  /** Position of the event before this one in the partition; 0 for the first. */
+  readonly previous: bigint;
+}
+
+/** What a consumer is handed at once: messages of one or more partitions, in order within each. */
+export interface Delivery {
+  readonly messages: readonly BusMessage[];
+  /**
+   * Set when the delivery is known to be all that its partitions have up to this position (the local bus knows;
+   * Kafka does not): the consumer's checkpoint may move here even in partitions without a message.
+   */
+  readonly through?: bigint;
+  readonly partitions: readonly number[];
+}
+
+export interface Consumer {
+  /** Where a partition's reading starts when it is assigned: what is already held. */
+  checkpoints(partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>>;
+  /** Resolves when the delivery is durable in the read models. Rejects when it could not be: it comes again. */
+  deliver(delivery: Delivery): Promise<void>;
+}
+
+export interface Subscription {
+  /** Stops fetching, waits for the delivery under way. */
+  close(): Promise<void>;
+}
+
+/** Takes news from the store to consumers: at least once, in order per partition. The consumer makes it exactly once. */
+export interface EventBus {
+  readonly partitions: number;
+  /** Starts a member of a consumer group; partitions are shared out among the members. */
+  subscribe(group: string, consumer: Consumer): Promise<Subscription>;
+  close(): Promise<void>;
+}
+
+/** The writing side, which the relay uses. */
+export interface BusPublisher {
+  readonly partitions: number;
+  /** Resolves when all replicas have them, in order. */
+  publish(messages: readonly BusMessage[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The partition of a subject: FNV-1a of its characters. The relay names it to Kafka, so that store, bus and
+ * read models agree whatever a client's own partitioner does.
+ */
+export function partitionOf(subject: string, partitions: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < subject.length; i++) {
+    hash ^= subject.charCodeAt(i);
+    hash = Math.imul(hash, 0x01000193);
+  }
+  return (hash >>> 0) % partitions;
+}

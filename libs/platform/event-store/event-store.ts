@@ -1,0 +1,74 @@
+import type { EventToAppend, StoredEvent } from '#platform/kernel/envelope.js';
+
+/** What one command asks the store to keep: all of its events or none, and its receipt. */
+export interface AppendRequest {
+  commandId: string;
+  /** 16 bytes that tell this command and body from others; null when the sender gave no key, so none can be reused. */
+  fingerprint: Buffer | null;
+  /** In order. Events of one stream have consecutive revisions. At least one. */
+  events: EventToAppend[];
+}
+
+/** What the store remembers of a command that it has answered. */
+export interface Receipt {
+  commandId: string;
+  fingerprint: Buffer | null;
+  stream: string;
+  /** Revision of the last event of the command in `stream`; for a command without events, the revision it saw. */
+  revision: number;
+  /** Position of the command's last event, or of the head it saw when it had none. */
+  position: bigint;
+  events: number;
+}
+
+export type AppendOutcome =
+  | { kind: 'stored'; firstPosition: bigint; recordedAt: Date }
+  /** The command id is known: nothing was stored again. */
+  | { kind: 'repeated'; receipt: Receipt }
+  /** Another writer was first: `stream` is not at the revision that the events follow. Nothing was stored. */
+  | { kind: 'conflict'; stream: string };
+
+export interface Head {
+  /** 0 for an empty store. */
+  position: bigint;
+  /** Null for an empty store. */
+  recordedAt: Date | null;
+}
+
+export interface ReadAllOptions {
+  /** Exclusive. */
+  after: bigint;
+  /** Inclusive; all there is when absent. */
+  through?: bigint;
+  limit: number;
+}
+
+/**
+ * The log: the only truth. Positions are a total order without holes, starting at 1; a reader that has seen
+ * position n never learns later of an event at or below n.
+ */
+export interface EventStore {
+  /**
+   * Stores requests in order, in one transaction where none of them clashes. Each request has its own outcome;
+   * one that clashes takes no position and does not hinder the others.
+   */
+  append(requests: AppendRequest[]): Promise<AppendOutcome[]>;
+  /** Remembers the answer of a command that decided no event. Resolves to the receipt that stands. */
+  keepReceipt(receipt: Receipt): Promise<Receipt>;
+  /** Receipts by command id. */
+  receipts(commandIds: string[]): Promise<Map<string, Receipt>>;
+  /** The events of a stream, by revision; `through` bounds the position. */
+  readStream(
+    stream: string,
+    options?: { fromRevision?: number; through?: bigint; limit?: number },
+  ): Promise<StoredEvent[]>;
+  readAll(options: ReadAllOptions): Promise<StoredEvent[]>;
+  /** Events about any of these subjects, by position. */
+  readSubjects(subjects: string[], options: ReadAllOptions): Promise<StoredEvent[]>;
+  /** Position of the last event recorded at or before an instant; 0 when there is none. */
+  positionAt(recordedAt: Date): Promise<bigint>;
+  head(): Promise<Head>;
+  /** Events after a position, for ever, in order and without a hole, until the signal aborts. Pages may have any size. */
+  subscribeAll(after: bigint, options: { signal: AbortSignal; limit?: number }): AsyncIterable<StoredEvent[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,73 @@
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import type { EventContract } from '#platform/kernel/event-contract.js';
+
+/** A class that TypeORM knows as an entity: the shape of a read model's rows. */
+export type TableClass<Row extends object = any> = new () => Row;
+
+/** The columns that identify a row. The first must be the event's subject, or hold it: rows belong to one subject. */
+export type Key = Readonly<Record<string, string | number | bigint>>;
+
+/** A change of one row: which row, and what becomes of it. Null deletes the row. */
+export interface RowChange<Row extends object = any> {
+  readonly table: TableClass<Row>;
+  readonly key: Key;
+  readonly fold: (row: Row | undefined) => Row | null;
+}
+
+/**
+ * A change of the row with this key. The fold gets the row as it stands (undefined: there is none), must not
+ * change it, and gives the new one (without the key columns it may be a full row; the key is filled in).
+ */
+export const change = <Row extends object>(
+  table: TableClass<Row>,
+  key: Key,
+  fold: (row: Row | undefined) => Omit<Row, never> | null,
+): RowChange<Row> => ({ table, key, fold: fold as RowChange<Row>['fold'] });
+
+export type Handler<Data> = (event: RecordedEvent<Data>) => RowChange | readonly RowChange[];
+
+/**
+ * A read model: tables and a pure fold from events to row changes. No clock, no I/O, no randomness.
+ * Every row belongs to one subject, so that partitions run side by side and deliveries of different
+ * customers may come in any order.
+ */
+export interface Projection {
+  readonly name: string;
+  /** Raised when the fold or a table changes; the new version is built beside the old and swapped in. */
+  readonly version: number;
+  readonly tables: readonly TableClass[];
+  readonly handlers: ReadonlyMap<string, Handler<any>>;
+  /** Called for every event, whatever its type, beside the handlers. */
+  readonly any?: Handler<any>;
+}
+
+/** Pairs an event's contract with its handler, with the data's type inferred. */
+export const on = <Data>(contract: EventContract<Data>, handler: Handler<Data>): [string, Handler<any>] => [
+  contract.type,
+  handler,
+];
+
+/** Defines a projection. */
+export const projection = (definition: {
+  name: string;
+  version: number;
+  tables: readonly TableClass[];
+  on: readonly [string, Handler<any>][];
+  any?: Handler<any>;
+}): Projection => ({
+  name: definition.name,
+  version: definition.version,
+  tables: definition.tables,
+  handlers: new Map(definition.on),
+  any: definition.any,
+});
+
+/** The row changes of one event. */
+export function changesOf(projection: Projection, event: RecordedEvent): readonly RowChange[] {
+  const handler = projection.handlers.get(event.type);
+  const own = handler ? asList(handler(event)) : [];
+  return projection.any ? [...own, ...asList(projection.any(event))] : own;
+}
+
+const asList = (changes: RowChange | readonly RowChange[]): readonly RowChange[] =>
+  Array.isArray(changes) ? changes : [changes as RowChange];
