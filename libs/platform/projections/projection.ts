@@ -21,8 +21,8 @@ export interface RowChange<Row extends object = any> {
 export const change = <Row extends object>(
   table: TableClass<Row>,
   key: Key,
-  fold: (row: Row | undefined) => Omit<Row, never> | null,
-): RowChange<Row> => ({ table, key, fold: fold as RowChange<Row>['fold'] });
+  fold: (row: Row | undefined) => Row | null,
+): RowChange<Row> => ({ table, key, fold });
 
 export type Handler<Data> = (event: RecordedEvent<Data>) => RowChange | readonly RowChange[];
 

@@ -33,7 +33,7 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   readonly allowed: readonly Role[];
   /** Path and query-string parameters, from strings: use z.coerce where needed. */
   readonly parameters: z.ZodObject<any>;
-  readonly answer: z.ZodType<Answer>;
+  readonly answer: z.ZodType;
   readonly paged: boolean;
   /** The projections it reads: what `minPosition` waits for and freshness speaks of. */
   readonly reads: readonly string[];
