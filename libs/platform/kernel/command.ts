@@ -4,11 +4,11 @@ import type { DomainEvent } from './event-contract.js';
 
 export type Role = 'service' | 'analyst' | 'auditor' | 'privacy' | 'admin';
 
-/** Another aggregate that a decision looks at, and the field of the input that holds its id. */
-export interface Reference<State = any, Input = any> {
+/** Another aggregate that a decision looks at, and where its id is: in the input, or in the state decided on. */
+export interface Reference<State = any, Input = any, Own = any> {
   readonly aggregate: Aggregate<State>;
-  /** Undefined: the input names none, and the decision sees no such reference. */
-  readonly id: (input: Input) => string | undefined;
+  /** Undefined: neither names one, and the decision sees no such reference. */
+  readonly id: (input: Input, own: Own) => string | undefined;
 }
 
 /** A looked-at aggregate; `revision` is -1 when it has no events. */
@@ -29,7 +29,7 @@ export const at = (reference: string, event: DomainEvent<any>): EventAt => ({ at
 export type Decision = DomainEvent<any> | EventAt | readonly (DomainEvent<any> | EventAt)[] | undefined | void;
 
 type StatesOf<Refs> = {
-  [K in keyof Refs]: Refs[K] extends Reference<infer State, any> ? Referenced<State> | undefined : never;
+  [K in keyof Refs]: Refs[K] extends Reference<infer State, any, any> ? Referenced<State> | undefined : never;
 };
 
 /** What a decision may use beside the state and the input. */
@@ -64,7 +64,7 @@ export interface CommandDefinition<State = any, Input = any> {
 export function command<
   State,
   Shape extends z.ZodObject<any>,
-  Refs extends Record<string, Reference<any, any>> = Record<never, never>,
+  Refs extends Record<string, Reference<any, any, any>> = Record<never, never>,
 >(definition: {
   name: string;
   summary: string;
@@ -91,8 +91,11 @@ export function command<
   };
 }
 
-/** A reference for `refs`: the aggregate and where the input holds its id. */
-export const reference = <State, Input = any>(
+/**
+ * A reference for `refs`: the aggregate, and where its id is. The second argument is the state decided on,
+ * for what its stream fixed for good (a return's order).
+ */
+export const reference = <State, Input = any, Own = any>(
   aggregate: Aggregate<State>,
-  id: (input: Input) => string | undefined,
-): Reference<State, Input> => ({ aggregate, id });
+  id: (input: Input, own: Own) => string | undefined,
+): Reference<State, Input, Own> => ({ aggregate, id });

@@ -38,7 +38,7 @@ function outcome(command: CommandDefinition, scenario: Scenario, raw: Record<str
     const state = evolveAll(command.on, command.on.initial, scenario.given, scenario.now);
     const refs: Record<string, Referenced<any> | undefined> = {};
     for (const [name, ref] of Object.entries(command.refs)) {
-      const id = ref.id(input);
+      const id = ref.id(input, state);
       const past = scenario.refs[name] ?? [];
       if (id === undefined) continue;
       const refState = evolveAll(ref.aggregate, ref.aggregate.initial, past, scenario.now);
