@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { Instant, TimeZone } from '#platform/kernel/calendar.js';
+import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency } from '#platform/kernel/money.js';
+import {
+  Amount,
+  Code,
+  DeliveryAddress,
+  DocumentNumber,
+  LineQuantity,
+  MAX_LINES,
+  Note,
+  OrderLine,
+  Salesperson,
+  Source,
+} from './order-line.js';
+
+/** `adjustment`: a correction of the books that is no sale (a bad debt written off). */
+export const OrderKind = z.enum(['sale', 'adjustment']);
+export type OrderKind = z.infer<typeof OrderKind>;
+
+/** The states that an order passes on its way; a hold returns to the one before. */
+export const OrderStage = z.enum(['draft', 'placed', 'confirmed', 'partially-fulfilled', 'fulfilled']);
+export type OrderStage = z.infer<typeof OrderStage>;
+
+// The contact that the order was placed for: the stream's subject. A walk-in order has none, and its
+// subject stays the order's own id for life: `orderAttached` is an alias that readers resolve.
+const about = {
+  contact: open(Id.optional()),
+  number: open(DocumentNumber.optional()),
+  currency: open(Currency),
+};
+const lines = open(z.array(OrderLine).min(1).max(MAX_LINES));
+const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));
+
+const terms = {
+  ...about,
+  kind: open(OrderKind),
+  /** Zone of the shop: its day is the day of the sale. */
+  zone: open(TimeZone),
+  channel: open(Code.optional()),
+  salesperson: open(Salesperson.optional()),
+  source: open(Source.optional()),
+  lines,
+  /** Exact sum of quantity × unit price. */
+  net: open(Amount),
+  deliveryAddress: personal(DeliveryAddress.optional()),
+  note: personal(Note.optional()),
+};
+
+export const orderDrafted = defineEvent({ type: 'crm.sales.order.drafted', fields: terms });
+
+export const orderPlaced = defineEvent({ type: 'crm.sales.order.placed', fields: terms });
+
+export const orderConfirmed = defineEvent({
+  type: 'crm.sales.order.confirmed',
+  fields: { ...about, net: open(Amount), note: personal(Note.optional()) },
+});
+
+export const orderHeld = defineEvent({
+  type: 'crm.sales.order.held',
+  fields: { ...about, reason: open(Code), note: personal(Note.optional()) },
+});
+
+export const orderReleased = defineEvent({
+  type: 'crm.sales.order.released',
+  fields: { ...about, stage: open(OrderStage), note: personal(Note.optional()) },
+});
+
+/** The terms from now on, in full, and what they were worth before. */
+export const orderAmended = defineEvent({
+  type: 'crm.sales.order.amended',
+  fields: {
+    ...about,
+    stage: open(OrderStage),
+    lines,
+    net: open(Amount),
+    previousNet: open(Amount),
+    outstanding: open(Amount),
+    salesperson: open(Salesperson.optional()),
+    deliveryAddress: personal(DeliveryAddress.optional()),
+    note: personal(Note.optional()),
+  },
+});
+
+export const orderFulfilmentRecorded = defineEvent({
+  type: 'crm.sales.order.fulfilment-recorded',
+  fields: {
+    ...about,
+    lines: quantities,
+    /** True when nothing is left to deliver. */
+    complete: open(z.boolean()),
+    carrier: open(Code.optional()),
+    tracking: personal(z.string().min(1).max(100).optional()),
+  },
+});
+
+export const orderInvoiceRecorded = defineEvent({
+  type: 'crm.sales.order.invoice-recorded',
+  fields: {
+    ...about,
+    invoice: open(DocumentNumber),
+    amount: open(Amount),
+    /** Sum of this and the invoices before. */
+    invoiced: open(Amount),
+    dueOn: open(z.iso.date().optional()),
+  },
+});
+
+export const orderPaymentRecorded = defineEvent({
+  type: 'crm.sales.order.payment-recorded',
+  fields: {
+    ...about,
+    amount: open(Amount),
+    method: open(Code),
+    /** What is still due; never negative. */
+    outstanding: open(Amount),
+    /** What was paid above the net, which the sender has said is meant; never negative. */
+    overpaid: open(Amount),
+    reference: personal(z.string().min(1).max(100).optional()),
+  },
+});
+
+export const orderCompleted = defineEvent({
+  type: 'crm.sales.order.completed',
+  fields: {
+    ...about,
+    kind: open(OrderKind),
+    zone: open(TimeZone),
+    salesperson: open(Salesperson.optional()),
+    placedAt: open(Instant),
+    net: open(Amount),
+    /** How many lines. */
+    lines: open(z.int().min(0)),
+    /** How many lines with quantity and price above 0, and their exact sum: what counts as a sale. */
+    saleLines: open(z.int().min(0)),
+    saleValue: open(Amount),
+  },
+});
+
+export const orderCancelled = defineEvent({
+  type: 'crm.sales.order.cancelled',
+  fields: {
+    ...about,
+    stage: open(OrderStage),
+    salesperson: open(Salesperson.optional()),
+    net: open(Amount),
+    /** Paid so far, and so to be given back. */
+    refundDue: open(Amount),
+    reason: open(Code),
+    note: personal(Note.optional()),
+  },
+});
+
+/** The customer of a walk-in order is known now; undone by `orderDetached`. */
+export const orderAttached = defineEvent({
+  type: 'crm.sales.order.attached',
+  fields: { contact: open(Id), number: open(DocumentNumber.optional()) },
+});
+
+export const orderDetached = defineEvent({
+  type: 'crm.sales.order.detached',
+  fields: { contact: open(Id), number: open(DocumentNumber.optional()), note: personal(Note.optional()) },
+});
+
+/** Quantities are spoken for by a return, so that no other return takes them. */
+export const orderReturnOpened = defineEvent({
+  type: 'crm.sales.order.return-opened',
+  fields: { return: open(Id), lines: quantities },
+});
+
+/** Quantities that a return asked for and does not take: denied, not sent, or not accepted. */
+export const orderReturnReleased = defineEvent({
+  type: 'crm.sales.order.return-released',
+  fields: { return: open(Id), lines: quantities },
+});
+
+export const orderEvents = [
+  orderDrafted,
+  orderPlaced,
+  orderConfirmed,
+  orderHeld,
+  orderReleased,
+  orderAmended,
+  orderFulfilmentRecorded,
+  orderInvoiceRecorded,
+  orderPaymentRecorded,
+  orderCompleted,
+  orderCancelled,
+  orderAttached,
+  orderDetached,
+  orderReturnOpened,
+  orderReturnReleased,
+];

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { TimeZone } from '#platform/kernel/calendar.js';
+import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency } from '#platform/kernel/money.js';
+import {
+  Amount,
+  Code,
+  DocumentNumber,
+  LineNumber,
+  LineQuantity,
+  MAX_LINES,
+  Note,
+  Quantity,
+  ReturnLine,
+  Salesperson,
+  Source,
+} from './order-line.js';
+
+// The subject of a return is its contact, else its (walk-in) order, else its own id.
+const about = {
+  /** The contact that the returned order was placed for, or who brings the goods when no order is named. */
+  contact: open(Id.optional()),
+  order: open(Id.optional()),
+  number: open(DocumentNumber.optional()),
+  currency: open(Currency),
+  zone: open(TimeZone),
+  salesperson: open(Salesperson.optional()),
+};
+const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));
+
+export const returnRequested = defineEvent({
+  type: 'crm.sales.return.requested',
+  fields: {
+    ...about,
+    source: open(Source.optional()),
+    /** Quantities that come back: positive, save for the odd line of a recorded credit note. */
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES)),
+    /** Exact sum of quantity × unit price: what the customer asks back. */
+    value: open(Amount),
+    note: personal(Note.optional()),
+  },
+});
+
+export const returnAuthorised = defineEvent({
+  type: 'crm.sales.return.authorised',
+  fields: { ...about, value: open(Amount), note: personal(Note.optional()) },
+});
+
+export const returnDenied = defineEvent({
+  type: 'crm.sales.return.denied',
+  fields: { ...about, value: open(Amount), reason: open(Code), note: personal(Note.optional()) },
+});
+
+export const returnReceived = defineEvent({
+  type: 'crm.sales.return.received',
+  fields: { ...about, lines: quantities, note: personal(Note.optional()) },
+});
+
+/** What became of one received line; received − accepted goes back to the customer. */
+export const InspectedLine = z
+  .strictObject({ line: LineNumber, received: Quantity, accepted: Quantity, condition: Code.optional() })
+  .meta({ id: 'InspectedLine' });
+
+export const returnInspected = defineEvent({
+  type: 'crm.sales.return.inspected',
+  fields: {
+    ...about,
+    lines: open(z.array(InspectedLine).min(1).max(MAX_LINES)),
+    /** Exact value of what was accepted. */
+    acceptedValue: open(Amount),
+    note: personal(Note.optional()),
+  },
+});
+
+export const returnRefunded = defineEvent({
+  type: 'crm.sales.return.refunded',
+  fields: {
+    ...about,
+    /** Paid back to the customer: 0 or above. */
+    net: open(Amount),
+    lineCount: open(z.int().min(0)),
+    /** What is refunded, where that is known; absent for a recorded credit note: the lines are those requested. */
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES).optional()),
+    method: open(Code.optional()),
+    note: personal(Note.optional()),
+  },
+});
+
+export const returnExchanged = defineEvent({
+  type: 'crm.sales.return.exchanged',
+  fields: {
+    ...about,
+    /** The order that brings the replacement. */
+    replacement: open(Id),
+    /** Exact value of the goods taken back. */
+    value: open(Amount),
+    lineCount: open(z.int().min(0)),
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES)),
+    note: personal(Note.optional()),
+  },
+});
+
+/** `rejected`: the inspection accepted nothing. */
+export const ReturnOutcome = z.enum(['refunded', 'exchanged', 'rejected']);
+
+export const returnClosed = defineEvent({
+  type: 'crm.sales.return.closed',
+  fields: { ...about, outcome: open(ReturnOutcome), net: open(Amount), note: personal(Note.optional()) },
+});
+
+export const returnEvents = [
+  returnRequested,
+  returnAuthorised,
+  returnDenied,
+  returnReceived,
+  returnInspected,
+  returnRefunded,
+  returnExchanged,
+  returnClosed,
+];
