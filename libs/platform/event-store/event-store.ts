@@ -7,6 +7,8 @@ export interface AppendRequest {
   fingerprint: Buffer | null;
   /** In order. Events of one stream have consecutive revisions. At least one. */
   events: EventToAppend[];
+  /** Events of other streams on which the decision rests and which must be stored for it to stand. */
+  requires?: readonly { stream: string; revision: number }[];
 }
 
 /** What the store remembers of a command that it has answered. */

@@ -10,7 +10,7 @@ export interface Migration {
 const LOCK = 7_961_640;
 
 /**
- * Brings a schema up to date: each migration once, in order, in one transaction each, under an advisory lock so
+ * Brings a schema up to date: each migration once, in order, in one transaction, under an advisory lock so
  * that processes that start together do not run into each other.
  * @throws Error when a migration that was already run has another text now.
  */

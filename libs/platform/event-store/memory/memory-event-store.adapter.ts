@@ -20,6 +20,9 @@ export class MemoryEventStore implements EventStore {
   private appendOne(request: AppendRequest): AppendOutcome {
     const receipt = this.kept.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
+    for (const { stream, revision } of request.requires ?? []) {
+      if (revision >= (this.streams.get(stream)?.length ?? 0)) return { kind: 'conflict', stream };
+    }
     const next = new Map<string, number>();
     for (const { stream, revision } of request.events) {
       const expected = next.get(stream) ?? this.streams.get(stream)?.length ?? 0;

@@ -1,0 +1,278 @@
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { systemClock, type Clock } from '#platform/kernel/clock.js';
+import type { DecideContext, Referenced } from '#platform/kernel/command.js';
+import { streamOf, type EventMeta, type EventToAppend } from '#platform/kernel/envelope.js';
+import { KeyReused, RuleViolation, StaleRevision, TooContended } from '#platform/kernel/errors.js';
+import { encode, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { DomainEvent } from '#platform/kernel/event-contract.js';
+import { newId } from '#platform/kernel/ids.js';
+import { list } from '#platform/kernel/specify.js';
+import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
+import type { AppendOutcome, EventStore, Receipt } from '#platform/event-store/event-store.js';
+import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
+import { WarmStates, type WarmState } from './warm-states.js';
+
+const MAX_TRIES = 12;
+
+export interface CommandPipelineOptions extends AppenderOptions {
+  store: EventStore;
+  catalogue: EventCatalogue;
+  clock?: Clock;
+  /** Streams whose state is held in memory. */
+  warmStreams?: number;
+}
+
+interface Participants {
+  own: WarmState;
+  refs: Record<string, { entry: WarmState; aggregate: Aggregate; id: string } | undefined>;
+}
+
+interface Target {
+  entry: WarmState;
+  aggregate: Aggregate;
+  id: string;
+}
+
+/**
+ * Load, decide, append. Commands of one process that touch one stream are decided one after the other, on the
+ * state that the appends under way would leave, so that they share a commit; the revisions in the append make
+ * that safe against other processes.
+ */
+export class CommandPipeline implements CommandGateway {
+  private readonly states: WarmStates;
+  private readonly appender: Appender;
+  private readonly underWay = new Map<string, { fingerprint: Buffer; result: Promise<CommandResult> }>();
+  private readonly store: EventStore;
+  private readonly clock: Clock;
+
+  constructor({ store, catalogue, clock = systemClock, warmStreams, ...appending }: CommandPipelineOptions) {
+    this.store = store;
+    this.clock = clock;
+    this.states = new WarmStates(store, catalogue, warmStreams);
+    this.appender = new Appender(store, appending);
+  }
+
+  execute(message: CommandMessage): Promise<CommandResult> {
+    const { commandId, fingerprint } = message;
+    if (!fingerprint) return this.run(message);
+    // Parallel repeats in this process share one run; those of other processes meet at the store.
+    const same = this.underWay.get(commandId);
+    if (same) return same.fingerprint.equals(fingerprint) ? same.result : Promise.reject(new KeyReused(commandId));
+    const result = this.run(message).finally(() => this.underWay.delete(commandId));
+    this.underWay.set(commandId, { fingerprint, result });
+    return result;
+  }
+
+  private async run(message: CommandMessage): Promise<CommandResult> {
+    const { definition, id } = message;
+    const stream = streamOf(definition.on.name, id);
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      // A state may wait while others are loaded, and change meanwhile: all are taken from the cache at once.
+      const participants = this.peekAll(message, stream, attempt) ?? (await this.loadAll(message, stream, attempt));
+      const result = await this.decideAndAppend(message, participants);
+      if (result) return result;
+    }
+    throw new TooContended(stream);
+  }
+
+  private peekAll(message: CommandMessage, stream: string, attempt: number): Participants | undefined {
+    const { definition, input } = message;
+    let own = this.states.peek(stream);
+    // A command that creates finds nothing in the usual case; the append tells if it is otherwise.
+    if (!own && definition.creates && attempt === 0) own = this.states.fresh(definition.on, stream);
+    if (!own) return undefined;
+    const refs: Participants['refs'] = {};
+    for (const name in definition.refs) {
+      const { aggregate, id: idOf } = definition.refs[name]!;
+      const id = idOf(input, own.state);
+      if (id === undefined) continue;
+      const entry = this.states.peek(streamOf(aggregate.name, id));
+      if (!entry) return undefined;
+      refs[name] = { entry, aggregate, id };
+    }
+    return { own, refs };
+  }
+
+  private async loadAll(message: CommandMessage, stream: string, attempt: number): Promise<Participants> {
+    const { definition, input } = message;
+    for (;;) {
+      const own =
+        this.states.peek(stream) ??
+        (definition.creates && attempt === 0 ? undefined : await this.states.load(definition.on, stream));
+      const missing: Promise<WarmState>[] = [];
+      for (const { aggregate, id: idOf } of Object.values(definition.refs)) {
+        const id = idOf(input, own?.state ?? definition.on.initial);
+        const refStream = id && streamOf(aggregate.name, id);
+        if (refStream && !this.states.peek(refStream)) missing.push(this.states.load(aggregate, refStream));
+      }
+      await Promise.all(missing);
+      const participants = this.peekAll(message, stream, attempt);
+      if (participants) return participants;
+    }
+  }
+
+  /** Undefined: the decision rested on a state that did not come to be; try again. Synchronous until the append. */
+  private async decideAndAppend(
+    message: CommandMessage,
+    participants: Participants,
+  ): Promise<CommandResult | undefined> {
+    const { definition, commandId, fingerprint, expectedRevision } = message;
+    const { own } = participants;
+    const now = this.clock.now();
+    const occurredAt = message.occurredAt ?? now;
+
+    let decided: ReturnType<typeof list>;
+    try {
+      if (expectedRevision !== undefined && expectedRevision !== own.revision) {
+        throw new StaleRevision(own.stream, expectedRevision, own.revision);
+      }
+      decided = list(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
+    } catch (refusal) {
+      if (!(refusal instanceof RuleViolation || refusal instanceof StaleRevision)) throw refusal;
+      // A refusal must not rest on what may yet fail to be stored.
+      if (await settle(participants)) return undefined;
+      // The state that refuses may be this very command's own doing, the first time it came.
+      const receipt = fingerprint && (await this.receiptOf(message));
+      if (receipt) return this.repeat(message, receipt);
+      throw refusal;
+    }
+    if (decided.length === 0) {
+      if (await settle(participants)) return undefined;
+      return this.answerWithoutEvents(message, own);
+    }
+
+    const touched: WarmState[] = [];
+    const events = this.place(message, participants, decided, occurredAt, touched);
+    const requires = Object.values(participants.refs)
+      .filter((ref) => ref && ref.entry.pending > 0 && !touched.includes(ref.entry))
+      .map((ref) => ({ stream: ref!.entry.stream, revision: ref!.entry.revision }));
+    const { revision } = own;
+    const appended = this.appender.append({ commandId, fingerprint, events, requires });
+    for (const entry of touched) {
+      entry.pending++;
+      entry.settled = appended.catch(() => {});
+    }
+    let outcome: AppendOutcome;
+    try {
+      outcome = await appended;
+    } catch (error) {
+      for (const entry of touched) this.states.drop(entry);
+      throw error;
+    } finally {
+      for (const entry of touched) entry.pending--;
+    }
+    if (outcome.kind === 'stored') {
+      const position = outcome.firstPosition + BigInt(events.length - 1);
+      return { id: message.id, stream: own.stream, revision, position, events: events.length, repeated: false };
+    }
+    for (const entry of touched) this.states.drop(entry);
+    if (outcome.kind === 'repeated') return this.repeat(message, outcome.receipt);
+    for (const ref of Object.values(participants.refs)) if (ref) this.states.drop(ref.entry);
+    return undefined;
+  }
+
+  /** Gives each decided event its stream, revision and subject, and moves the warm states on. */
+  private place(
+    message: CommandMessage,
+    { own, refs }: Participants,
+    decided: ReturnType<typeof list>,
+    occurredAt: Date,
+    touched: WarmState[],
+  ): EventToAppend[] {
+    const meta = metaOf(message);
+    return decided.map((item) => {
+      let target: Target = { entry: own, aggregate: message.definition.on, id: message.id };
+      let event = item as DomainEvent<any>;
+      if ('at' in item) {
+        const ref = refs[item.at];
+        if (!ref) throw new Error(`${message.definition.name} addresses an event to '${item.at}', which it has not`);
+        target = ref;
+        event = item.event;
+      }
+      const { entry, aggregate } = target;
+      if (!touched.includes(entry)) touched.push(entry);
+      entry.state = aggregate.evolve(entry.state, { type: event.contract.type, data: event.data, occurredAt });
+      entry.revision++;
+      entry.subject ??= aggregate.subject(entry.state, target.id);
+      return {
+        id: newId(),
+        stream: entry.stream,
+        revision: entry.revision,
+        type: event.contract.type,
+        schemaVersion: event.contract.version,
+        occurredAt,
+        subject: entry.subject,
+        ...encode(event),
+        meta,
+      };
+    });
+  }
+
+  private async answerWithoutEvents(message: CommandMessage, own: WarmState): Promise<CommandResult> {
+    const { position } = await this.store.head();
+    const { commandId, fingerprint } = message;
+    if (fingerprint) {
+      const receipt: Receipt = {
+        commandId,
+        fingerprint,
+        stream: own.stream,
+        revision: own.revision,
+        position,
+        events: 0,
+      };
+      const standing = (await this.receiptOf(message)) ?? (await this.store.keepReceipt(receipt));
+      if (standing.events > 0 || standing.position !== position) return this.repeat(message, standing);
+    }
+    return { id: message.id, stream: own.stream, revision: own.revision, position, events: 0, repeated: false };
+  }
+
+  private async receiptOf({ commandId }: CommandMessage): Promise<Receipt | undefined> {
+    return (await this.store.receipts([commandId])).get(commandId);
+  }
+
+  private repeat(message: CommandMessage, receipt: Receipt): CommandResult {
+    const { fingerprint, commandId } = message;
+    const same = fingerprint === null || (receipt.fingerprint !== null && receipt.fingerprint.equals(fingerprint));
+    if (!same) throw new KeyReused(commandId);
+    return {
+      id: message.id,
+      stream: receipt.stream,
+      revision: receipt.revision,
+      position: receipt.position,
+      events: receipt.events,
+      repeated: true,
+    };
+  }
+}
+
+/** Waits for appends that the states count on; false when there were none to wait for. */
+async function settle({ own, refs }: Participants): Promise<boolean> {
+  const pending = [own, ...Object.values(refs).map((ref) => ref?.entry)].filter((entry) => entry && entry.pending > 0);
+  await Promise.all(pending.map((entry) => entry!.settled));
+  return pending.length > 0;
+}
+
+function contextOf(message: CommandMessage, { refs }: Participants, now: Date): DecideContext<any> {
+  const states: Record<string, Referenced<any>> = {};
+  for (const name in refs) {
+    const ref = refs[name]!;
+    states[name] = { id: ref.id, state: ref.entry.state, revision: ref.entry.revision };
+  }
+  return { id: message.id, now, actor: message.actor, refs: states };
+}
+
+const metas = new Map<string, EventMeta>();
+
+function metaOf({ actor, onBehalfOf, reason, correlationId, causationId }: CommandMessage): EventMeta {
+  if (onBehalfOf || reason || correlationId || causationId) {
+    return { actor, onBehalfOf, reason, correlationId, causationId };
+  }
+  // The usual meta is one actor and nothing else: one object for all of its events, serialised once.
+  let meta = metas.get(actor);
+  if (!meta) {
+    meta = Object.freeze({ actor });
+    if (metas.size >= 1000) metas.clear();
+    metas.set(actor, meta);
+  }
+  return meta;
+}

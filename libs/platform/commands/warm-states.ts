@@ -1,0 +1,93 @@
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+
+/** What is held of a stream between commands: its folded state, so that a hot stream costs what a fresh one costs. */
+export interface WarmState {
+  readonly stream: string;
+  state: any;
+  /** Revision that the state has reached; -1 without events. Runs ahead of the store while appends are under way. */
+  revision: number;
+  subject: string | undefined;
+  /** Appends under way that the state counts on. */
+  pending: number;
+  /** Settles with the last of them. */
+  settled: Promise<unknown> | undefined;
+}
+
+/**
+ * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, so a stale state
+ * costs a reload, never a wrong event.
+ */
+export class WarmStates {
+  // Two generations instead of a list of uses: a hit moves an entry to the young one, and the old one is dropped whole.
+  private young = new Map<string, WarmState>();
+  private old = new Map<string, WarmState>();
+  private readonly loading = new Map<string, Promise<WarmState>>();
+
+  constructor(
+    private readonly store: Pick<EventStore, 'readStream'>,
+    private readonly catalogue: EventCatalogue,
+    private readonly capacity = 100_000,
+  ) {}
+
+  /** The state of a stream if it is held. */
+  peek(stream: string): WarmState | undefined {
+    const found = this.young.get(stream);
+    if (found) return found;
+    const aged = this.old.get(stream);
+    if (aged) this.hold(aged);
+    return aged;
+  }
+
+  /** The state of a stream, read from the store when it is not held. */
+  load(on: Aggregate, stream: string): Promise<WarmState> {
+    let loading = this.loading.get(stream);
+    if (!loading) {
+      loading = this.read(on, stream).finally(() => this.loading.delete(stream));
+      this.loading.set(stream, loading);
+    }
+    return loading;
+  }
+
+  /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
+  fresh(on: Aggregate, stream: string): WarmState {
+    const entry = { stream, state: on.initial, revision: -1, subject: undefined, pending: 0, settled: undefined };
+    this.hold(entry);
+    return entry;
+  }
+
+  /** Forgets a state that did not come to be. Commands that hold it still clash at the store and load anew. */
+  drop(entry: WarmState): void {
+    if (this.young.get(entry.stream) === entry) this.young.delete(entry.stream);
+    if (this.old.get(entry.stream) === entry) this.old.delete(entry.stream);
+  }
+
+  private hold(entry: WarmState): void {
+    if (this.young.size >= this.capacity / 2) {
+      this.old = this.young;
+      this.young = new Map();
+    }
+    this.young.set(entry.stream, entry);
+  }
+
+  private async read(on: Aggregate, stream: string): Promise<WarmState> {
+    let state = on.initial;
+    let revision = -1;
+    let subject: string | undefined;
+    for (;;) {
+      const page = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1000 });
+      for (const stored of page) {
+        state = on.evolve(state, this.catalogue.decode(stored));
+        ({ revision, subject } = stored);
+      }
+      if (page.length < 1000) break;
+    }
+    // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
+    const held = this.peek(stream);
+    if (held && held.revision >= revision) return held;
+    const entry: WarmState = { stream, state, revision, subject, pending: 0, settled: undefined };
+    this.hold(entry);
+    return entry;
+  }
+}

@@ -1,0 +1,130 @@
+import { Overloaded } from '#platform/kernel/errors.js';
+import type { AppendOutcome, AppendRequest, EventStore } from './event-store.js';
+
+export interface AppenderOptions {
+  /** Events in one call of the store at most. */
+  batchEvents?: number;
+  /** Bytes of event data in one call at most. */
+  batchBytes?: number;
+  /** Requests that may wait; the next one is refused. */
+  capacity?: number;
+  /** True for an error after which the same call may succeed: it is tried again for `patienceMs`. */
+  isTransient?: (error: unknown) => boolean;
+  patienceMs?: number;
+}
+
+interface Waiting {
+  request: AppendRequest;
+  resolve: (outcome: AppendOutcome) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Calls under way at once: while one commits, the next is encoded and waits at the store's lock. */
+const TURNS = 2;
+
+/**
+ * Gathers the appends of all commands of this process into few large calls of the store, in the order in which
+ * they came. Nothing waits for a timer: an idle appender sends at once, a busy one sends what has gathered.
+ */
+export class Appender {
+  private queue: Waiting[] = [];
+  private underWay = 0;
+  private waiting = 0;
+  private scheduled = false;
+  private readonly options: Required<AppenderOptions>;
+
+  constructor(
+    private readonly store: Pick<EventStore, 'append'>,
+    options: AppenderOptions = {},
+  ) {
+    this.options = {
+      batchEvents: 1000,
+      batchBytes: 4_000_000,
+      capacity: 50_000,
+      isTransient: () => false,
+      patienceMs: 10_000,
+      ...options,
+    };
+  }
+
+  /** Appends that wait or are under way. */
+  get depth(): number {
+    return this.waiting;
+  }
+
+  /** Resolves when the store has settled the request. */
+  append(request: AppendRequest): Promise<AppendOutcome> {
+    if (this.waiting >= this.options.capacity) return Promise.reject(new Overloaded());
+    this.waiting++;
+    return new Promise((resolve, reject) => {
+      this.queue.push({ request, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.underWay >= TURNS) return;
+    this.scheduled = true;
+    // After the I/O of this turn of the event loop, so that all commands that arrived together go together.
+    setImmediate(() => {
+      this.scheduled = false;
+      if (this.queue.length > 0 && this.underWay < TURNS) void this.send(this.take());
+      if (this.queue.length > 0) this.schedule();
+    });
+  }
+
+  private take(): Waiting[] {
+    const { batchEvents, batchBytes } = this.options;
+    // With both turns free, half now and half for the other turn: then the two overlap instead of alternating.
+    const fair = this.underWay === 0 && this.queue.length >= 16 ? Math.ceil(this.queue.length / 2) : this.queue.length;
+    let events = 0;
+    let bytes = 0;
+    let count = 0;
+    while (count < fair) {
+      const { request } = this.queue[count]!;
+      events += request.events.length;
+      for (const { data, sealed } of request.events) bytes += data.length + (sealed?.length ?? 0);
+      if (count > 0 && (events > batchEvents || bytes > batchBytes)) break;
+      count++;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private async send(batch: Waiting[]): Promise<void> {
+    this.underWay++;
+    try {
+      const outcomes = await this.call(batch.map(({ request }) => request));
+      outcomes.forEach((outcome, index) => batch[index]!.resolve(outcome));
+    } catch (error) {
+      if (batch.length === 1 || this.options.isTransient(error)) for (const { reject } of batch) reject(error);
+      else await this.sendEach(batch);
+    } finally {
+      this.underWay--;
+      this.waiting -= batch.length;
+      this.schedule();
+    }
+  }
+
+  /** An error that is not a clash comes from one request's data: each goes alone, so that only the culprit fails. */
+  private async sendEach(batch: Waiting[]): Promise<void> {
+    for (const { request, resolve, reject } of batch) {
+      await this.call([request]).then(([outcome]) => resolve(outcome!), reject);
+    }
+  }
+
+  /**
+   * After a broken connection nobody knows whether the batch was stored, so it is sent again: what was stored
+   * answers `repeated`, with its receipt.
+   */
+  private async call(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const end = Date.now() + this.options.patienceMs;
+    for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
+      try {
+        return await this.store.append(requests);
+      } catch (error) {
+        if (!this.options.isTransient(error) || Date.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { AppendOutcome, AppendRequest, Receipt } from '../event-store.js';
+
+/**
+ * Which requests of a refused batch clash, seen in order, with what the store holds. Those without an outcome
+ * may be appended together: each follows the store or one of them that stands before it.
+ * @param revisions the last stored revision by stream; absent: the stream has no events
+ */
+export function judge(
+  requests: readonly AppendRequest[],
+  receipts: ReadonlyMap<string, Receipt>,
+  revisions: ReadonlyMap<string, number>,
+): (AppendOutcome | undefined)[] {
+  const now = new Map(revisions);
+  const known = new Map(receipts);
+  const accepted = new Set<string>();
+  return requests.map((request) => {
+    const receipt = known.get(request.commandId);
+    if (receipt) return { kind: 'repeated', receipt };
+    // The same command twice in one batch: the first is not stored yet, so it has no receipt to give. As a
+    // conflict the sender tries again, and then finds the receipt.
+    if (accepted.has(request.commandId)) return { kind: 'conflict', stream: request.events[0]!.stream };
+    const clash = clashOf(request, now);
+    if (clash !== undefined) return { kind: 'conflict', stream: clash };
+    accepted.add(request.commandId);
+    for (const { stream, revision } of request.events) now.set(stream, revision);
+    return undefined;
+  });
+}
+
+function clashOf(request: AppendRequest, revisions: ReadonlyMap<string, number>): string | undefined {
+  for (const { stream, revision } of request.requires ?? []) {
+    if ((revisions.get(stream) ?? -1) < revision) return stream;
+  }
+  const next = new Map<string, number>();
+  for (const { stream, revision } of request.events) {
+    const expected = next.get(stream) ?? (revisions.get(stream) ?? -1) + 1;
+    if (revision !== expected) return stream;
+    next.set(stream, revision + 1);
+  }
+  return undefined;
+}

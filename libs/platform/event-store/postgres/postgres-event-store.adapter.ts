@@ -1,0 +1,254 @@
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { systemClock, type Clock } from '#platform/kernel/clock.js';
+import { encodeArray } from '#platform/postgres/arrays.js';
+import { migrate } from '#platform/postgres/migrations.js';
+import { createPool, isConnectionError, type Pool } from '#platform/postgres/pool.js';
+import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
+import { appendParameters, APPEND_SQL } from './append-parameters.js';
+import { judge } from './careful-append.js';
+import { CommitListener } from './commit-listener.js';
+import { EVENT_COLUMNS, parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { storeMigrations } from './store.migrations.js';
+
+const MAX_ROUNDS = 20;
+
+export interface PostgresEventStoreOptions {
+  url: string;
+  clock?: Clock;
+  /** Connections for reading; two more are for appending. */
+  readers?: number;
+}
+
+/** The event store on PostgreSQL: the default. */
+export class PostgresEventStore implements EventStore {
+  private readonly listener: CommitListener;
+
+  private constructor(
+    private readonly writers: Pool,
+    private readonly readers: Pool,
+    url: string,
+    private readonly clock: Clock,
+  ) {
+    this.listener = new CommitListener(url);
+  }
+
+  /** Connects, and brings the store's schema up to date. */
+  static async connect({
+    url,
+    clock = systemClock,
+    readers = 4,
+  }: PostgresEventStoreOptions): Promise<PostgresEventStore> {
+    const writers = createPool(url, { max: 2, applicationName: 'yad store: append' });
+    try {
+      await migrate(writers, storeMigrations);
+    } catch (error) {
+      await writers.end();
+      throw error;
+    }
+    return new PostgresEventStore(
+      writers,
+      createPool(url, { max: readers, applicationName: 'yad store: read' }),
+      url,
+      clock,
+    );
+  }
+
+  async append(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const outcomes = new Array<AppendOutcome | undefined>(requests.length);
+    let open = requests.map((_, index) => index);
+    for (let round = 0; open.length > 0; round++) {
+      try {
+        const batch = open.length === requests.length ? requests : open.map((index) => requests[index]!);
+        const { firstPosition, recordedAt } = await this.appendAll(batch);
+        let position = firstPosition;
+        for (const index of open) {
+          outcomes[index] = { kind: 'stored', firstPosition: position, recordedAt };
+          position += BigInt(requests[index]!.events.length);
+        }
+        break;
+      } catch (error) {
+        // The batch is rolled back whole. Those that clash are told so; the others go down again together, and
+        // another clash can only come from another process that was faster in between.
+        if (!isClash(error) || round === MAX_ROUNDS) throw error;
+        open = await this.settleClashes(requests, open, outcomes);
+      }
+    }
+    return outcomes as AppendOutcome[];
+  }
+
+  private async appendAll(requests: AppendRequest[]): Promise<{ firstPosition: bigint; recordedAt: Date }> {
+    const { rows } = await this.writers.query<any>({
+      name: 'append',
+      text: APPEND_SQL,
+      values: appendParameters(requests, this.clock.now()),
+      rowMode: 'array',
+      types,
+    });
+    return { firstPosition: rows[0][0], recordedAt: rows[0][1] };
+  }
+
+  private async settleClashes(
+    requests: AppendRequest[],
+    open: number[],
+    outcomes: (AppendOutcome | undefined)[],
+  ): Promise<number[]> {
+    const batch = open.map((index) => requests[index]!);
+    const [receipts, revisions] = await Promise.all([
+      this.receipts(batch.map((request) => request.commandId)),
+      this.revisions(
+        batch.flatMap((request) => [...request.events, ...(request.requires ?? [])].map(({ stream }) => stream)),
+      ),
+    ]);
+    const judged = judge(batch, receipts, revisions);
+    const left: number[] = [];
+    judged.forEach((outcome, i) => {
+      if (outcome) outcomes[open[i]!] = outcome;
+      else left.push(open[i]!);
+    });
+    return left;
+  }
+
+  /** The last revision of each stream that has one. */
+  private async revisions(streams: string[]): Promise<Map<string, number>> {
+    const { rows } = await this.writers.query<any>({
+      name: 'revisions',
+      text: `select s.stream, (select e.revision from store.events e where e.stream = s.stream order by e.revision desc limit 1)
+             from unnest($1::text[]) s(stream)`,
+      values: [encodeArray('text', [...new Set(streams)])],
+      rowMode: 'array',
+      types,
+    });
+    return new Map(rows.filter((row: any) => row[1] !== null) as [string, number][]);
+  }
+
+  async keepReceipt(receipt: Receipt): Promise<Receipt> {
+    await this.writers.query(
+      `insert into store.receipts (command_id, fingerprint, stream, revision, position) values ($1, $2, $3, $4, $5)
+       on conflict do nothing`,
+      [receipt.commandId, receipt.fingerprint, receipt.stream, receipt.revision, receipt.position],
+    );
+    return (await this.receipts([receipt.commandId])).get(receipt.commandId)!;
+  }
+
+  async receipts(commandIds: string[]): Promise<Map<string, Receipt>> {
+    const { rows } = await this.readers.query<any>({
+      name: 'receipts',
+      text: `
+        select e.command_id, e.fingerprint, e.stream,
+               (select max(o.revision) from store.events o where o.command_id = e.command_id and o.stream = e.stream),
+               (select max(o.position) from store.events o where o.command_id = e.command_id),
+               (select count(*)::int from store.events o where o.command_id = e.command_id)
+        from store.events e where e.command_id = any($1::uuid[]) and e.ordinal = 0
+        union all
+        select r.command_id, r.fingerprint, r.stream, r.revision, r.position, 0
+        from store.receipts r where r.command_id = any($1::uuid[])`,
+      values: [encodeArray('uuid', commandIds)],
+      rowMode: 'array',
+      types,
+    });
+    return new Map(rows.map((row: ReceiptRow) => [row[0], toReceipt(row)]));
+  }
+
+  readStream(
+    stream: string,
+    { fromRevision = 0, through, limit = 1_000_000 }: { fromRevision?: number; through?: bigint; limit?: number } = {},
+  ): Promise<StoredEvent[]> {
+    return this.read('read-stream', `stream = $1 and revision >= $2 and position <= $3 order by revision limit $4`, [
+      stream,
+      fromRevision,
+      through ?? MAX_POSITION,
+      limit,
+    ]);
+  }
+
+  readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
+    return this.read('read-all', `position > $1 and position <= $2 order by position limit $3`, [
+      after,
+      through ?? MAX_POSITION,
+      limit,
+    ]);
+  }
+
+  readSubjects(subjects: string[], { after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
+    // One subject, the usual case, is one range of its index; several are merged by their position.
+    const where =
+      subjects.length === 1
+        ? `subject = $1 and position > $2 and position <= $3 order by position limit $4`
+        : `subject = any($1::uuid[]) and position > $2 and position <= $3 order by position limit $4`;
+    const subject = subjects.length === 1 ? subjects[0] : encodeArray('uuid', subjects);
+    return this.read(`read-subject${subjects.length === 1 ? '' : 's'}`, where, [
+      subject,
+      after,
+      through ?? MAX_POSITION,
+      limit,
+    ]);
+  }
+
+  private async read(name: string, where: string, values: unknown[]): Promise<StoredEvent[]> {
+    const { rows } = await this.readers.query<any>({
+      name,
+      text: `select ${EVENT_COLUMNS} from store.events where ${where}`,
+      values,
+      rowMode: 'array',
+      types,
+    });
+    for (const row of rows) row[11] = parseMeta(row[11]);
+    return (rows as EventRow[]).map(toStoredEvent);
+  }
+
+  async positionAt(recordedAt: Date): Promise<bigint> {
+    const { rows } = await this.readers.query<any>({
+      text: `select store.position_at($1)`,
+      values: [recordedAt],
+      rowMode: 'array',
+      types,
+    });
+    return rows[0][0];
+  }
+
+  async head(): Promise<Head> {
+    const { rows } = await this.readers.query<any>({
+      name: 'head',
+      text: `select position, recorded_at from store.events order by position desc limit 1`,
+      rowMode: 'array',
+      types,
+    });
+    return rows[0] ? { position: rows[0][0], recordedAt: rows[0][1] } : { position: 0n, recordedAt: null };
+  }
+
+  async *subscribeAll(
+    after: bigint,
+    { signal, limit = 1000 }: { signal: AbortSignal; limit?: number },
+  ): AsyncIterable<StoredEvent[]> {
+    let position = after;
+    while (!signal.aborted) {
+      // Taken before the read: a commit during it rings this bell, not one that nobody holds.
+      const bell = this.listener.next(signal);
+      let page: StoredEvent[];
+      try {
+        page = await this.readAll({ after: position, limit });
+      } catch (error) {
+        if (!isConnectionError(error)) throw error;
+        page = [];
+      }
+      if (page.length > 0) {
+        position = page.at(-1)!.position;
+        yield page;
+      } else {
+        await bell;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.listener.close();
+    await Promise.all([this.writers.end(), this.readers.end()]);
+  }
+}
+
+const MAX_POSITION = 9_223_372_036_854_775_807n;
+
+const isClash = (error: unknown): boolean => {
+  const code = (error as { code?: string }).code;
+  return code === '23505' || code === 'YD409';
+};

@@ -1,0 +1,78 @@
+import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
+import type { Receipt } from '../event-store.js';
+
+/** The columns of an event, in the order in which `toStoredEvent` takes them. */
+export const EVENT_COLUMNS = `position, stream, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, sealed`;
+
+export type EventRow = [
+  bigint,
+  string,
+  number,
+  string,
+  string,
+  number,
+  Date,
+  Date,
+  string,
+  string,
+  number,
+  EventMeta,
+  string,
+  string | null,
+];
+
+export const toStoredEvent = (row: EventRow): StoredEvent => ({
+  position: row[0],
+  stream: row[1],
+  revision: row[2],
+  id: row[3],
+  type: row[4],
+  schemaVersion: row[5],
+  occurredAt: row[6],
+  recordedAt: row[7],
+  subject: row[8],
+  commandId: row[9],
+  ordinal: row[10],
+  meta: row[11],
+  data: row[12],
+  sealed: row[13],
+});
+
+const identity = (text: string): unknown => text;
+const parsers: Record<number, (text: string) => unknown> = {
+  16: (text) => text === 't',
+  17: (text) => Buffer.from(text.slice(2), 'hex'),
+  20: BigInt,
+  21: Number,
+  23: Number,
+  // Sessions run in UTC, so the text is `2011-12-09 12:50:00.123+00`.
+  1184: (text) => new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`),
+};
+
+/** Parsers for our columns: bigint positions, dates, and JSON left as the bytes that are stored. */
+export const types = { getTypeParser: (oid: number): any => parsers[oid] ?? identity };
+
+const metas = new Map<string, EventMeta>();
+
+/** Parses a meta; most are alike (one actor, nothing else), so the last texts are remembered. */
+export function parseMeta(text: string): EventMeta {
+  let meta = metas.get(text);
+  if (!meta) {
+    meta = Object.freeze(JSON.parse(text)) as EventMeta;
+    if (metas.size >= 1000) metas.clear();
+    metas.set(text, meta);
+  }
+  return meta;
+}
+parsers[114] = identity;
+
+export type ReceiptRow = [string, Buffer | null, string, number, bigint, number];
+
+export const toReceipt = (row: ReceiptRow): Receipt => ({
+  commandId: row[0],
+  fingerprint: row[1],
+  stream: row[2],
+  revision: row[3],
+  position: row[4],
+  events: row[5],
+});

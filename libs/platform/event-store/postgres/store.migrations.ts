@@ -1,0 +1,126 @@
+import type { Migration } from '#platform/postgres/migrations.js';
+
+/** Key of the advisory lock under which positions are taken: one appender at a time, for as long as its commit takes. */
+export const APPEND_LOCK = 7_961_641;
+/** Channel on which a commit tells its last position. */
+export const CHANNEL = 'yad_events';
+
+export const storeMigrations: readonly Migration[] = [
+  {
+    name: 'store/0001-events',
+    sql: `
+create schema store;
+
+create table store.events (
+  position       bigint      primary key,
+  stream         text        collate "C" not null,
+  revision       integer     not null check (revision >= 0),
+  id             uuid        not null,
+  type           text        collate "C" not null,
+  schema_version smallint    not null,
+  occurred_at    timestamptz not null,
+  recorded_at    timestamptz not null,
+  subject        uuid        not null,
+  command_id     uuid        not null,
+  ordinal        smallint    not null,
+  fingerprint    bytea,
+  meta           json        not null,
+  data           json        not null,
+  sealed         json,
+  constraint events_stream_revision unique (stream, revision),
+  constraint events_command_ordinal unique (command_id, ordinal)
+);
+create index events_subject on store.events (subject, position);
+
+comment on table store.events is 'The log: the only truth. Never updated, never deleted.';
+comment on column store.events.position is 'Total order without holes, taken under the append lock.';
+comment on column store.events.fingerprint is 'Tells a repeated command from another body under the same key; with command_id and ordinal it is the receipt.';
+comment on column store.events.sealed is 'Personal fields, apart from data.';
+
+-- Answers of commands that decided no event; all others have their receipt in the log itself.
+create table store.receipts (
+  command_id  uuid    primary key,
+  fingerprint bytea,
+  stream      text    collate "C" not null,
+  revision    integer not null,
+  position    bigint  not null
+);
+
+create function store.refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'events are never changed: % on store.% refused', tg_op, tg_table_name using errcode = 'YD403';
+end $$;
+create trigger events_are_immutable before update or delete or truncate on store.events
+  for each statement execute function store.refuse_change();
+create trigger receipts_are_immutable before update or delete or truncate on store.receipts
+  for each statement execute function store.refuse_change();
+
+-- Appends the events of many commands at once, or nothing. Raises unique_violation where a revision is taken or a
+-- command is known, and YD409 where a revision to follow is missing or a command has a receipt.
+create function store.append(
+  p_now timestamptz,
+  p_after_streams text[], p_after_revisions int[],
+  p_streams text[], p_revisions int[], p_ids uuid[], p_types text[], p_schema_versions int2[],
+  p_occurred_ats timestamptz[], p_subjects uuid[], p_command_ids uuid[], p_ordinals int2[],
+  p_fingerprints bytea[], p_metas json[], p_datas json[], p_sealeds json[]
+) returns table (first_position bigint, recorded timestamptz) language plpgsql as $$
+declare
+  last_position bigint;
+  last_recorded timestamptz;
+begin
+  -- Held until the commit is done, so positions become visible in their own order: no reader can pass over one.
+  perform pg_advisory_xact_lock(${APPEND_LOCK});
+  -- A statement of its own, so its snapshot is taken after the lock and sees the commit before ours.
+  select e.position, e.recorded_at into last_position, last_recorded
+    from store.events e order by e.position desc limit 1;
+  last_position := coalesce(last_position, 0);
+  -- A clock that steps back must not order two events otherwise than their positions do.
+  last_recorded := greatest(last_recorded, p_now);
+
+  -- Scalar subqueries: each is one probe of an index, whatever the planner thinks of the arrays.
+  if exists (select 1 from unnest(p_command_ids) c(id)
+             where (select true from store.receipts r where r.command_id = c.id)) then
+    raise exception 'a command has a receipt' using errcode = 'YD409';
+  end if;
+
+  insert into store.events
+    (position, stream, revision, id, type, schema_version, occurred_at, recorded_at, subject,
+     command_id, ordinal, fingerprint, meta, data, sealed)
+  select last_position + n, stream, revision, id, type, schema_version, occurred_at, last_recorded, subject,
+     command_id, ordinal, fingerprint, meta, data, sealed
+  from unnest(p_streams, p_revisions, p_ids, p_types, p_schema_versions, p_occurred_ats, p_subjects,
+              p_command_ids, p_ordinals, p_fingerprints, p_metas, p_datas, p_sealeds) with ordinality
+    as u(stream, revision, id, type, schema_version, occurred_at, subject,
+         command_id, ordinal, fingerprint, meta, data, sealed, n);
+
+  -- After the insert, so that a predecessor within this batch counts.
+  if exists (select 1 from unnest(p_after_streams, p_after_revisions) a(stream, revision)
+             where (select e.revision from store.events e
+                    where e.stream = a.stream and e.revision = a.revision) is null) then
+    raise exception 'a revision to follow is missing' using errcode = 'YD409';
+  end if;
+
+  perform pg_notify('${CHANNEL}', (last_position + cardinality(p_streams))::text);
+  first_position := last_position + 1;
+  recorded := last_recorded;
+  return next;
+end $$;
+
+-- Last position recorded at or before an instant: recorded_at never decreases, so halving finds it.
+create function store.position_at(p_at timestamptz) returns bigint language plpgsql stable as $$
+declare
+  low bigint := 0;
+  high bigint := coalesce((select max(position) from store.events), 0);
+  middle bigint;
+begin
+  while low < high loop
+    middle := (low + high + 1) / 2;
+    if (select recorded_at from store.events where position = middle) <= p_at then low := middle;
+    else high := middle - 1;
+    end if;
+  end loop;
+  return low;
+end $$;
+`,
+  },
+];
