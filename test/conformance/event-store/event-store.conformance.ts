@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TestClock } from '#platform/kernel/clock.js';
+import type { EventToAppend, StoredEvent } from '#platform/kernel/envelope.js';
+import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
+import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
+
+/** An event as a command would place it. */
+export const anEvent = (stream: string, revision: number, more: Partial<EventToAppend> = {}): EventToAppend => ({
+  id: newId(),
+  stream,
+  revision,
+  type: 'test.thing.happened',
+  schemaVersion: 1,
+  occurredAt: new Date('2026-01-15T12:00:00Z'),
+  subject: derivedId(stream),
+  data: JSON.stringify({ revision, text: 'سلام "world" \u0000 \u2028' }),
+  sealed: null,
+  meta: { actor: 'spec' },
+  ...more,
+});
+
+/** A command's append of `count` events to one stream from a revision on. */
+export const aRequest = (stream: string, from = 0, count = 1, commandId = newId()): AppendRequest => ({
+  commandId,
+  fingerprint: fingerprint(commandId),
+  events: Array.from({ length: count }, (_, i) => anEvent(stream, from + i)),
+});
+
+const newStream = (): string => `thing-${newId()}`;
+
+/** What every adapter of the event store promises. `open` gives an empty store, whose clock is the one given. */
+export function eventStoreConformance(name: string, open: (clock: TestClock) => Promise<EventStore>): void {
+  describe(`event store: ${name}`, () => {
+    const clock = new TestClock();
+    let store: EventStore;
+    beforeAll(async () => {
+      store = await open(clock);
+    });
+    afterAll(() => store.close());
+
+    const all = async (after = 0n): Promise<StoredEvent[]> => store.readAll({ after, limit: 1_000_000 });
+
+    it('is empty at first', async () => {
+      expect(await store.head()).toEqual({ position: 0n, recordedAt: null });
+      expect(await all()).toEqual([]);
+      expect(await store.readStream(newStream())).toEqual([]);
+    });
+
+    it('gives back what was stored, byte for byte', async () => {
+      const stream = newStream();
+      const event = anEvent(stream, 0, {
+        sealed: '{"name":"یاد"}',
+        meta: { actor: 'a', onBehalfOf: 'b', reason: 'c "d"', correlationId: 'e', causationId: 'f' },
+        occurredAt: new Date('2011-12-09T12:50:00.123Z'),
+        data: '{"b":1.50,  "a":"x"}',
+      });
+      const commandId = newId();
+      const [outcome] = await store.append([{ commandId, fingerprint: null, events: [event] }]);
+      expect(outcome).toMatchObject({ kind: 'stored', recordedAt: clock.now() });
+      const [stored] = await store.readStream(stream);
+      const { position } = await store.head();
+      expect(stored).toEqual({ ...event, position, recordedAt: clock.now(), commandId, ordinal: 0 });
+    });
+
+    it('takes positions without holes, in the order of the requests', async () => {
+      const before = (await store.head()).position;
+      const requests = Array.from({ length: 50 }, (_, i) => aRequest(newStream(), 0, 1 + (i % 3)));
+      const outcomes = await store.append(requests);
+      let next = before + 1n;
+      outcomes.forEach((outcome, i) => {
+        expect(outcome).toMatchObject({ kind: 'stored', firstPosition: next });
+        next += BigInt(requests[i]!.events.length);
+      });
+      const stored = await all(before);
+      expect(stored.map((event) => event.id)).toEqual(requests.flatMap(({ events }) => events.map(({ id }) => id)));
+      expect(stored.map((event) => event.position)).toEqual(stored.map((_, i) => before + 1n + BigInt(i)));
+    });
+
+    it('refuses a revision that is taken, and one that leaves a gap, and takes no position for them', async () => {
+      const stream = newStream();
+      await store.append([aRequest(stream, 0, 2)]);
+      const before = (await store.head()).position;
+      expect(await store.append([aRequest(stream, 1)])).toEqual([{ kind: 'conflict', stream }]);
+      expect(await store.append([aRequest(stream, 3)])).toEqual([{ kind: 'conflict', stream }]);
+      expect((await store.head()).position).toBe(before);
+      expect(await store.append([aRequest(stream, 2)])).toMatchObject([{ kind: 'stored', firstPosition: before + 1n }]);
+    });
+
+    it('settles each request of a batch by itself', async () => {
+      const [taken, chained, fresh] = [newStream(), newStream(), newStream()];
+      await store.append([aRequest(taken)]);
+      const before = (await store.head()).position;
+      const outcomes = await store.append([
+        aRequest(taken, 0),
+        aRequest(chained, 0),
+        aRequest(chained, 1, 2),
+        aRequest(chained, 9),
+        aRequest(fresh, 0),
+        aRequest(chained, 3),
+      ]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual([
+        'conflict',
+        'stored',
+        'stored',
+        'conflict',
+        'stored',
+        'stored',
+      ]);
+      expect((await store.readStream(chained)).map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+      expect((await store.head()).position).toBe(before + 5n);
+    });
+
+    it('stores the events of one command on several streams, all or none', async () => {
+      const [one, two] = [newStream(), newStream()];
+      await store.append([aRequest(two)]);
+      const request = { commandId: newId(), fingerprint: null, events: [anEvent(one, 0), anEvent(two, 0)] };
+      expect(await store.append([request])).toEqual([{ kind: 'conflict', stream: two }]);
+      expect(await store.readStream(one)).toEqual([]);
+      const right = { ...request, events: [anEvent(one, 0), anEvent(two, 1)] };
+      expect(await store.append([right])).toMatchObject([{ kind: 'stored' }]);
+      expect(await store.receipts([right.commandId])).toEqual(
+        new Map([[right.commandId, expect.objectContaining({ stream: one, revision: 0, events: 2 })]]),
+      );
+    });
+
+    it('stores nothing that rests on an event which is not there', async () => {
+      const [looked, stream] = [newStream(), newStream()];
+      const request = { ...aRequest(stream), requires: [{ stream: looked, revision: 0 }] };
+      expect(await store.append([request])).toEqual([{ kind: 'conflict', stream: looked }]);
+      expect(await store.append([aRequest(looked), request])).toMatchObject([{ kind: 'stored' }, { kind: 'stored' }]);
+    });
+
+    it('answers a repeated command with its receipt and stores nothing', async () => {
+      const stream = newStream();
+      const request = aRequest(stream, 0, 3);
+      const [first] = await store.append([request]);
+      const before = await store.head();
+      const [again] = await store.append([request]);
+      if (first?.kind !== 'stored') throw new Error('the first was not stored');
+      expect(again).toEqual({
+        kind: 'repeated',
+        receipt: {
+          commandId: request.commandId,
+          fingerprint: request.fingerprint,
+          stream,
+          revision: 2,
+          position: first.firstPosition + 2n,
+          events: 3,
+        },
+      });
+      // Also where the repeat was decided anew, on the state that its first run left.
+      const [later] = await store.append([aRequest(stream, 3, 1, request.commandId)]);
+      expect(later?.kind).toBe('repeated');
+      expect(await store.head()).toEqual(before);
+    });
+
+    it('does not store one command twice within a batch', async () => {
+      const commandId = newId();
+      const outcomes = await store.append([
+        aRequest(newStream(), 0, 1, commandId),
+        aRequest(newStream(), 0, 1, commandId),
+      ]);
+      expect(outcomes[0]!.kind).toBe('stored');
+      expect(outcomes[1]!.kind).not.toBe('stored');
+    });
+
+    it('remembers commands that decided nothing', async () => {
+      const commandId = newId();
+      const receipt = {
+        commandId,
+        fingerprint: fingerprint('x'),
+        stream: newStream(),
+        revision: 4,
+        position: 7n,
+        events: 0,
+      };
+      expect(await store.keepReceipt(receipt)).toEqual(receipt);
+      expect(await store.keepReceipt({ ...receipt, position: 9n })).toEqual(receipt);
+      expect(await store.append([aRequest(newStream(), 0, 1, commandId)])).toEqual([{ kind: 'repeated', receipt }]);
+    });
+
+    it('reads by stream, by subject and by span, within bounds', async () => {
+      const [one, two] = [newStream(), newStream()];
+      await store.append([aRequest(one, 0, 3), aRequest(two, 0, 2), aRequest(one, 3)]);
+      const stored = await store.readStream(one);
+      expect(stored.map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+      expect(await store.readStream(one, { fromRevision: 1, limit: 2 })).toEqual(stored.slice(1, 3));
+      expect(await store.readStream(one, { through: stored[2]!.position })).toEqual(stored.slice(0, 3));
+      const subjects = [derivedId(one), derivedId(two)];
+      const both = await store.readSubjects(subjects, { after: 0n, limit: 10 });
+      expect(both.map(({ position }) => position)).toEqual(
+        [0n, 1n, 2n, 3n, 4n, 5n].map((n) => stored[0]!.position + n),
+      );
+      expect(await store.readSubjects([subjects[1]!], { after: 0n, limit: 10 })).toEqual(both.slice(3, 5));
+      expect(await store.readSubjects(subjects, { after: both[0]!.position, limit: 2 })).toEqual(both.slice(1, 3));
+      expect(await store.readAll({ after: stored[0]!.position, through: stored[2]!.position, limit: 10 })).toEqual(
+        stored.slice(1, 3),
+      );
+    });
+
+    it('never records an event before the one that precedes it, and finds positions by time', async () => {
+      clock.set('2026-02-01T00:00:00Z');
+      await store.append([aRequest(newStream())]);
+      const { position } = await store.head();
+      clock.set('2026-01-31T00:00:00Z');
+      await store.append([aRequest(newStream())]);
+      expect(await store.head()).toEqual({ position: position + 1n, recordedAt: new Date('2026-02-01T00:00:00Z') });
+      clock.set('2026-02-03T00:00:00Z');
+      await store.append([aRequest(newStream())]);
+      expect(await store.positionAt(new Date('2026-02-02T00:00:00Z'))).toBe(position + 1n);
+      expect(await store.positionAt(new Date('2026-02-03T00:00:00Z'))).toBe(position + 2n);
+      expect(await store.positionAt(new Date('2001-01-01T00:00:00Z'))).toBe(0n);
+    });
+
+    it('lets exactly one of many racing writers win a revision', async () => {
+      const stream = newStream();
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.append([aRequest(stream)])));
+      expect(outcomes.flat().filter(({ kind }) => kind === 'stored')).toHaveLength(1);
+      expect(await store.readStream(stream)).toHaveLength(1);
+    });
+
+    it('tells subscribers each event once, in order, those that were there and those that come', async () => {
+      const start = (await store.head()).position;
+      await store.append([aRequest(newStream(), 0, 5)]);
+      const stop = new AbortController();
+      const seen: bigint[] = [];
+      const reading = (async () => {
+        for await (const page of store.subscribeAll(start, { signal: stop.signal, limit: 3 })) {
+          seen.push(...page.map(({ position }) => position));
+          if (seen.length >= 25) stop.abort();
+        }
+      })();
+      for (let i = 0; i < 10; i++) await store.append([aRequest(newStream(), 0, 2)]);
+      await reading;
+      expect(seen).toEqual(Array.from({ length: 25 }, (_, i) => start + 1n + BigInt(i)));
+    });
+  });
+}
