@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { orderAmended } from '#contracts/sales/order.events.js';
+import type { OrderStage } from '#contracts/sales/order.events.js';
+import { DeliveryAddress, Note, Salesperson } from '#contracts/sales/order-line.js';
+import type { OrderLine } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { compare } from '#platform/kernel/money.js';
+import { min, totals } from '../amounts.js';
+import { OrderLineInput, linesOf, numbered } from '../sales-input.js';
+import { Order, aboutOrder, isComplete, outstanding } from './order.aggregate.js';
+import type { OrderState } from './order.aggregate.js';
+
+const AMENDABLE = ['draft', 'placed', 'confirmed', 'partially-fulfilled'];
+
+export const amendOrder = command({
+  name: 'AmendOrder',
+  summary: 'Changes the lines, the salesperson, the address or the note of an order; lines are given in full',
+  on: Order,
+  route: 'POST /v1/orders/:id/amend',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({
+    lines: linesOf(OrderLineInput).optional(),
+    salesperson: Salesperson.optional(),
+    deliveryAddress: DeliveryAddress.optional(),
+    note: Note.optional(),
+  }),
+  decide: (order, input) => {
+    rule('order-can-be-amended', AMENDABLE.includes(order.status), `the order is ${order.status}`);
+    rule(
+      'amendment-changes-something',
+      Object.values(input).some((value) => value !== undefined),
+    );
+    const lines = input.lines ? numbered(input.lines) : order.terms.lines;
+    keepsWhatWasDelivered(order, lines);
+    const net = totals(lines).net;
+    coversWhatWasPaid(order, net);
+    return orderAmended({
+      ...aboutOrder(order),
+      stage: stageAfter(order, lines),
+      lines,
+      net,
+      previousNet: order.terms.net,
+      outstanding: outstanding({ terms: { ...order.terms, net }, paid: order.paid }),
+      salesperson: input.salesperson ?? order.terms.salesperson,
+      deliveryAddress: input.deliveryAddress ?? order.terms.deliveryAddress,
+      note: input.note ?? order.terms.note,
+    });
+  },
+});
+
+function keepsWhatWasDelivered(order: OrderState, lines: readonly OrderLine[]): void {
+  const next = new Map(lines.map((line) => [line.line, line]));
+  for (const { line, sku, unitPrice } of order.terms.lines) {
+    const delivered = order.fulfilled[line] ?? '0';
+    if (compare(delivered, '0') === 0) continue;
+    const kept = next.get(line);
+    rule(
+      'fulfilled-quantities-kept',
+      kept?.sku === sku && compare(kept.unitPrice, unitPrice) === 0 && compare(kept.quantity, delivered) >= 0,
+      `${delivered} of line ${line} (${sku}) are delivered already, at ${unitPrice} each`,
+    );
+  }
+}
+
+/** Money taken or asked for stays covered; what was overpaid before may stay overpaid, but not grow. */
+function coversWhatWasPaid({ terms, paid, invoiced }: OrderState, net: string): void {
+  rule('net-not-negative', compare(net, '0') >= 0, `the lines sum to ${net}`);
+  rule('net-covers-payments', compare(net, min(paid, terms.net)) >= 0, `${paid} is paid, the net would be ${net}`);
+  rule('net-covers-invoices', compare(net, invoiced) >= 0, `${invoiced} is invoiced, the net would be ${net}`);
+}
+
+/** An amendment down to what was delivered leaves nothing to deliver. */
+function stageAfter({ stage, fulfilled }: OrderState, lines: readonly OrderLine[]): OrderStage {
+  return stage === 'partially-fulfilled' && isComplete(lines, fulfilled) ? 'fulfilled' : stage;
+}

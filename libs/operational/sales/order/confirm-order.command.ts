@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { orderConfirmed } from '#contracts/sales/order.events.js';
+import { Note } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Order, aboutOrder } from './order.aggregate.js';
+
+export const confirmOrder = command({
+  name: 'ConfirmOrder',
+  summary: 'Confirms a placed order to the customer',
+  on: Order,
+  route: 'POST /v1/orders/:id/confirm',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ note: Note.optional() }),
+  decide: (order, { note }) => {
+    rule('order-is-placed', order.status === 'placed', `the order is ${order.status}`);
+    return orderConfirmed({ ...aboutOrder(order), net: order.terms.net, note });
+  },
+});

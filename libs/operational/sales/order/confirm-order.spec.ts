@@ -1,0 +1,15 @@
+import { describe, it } from '@jest/globals';
+import { specify } from '#platform/kernel/specify.js';
+import { confirmed, held, placed } from '../examples.js';
+import { confirmOrder } from './confirm-order.command.js';
+
+describe('ConfirmOrder', () => {
+  it('confirms a placed order', () => specify(confirmOrder).given(placed).when({}).then(confirmed));
+  it('refuses any other', () => {
+    specify(confirmOrder).when({}).refused('order-is-placed');
+    specify(confirmOrder).given(placed, confirmed).when({}).refused('order-is-placed');
+    specify(confirmOrder).given(placed, held).when({}).refused('order-is-placed');
+  });
+  it('refuses a field that it does not know', () =>
+    specify(confirmOrder).given(placed).when({ notes: 'by phone' }).invalid('/'));
+});

@@ -1,0 +1,142 @@
+import {
+  orderAmended,
+  orderAttached,
+  orderCancelled,
+  orderCompleted,
+  orderConfirmed,
+  orderDetached,
+  orderDrafted,
+  orderFulfilmentRecorded,
+  orderHeld,
+  orderInvoiceRecorded,
+  orderPaymentRecorded,
+  orderPlaced,
+  orderReleased,
+  orderReturnOpened,
+  orderReturnReleased,
+} from '#contracts/sales/order.events.js';
+import type { OrderStage } from '#contracts/sales/order.events.js';
+import type { LineQuantity } from '#contracts/sales/order-line.js';
+import { aggregate } from '#platform/kernel/aggregate.js';
+import { compare, minus, plus } from '#platform/kernel/money.js';
+import { max, shifted } from '../amounts.js';
+import type { Quantities } from '../amounts.js';
+
+/** What an order is about, as its placement or last amendment says. */
+export type OrderTerms = Parameters<typeof orderPlaced>[0];
+
+/** What the decisions about an order need to know. */
+export interface OrderState {
+  readonly status: 'none' | OrderStage | 'on-hold' | 'completed' | 'cancelled';
+  /** How far it has come: what a release returns to. */
+  readonly stage: OrderStage;
+  /** `terms.contact` is whom it was placed for, for good; a walk-in order has none. */
+  readonly terms: OrderTerms;
+  /** Whom a walk-in order was attached to later: an alias, never the subject. */
+  readonly attached?: string;
+  readonly placedAt?: string;
+  readonly invoices: readonly string[];
+  readonly invoiced: string;
+  readonly paid: string;
+  /** Delivered so far, by line. */
+  readonly fulfilled: Quantities;
+  /** Spoken for by returns, by line. */
+  readonly returned: Quantities;
+}
+
+const initial: OrderState = {
+  status: 'none',
+  stage: 'draft',
+  terms: { kind: 'sale', currency: '', zone: 'UTC', lines: [], net: '0' },
+  invoices: [],
+  invoiced: '0',
+  paid: '0',
+  fulfilled: {},
+  returned: {},
+};
+
+const at = (order: OrderState, stage: OrderStage): OrderState => ({ ...order, status: stage, stage });
+
+export const Order = aggregate<OrderState>()({
+  name: 'order',
+  initial,
+  events: {
+    orderDrafted,
+    orderPlaced,
+    orderConfirmed,
+    orderHeld,
+    orderReleased,
+    orderAmended,
+    orderFulfilmentRecorded,
+    orderInvoiceRecorded,
+    orderPaymentRecorded,
+    orderCompleted,
+    orderCancelled,
+    orderAttached,
+    orderDetached,
+    orderReturnOpened,
+    orderReturnReleased,
+  },
+  evolve: {
+    orderDrafted: (order, terms) => ({ ...at(order, 'draft'), terms }),
+    orderPlaced: (order, terms, { occurredAt }) => ({
+      ...at(order, 'placed'),
+      terms,
+      placedAt: occurredAt.toISOString(),
+    }),
+    orderConfirmed: (order) => at(order, 'confirmed'),
+    orderHeld: (order) => ({ ...order, status: 'on-hold' }),
+    orderReleased: (order, { stage }) => at(order, stage),
+    orderAmended: (order, { stage, lines, net, salesperson, deliveryAddress, note }) => ({
+      ...at(order, stage),
+      terms: { ...order.terms, lines, net, salesperson, deliveryAddress, note },
+    }),
+    orderFulfilmentRecorded: (order, { lines, complete }) => ({
+      ...at(order, complete ? 'fulfilled' : 'partially-fulfilled'),
+      fulfilled: shifted(order.fulfilled, lines, 1),
+    }),
+    orderInvoiceRecorded: (order, { invoice, invoiced }) => ({
+      ...order,
+      invoices: [...order.invoices, invoice],
+      invoiced,
+    }),
+    orderPaymentRecorded: (order, { amount }) => ({ ...order, paid: plus(order.paid, amount) }),
+    orderCompleted: (order) => ({ ...order, status: 'completed' }),
+    orderCancelled: (order) => ({ ...order, status: 'cancelled' }),
+    orderAttached: (order, { contact }) => ({ ...order, attached: contact }),
+    orderDetached: (order) => ({ ...order, attached: undefined }),
+    orderReturnOpened: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, 1) }),
+    orderReturnReleased: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, -1) }),
+  },
+  // Fixed by the first event: attaching a walk-in order later must not move its stream to another partition.
+  subject: (order, id) => order.terms.contact ?? id,
+});
+
+/** The fields that every event of an order repeats. */
+export const aboutOrder = ({ terms: { contact, number, currency } }: OrderState) => ({ contact, number, currency });
+
+/** What is still to be paid: 0 or above. */
+export const outstanding = ({ terms: { net }, paid }: Pick<OrderState, 'terms' | 'paid'>): string =>
+  max('0', minus(net, paid));
+
+/** What was paid above the net: 0 or above. A net below 0 (recorded history) is owed to the customer, not overpaid. */
+export const overpaid = ({ terms: { net }, paid }: Pick<OrderState, 'terms' | 'paid'>): string =>
+  max('0', minus(paid, max('0', net)));
+
+/**
+ * What may still come back of each line: what was delivered less what other returns speak for. A completed
+ * order was delivered in full; one recorded from another system has no deliveries of its own.
+ */
+export function returnable(order: OrderState): Map<number, string> {
+  const { terms, status, fulfilled, returned } = order;
+  return new Map(
+    terms.lines.map(({ line, quantity }) => {
+      const delivered = status === 'completed' ? quantity : (fulfilled[line] ?? '0');
+      return [line, max('0', minus(delivered, returned[line] ?? '0'))];
+    }),
+  );
+}
+
+/** True when, with these quantities delivered, nothing of these lines is left to deliver. */
+export const isComplete = (lines: readonly LineQuantity[], fulfilled: Quantities): boolean =>
+  lines.every(({ line, quantity }) => compare(fulfilled[line] ?? '0', quantity) >= 0);

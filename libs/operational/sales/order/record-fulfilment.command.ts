@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { orderFulfilmentRecorded } from '#contracts/sales/order.events.js';
+import { Code } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { compare } from '#platform/kernel/money.js';
+import { shifted } from '../amounts.js';
+import { LineQuantityInput, linesOf, uniqueLines } from '../sales-input.js';
+import { Order, aboutOrder, isComplete } from './order.aggregate.js';
+
+export const recordFulfilment = command({
+  name: 'RecordFulfilment',
+  summary: 'Records a delivery of some or all of what is left of an order',
+  on: Order,
+  route: 'POST /v1/orders/:id/fulfilments',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({
+    lines: linesOf(LineQuantityInput),
+    carrier: Code.optional(),
+    tracking: z.string().min(1).max(100).optional(),
+  }),
+  decide: (order, { lines, carrier, tracking }) => {
+    const { status, terms } = order;
+    rule('order-is-confirmed', status === 'confirmed' || status === 'partially-fulfilled', `the order is ${status}`);
+    uniqueLines(lines);
+    const fulfilled = shifted(order.fulfilled, lines, 1);
+    const ordered = new Map(terms.lines.map(({ line, quantity }) => [line, quantity]));
+    for (const { line } of lines) {
+      const quantity = ordered.get(line);
+      rule('line-in-order', quantity !== undefined, `the order has no line ${line}`);
+      rule(
+        'fulfilment-within-order',
+        compare(fulfilled[line]!, quantity) <= 0,
+        `line ${line}: ${fulfilled[line]} would be delivered of ${quantity}`,
+      );
+    }
+    const complete = isComplete(terms.lines, fulfilled);
+    return orderFulfilmentRecorded({ ...aboutOrder(order), lines, complete, carrier, tracking });
+  },
+});

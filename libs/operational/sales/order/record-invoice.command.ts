@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { orderInvoiceRecorded } from '#contracts/sales/order.events.js';
+import { DocumentNumber } from '#contracts/sales/order-line.js';
+import { Day } from '#platform/kernel/calendar.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Currency, compare, plus } from '#platform/kernel/money.js';
+import { PositiveAmount, currencyAgrees } from '../sales-input.js';
+import { Order, aboutOrder } from './order.aggregate.js';
+
+const INVOICEABLE = ['confirmed', 'partially-fulfilled', 'fulfilled', 'completed'];
+
+export const recordInvoice = command({
+  name: 'RecordInvoice',
+  summary: 'Records an invoice over a part or all of the net of an order',
+  on: Order,
+  route: 'POST /v1/orders/:id/invoices',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({
+    invoice: DocumentNumber,
+    amount: PositiveAmount,
+    currency: Currency,
+    dueOn: Day.optional(),
+  }),
+  decide: (order, { invoice, amount, currency, dueOn }) => {
+    const { status, terms, invoices } = order;
+    rule('order-is-invoiceable', INVOICEABLE.includes(status), `the order is ${status}`);
+    currencyAgrees(terms.currency, currency);
+    rule('invoice-number-new', !invoices.includes(invoice), `invoice ${invoice} is recorded already`);
+    const invoiced = plus(order.invoiced, amount);
+    rule(
+      'invoiced-within-net',
+      compare(invoiced, terms.net) <= 0,
+      `${invoiced} would be invoiced of a net of ${terms.net}`,
+    );
+    return orderInvoiceRecorded({ ...aboutOrder(order), invoice, amount, invoiced, dueOn });
+  },
+});

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { orderPaymentRecorded } from '#contracts/sales/order.events.js';
+import { Code } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Currency, compare, plus } from '#platform/kernel/money.js';
+import { PositiveAmount, currencyAgrees } from '../sales-input.js';
+import { Order, aboutOrder, outstanding, overpaid } from './order.aggregate.js';
+
+const UNPAYABLE = ['none', 'draft', 'cancelled'];
+
+export const recordPayment = command({
+  name: 'RecordPayment',
+  summary: 'Records money received for an order; more than is due only when the sender says so',
+  on: Order,
+  route: 'POST /v1/orders/:id/payments',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({
+    amount: PositiveAmount,
+    currency: Currency,
+    method: Code,
+    reference: z.string().min(1).max(100).optional(),
+    allowOverpayment: z.boolean().optional(),
+  }),
+  decide: (order, { amount, currency, method, reference, allowOverpayment }) => {
+    rule('order-takes-payments', !UNPAYABLE.includes(order.status), `the order is ${order.status}`);
+    currencyAgrees(order.terms.currency, currency);
+    const due = outstanding(order);
+    rule(
+      'payment-within-due',
+      allowOverpayment === true || compare(amount, due) <= 0,
+      `${due} ${currency} is due; a payment above it needs allowOverpayment`,
+    );
+    const after = { terms: order.terms, paid: plus(order.paid, amount) };
+    return orderPaymentRecorded({
+      ...aboutOrder(order),
+      ...{ amount, method, reference, outstanding: outstanding(after), overpaid: overpaid(after) },
+    });
+  },
+});

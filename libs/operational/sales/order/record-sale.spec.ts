@@ -1,0 +1,48 @@
+import { describe, it } from '@jest/globals';
+import { orderCompleted, orderPlaced } from '#contracts/sales/order.events.js';
+import { specify } from '#platform/kernel/specify.js';
+import { completed, placed, terms } from '../examples.js';
+import { recordSale } from './record-sale.command.js';
+
+const { net: _net, ...sale } = terms;
+
+describe('RecordSale', () => {
+  it('places and completes at once, at the time of the sale', () => {
+    specify(recordSale).when(sale).then(placed, completed);
+    specify(recordSale)
+      .on('2011-12-09T12:50:00Z')
+      .when(sale)
+      .then(placed, orderCompleted({ ...completed.data, placedAt: '2011-12-09T12:50:00.000Z' }));
+  });
+  it('keeps lines of any sign and counts as sales only those above 0', () => {
+    const lines = [
+      { line: 1, sku: '85123A', quantity: '6', unitPrice: '2.55' },
+      { line: 2, sku: '85123A', quantity: '-1', unitPrice: '2.55' },
+      { line: 3, sku: 'GIFT', quantity: '3', unitPrice: '0' },
+      { line: 4, sku: '22423', quantity: '3', unitPrice: '0.001' },
+    ];
+    specify(recordSale)
+      .when({ ...sale, lines })
+      .then(
+        orderPlaced({ ...terms, lines, net: '12.753' }),
+        orderCompleted({ ...completed.data, net: '12.753', lines: 4, saleLines: 2, saleValue: '15.303' }),
+      );
+  });
+  it('keeps an adjustment, worth less than nothing', () => {
+    const lines = [{ line: 1, sku: 'B', description: 'Adjust bad debt', quantity: '1', unitPrice: '-11062.06' }];
+    const worth = { kind: 'adjustment' as const, net: '-11062.06' };
+    specify(recordSale)
+      .when({ ...sale, kind: 'adjustment', lines })
+      .then(
+        orderPlaced({ ...terms, ...worth, lines }),
+        orderCompleted({ ...completed.data, ...worth, lines: 1, saleLines: 0, saleValue: '0' }),
+      );
+  });
+  it('keeps the natural key', () => {
+    const source = { system: 'online-retail', key: '536365' };
+    specify(recordSale)
+      .when({ ...sale, source })
+      .then(orderPlaced({ ...terms, source }), completed);
+  });
+  it('refuses an order that exists', () => specify(recordSale).given(placed).when(sale).refused('order-is-new'));
+});
