@@ -1,0 +1,46 @@
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { partsOfStream } from '#platform/kernel/envelope.js';
+import { NotFound } from '#platform/kernel/errors.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+
+const PAGE = 1000;
+
+export interface AsOf {
+  stream: string;
+  revision: number;
+  position: bigint;
+  occurredAt: Date;
+  recordedAt: Date;
+  state: unknown;
+}
+
+/**
+ * The state of an aggregate after its events up to a revision or position (both inclusive; all when neither is
+ * given), folded from the log. Undefined when it had none by then.
+ * @throws NotFound when no aggregate has streams of this name
+ */
+export async function stateAsOf(
+  source: { store: Pick<EventStore, 'readStream'>; catalogue: EventCatalogue; aggregates: readonly Aggregate[] },
+  stream: string,
+  bound: { revision?: number; through?: bigint } = {},
+): Promise<AsOf | undefined> {
+  const { aggregate: name } = partsOfStream(stream);
+  const aggregate = source.aggregates.find((each) => each.name === name);
+  if (!aggregate) throw new NotFound(`no aggregate has streams named ${name}-…`);
+  let state = aggregate.initial;
+  let last: Omit<AsOf, 'state'> | undefined;
+  for (;;) {
+    const fromRevision = last ? last.revision + 1 : 0;
+    const left = bound.revision === undefined ? PAGE : Math.min(PAGE, bound.revision + 1 - fromRevision);
+    if (left <= 0) break;
+    const page = await source.store.readStream(stream, { fromRevision, through: bound.through, limit: left });
+    for (const stored of page) {
+      state = aggregate.evolve(state, source.catalogue.decode(stored));
+      const { revision, position, occurredAt, recordedAt } = stored;
+      last = { stream, revision, position, occurredAt, recordedAt };
+    }
+    if (page.length < left) break;
+  }
+  return last && { ...last, state };
+}

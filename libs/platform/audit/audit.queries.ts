@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { Instant } from '#platform/kernel/calendar.js';
+import type { Role } from '#platform/kernel/command.js';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { Id } from '#platform/kernel/ids.js';
+import type { EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
+import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/query.js';
+import { stateAsOf } from './as-of.js';
+
+const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
+const limit = z.coerce.number().int().min(1).max(1000).default(100).describe('Events in one page');
+const Position = z
+  .string()
+  .regex(/^\d{1,19}$/, { error: 'is not a position (a whole number)' })
+  .meta({ id: 'Position' });
+const Revision = z.coerce.number().int().min(0);
+
+/** A recorded event as auditors see it: the whole envelope, in the version of today. */
+export const AuditedEvent = z
+  .object({
+    position: Position,
+    id: Id,
+    stream: z.string(),
+    revision: z.int(),
+    type: z.string(),
+    schemaVersion: z.int(),
+    occurredAt: Instant,
+    recordedAt: Instant,
+    subject: Id,
+    commandId: Id,
+    actor: z.string(),
+    onBehalfOf: z.string().optional(),
+    reason: z.string().optional(),
+    correlationId: z.string().optional(),
+    causationId: z.string().optional(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'AuditedEvent' });
+
+const StateAsOf = z
+  .object({
+    stream: z.string(),
+    revision: z.int(),
+    position: Position,
+    occurredAt: Instant,
+    recordedAt: Instant,
+    state: z.unknown(),
+  })
+  .meta({ id: 'StateAsOf' });
+
+export interface AuditOptions {
+  store: EventStore;
+  catalogue: EventCatalogue;
+  aggregates: readonly Aggregate[];
+}
+
+/** The auditors' door: what is in the log, and any aggregate as it was. Reads the store, never a read model. */
+export function auditQueries({ store, catalogue, aggregates }: AuditOptions): QueryDefinition[] {
+  const show = (stored: StoredEvent): z.infer<typeof AuditedEvent> => {
+    const event = catalogue.decode(stored);
+    return {
+      position: String(event.position),
+      id: event.id,
+      stream: event.stream,
+      revision: event.revision,
+      type: event.type,
+      schemaVersion: event.schemaVersion,
+      occurredAt: event.occurredAt.toISOString(),
+      recordedAt: event.recordedAt.toISOString(),
+      subject: event.subject,
+      commandId: event.commandId,
+      ...event.meta,
+      data: event.data,
+    };
+  };
+  const pageOf = async (
+    size: number,
+    context: QueryContext,
+    read: (options: ReadAllOptions) => Promise<StoredEvent[]>,
+  ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
+    const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1 });
+    const events = found.slice(0, size);
+    const next = found.length > size ? [String(events.at(-1)!.position)] : undefined;
+    return { items: events.map(show), next };
+  };
+
+  return [
+    pagedQuery({
+      name: 'EventsOfStream',
+      summary: 'The events of one aggregate, by revision',
+      route: 'GET /v1/audit/streams/:stream/events',
+      allowed,
+      parameters: z.strictObject({ stream: z.string().max(100), limit }),
+      item: AuditedEvent,
+      reads: [],
+      run: async ({ stream, limit: size }, context) => {
+        const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
+        const found = await store.readStream(stream, { fromRevision, limit: size + 1 });
+        if (found.length === 0 && fromRevision === 0) throw new NotFound(`there is no stream ${stream}`);
+        const events = found.slice(0, size);
+        return {
+          items: events.map(show),
+          next: found.length > size ? [events.at(-1)!.revision] : undefined,
+        };
+      },
+    }),
+    pagedQuery({
+      name: 'EventsOfCustomer',
+      summary: 'The events about one customer, across all aggregates, in the order in which they were recorded',
+      route: 'GET /v1/audit/customers/:id/events',
+      allowed,
+      parameters: z.strictObject({ id: Id, limit }),
+      item: AuditedEvent,
+      reads: [],
+      run: ({ id, limit: size }, context) => pageOf(size, context, (options) => store.readSubjects([id], options)),
+    }),
+    pagedQuery({
+      name: 'EventsOfSpan',
+      summary: 'The events recorded in a span of time: from an instant (inclusive) to another (exclusive)',
+      route: 'GET /v1/audit/events',
+      allowed,
+      parameters: z.strictObject({ from: Instant.optional(), to: Instant.optional(), limit }),
+      item: AuditedEvent,
+      reads: [],
+      run: async ({ from, to, limit: size }, context) => {
+        const start = from ? await store.positionAt(justBefore(from)) : 0n;
+        const through = to ? await store.positionAt(justBefore(to)) : undefined;
+        return pageOf(size, context, ({ after, limit: most }) =>
+          store.readAll({ after: after > start ? after : start, through, limit: most }),
+        );
+      },
+    }),
+    query({
+      name: 'EventAtPosition',
+      summary: 'One event',
+      route: 'GET /v1/audit/events/:position',
+      allowed,
+      parameters: z.strictObject({ position: Position }),
+      answer: AuditedEvent,
+      reads: [],
+      run: async ({ position }) => {
+        const [event] = await store.readAll({ after: BigInt(position) - 1n, through: BigInt(position), limit: 1 });
+        if (!event) throw new NotFound(`there is no event at position ${position}`);
+        return show(event);
+      },
+    }),
+    query({
+      name: 'StateAsOf',
+      summary: 'An aggregate as it was at a revision, a position or a time of recording; as it is when none is named',
+      route: 'GET /v1/audit/streams/:stream/state',
+      allowed,
+      parameters: z.strictObject({
+        stream: z.string().max(100),
+        revision: Revision.optional(),
+        position: Position.optional(),
+        at: Instant.optional(),
+      }),
+      answer: StateAsOf,
+      reads: [],
+      run: async ({ stream, revision, position, at }) => {
+        if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
+          throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);
+        }
+        const through =
+          position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
+        const found = await stateAsOf({ store, catalogue, aggregates }, stream, { revision, through });
+        if (!found) throw new NotFound(`${stream} had no event then`);
+        return {
+          ...found,
+          position: String(found.position),
+          occurredAt: found.occurredAt.toISOString(),
+          recordedAt: found.recordedAt.toISOString(),
+        };
+      },
+    }),
+  ];
+}
+
+// Times of recording are whole milliseconds, so the millisecond before is the last that does not belong.
+const justBefore = (instant: string): Date => new Date(Date.parse(instant) - 1);
