@@ -1,0 +1,12 @@
+import { describe, it } from '@jest/globals';
+import { specify } from '#platform/kernel/specify.js';
+import { authorised, requested } from '../examples.js';
+import { authoriseReturn } from './authorise-return.command.js';
+
+describe('AuthoriseReturn', () => {
+  it('allows a requested return', () => specify(authoriseReturn).given(requested).when({}).then(authorised));
+  it('refuses any other', () => {
+    specify(authoriseReturn).when({}).refused('return-is-requested');
+    specify(authoriseReturn).given(requested, authorised).when({}).refused('return-is-requested');
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, it } from '@jest/globals';
+import { orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
+import { returnRequested } from '#contracts/sales/return.events.js';
+import { at } from '#platform/kernel/command.js';
+import { specify } from '#platform/kernel/specify.js';
+import {
+  aboutGoods,
+  completed,
+  confirmed,
+  customer,
+  delivered,
+  deliveredAll,
+  orderId,
+  placed,
+  requested,
+  specId,
+  teapots,
+  terms,
+} from '../examples.js';
+import { requestReturn } from './request-return.command.js';
+
+const opened = (quantity: string) => orderReturnOpened({ return: specId, lines: [{ line: 1, quantity }] });
+const other = '0198f3a0-0000-7000-8000-00000000e001';
+const by = { return: other, lines: [{ line: 1, quantity: '1' }] };
+const back = (quantity: string) => ({ order: orderId, lines: [{ line: 1, quantity }] });
+const ofDelivered = () => specify(requestReturn).where('order', placed, confirmed, deliveredAll);
+
+describe('RequestReturn of an order', () => {
+  it('takes thing and price from the order, and speaks for the quantity there', () =>
+    ofDelivered()
+      .when(back('2'))
+      .then(requested, at('order', opened('2'))));
+  it('takes what was completed elsewhere for delivered in full', () =>
+    specify(requestReturn)
+      .where('order', placed, completed)
+      .when(back('2'))
+      .then(requested, at('order', opened('2'))));
+  it('carries the contact and the salesperson of the order', () => {
+    const who = { contact: customer, salesperson: 'sara' };
+    specify(requestReturn)
+      .where('order', orderPlaced({ ...terms, ...who }), completed)
+      .when(back('2'))
+      .then(returnRequested({ ...requested.data, ...who }), at('order', opened('2')));
+  });
+  it('refuses what was not delivered, and what another return speaks for', () => {
+    const one = delivered(false, { line: 1, quantity: '1' });
+    specify(requestReturn).where('order', placed, confirmed, one).when(back('2')).refused('within-order');
+    specify(requestReturn).where('order', placed).when(back('1')).refused('within-order');
+    specify(requestReturn)
+      .where('order', placed, completed, orderReturnOpened(by))
+      .when(back('2'))
+      .refused('within-order');
+    specify(requestReturn)
+      .where('order', placed, completed, orderReturnOpened(by), orderReturnReleased(by))
+      .when(back('2'))
+      .then(requested, at('order', opened('2')));
+  });
+  it('refuses lines that the order does not have so', () => {
+    const given = (...lines: object[]) => ofDelivered().when({ order: orderId, lines });
+    given({ quantity: '1' }).refused('return-names-order-lines');
+    given({ line: 3, quantity: '1' }).refused('line-in-order');
+    given({ line: 1, quantity: '1' }, { line: 1, quantity: '1' }).refused('line-numbers-unique');
+    given({ line: 1, quantity: '1', sku: 'CUP' }).refused('sku-agrees');
+    given({ line: 1, quantity: '1', unitPrice: '99' }).refused('price-agrees');
+  });
+  it('refuses an order that does not exist, and another currency', () => {
+    specify(requestReturn).when(back('1')).refused('order-exists');
+    ofDelivered()
+      .when({ ...back('1'), currency: 'EUR' })
+      .refused('currency-agrees');
+  });
+});
+
+describe('RequestReturn without an order', () => {
+  const goods = { ...aboutGoods, lines: [teapots] };
+  it('takes goods with their own thing and price', () =>
+    specify(requestReturn)
+      .when(goods)
+      .then(returnRequested({ ...goods, value: '25' })));
+  it('needs them, and a currency and zone', () => {
+    specify(requestReturn)
+      .when({ ...aboutGoods, lines: [{ quantity: '1' }] })
+      .refused('sku-and-price-named');
+    specify(requestReturn)
+      .when({ lines: [teapots] })
+      .refused('currency-and-zone-named');
+    specify(requestReturn)
+      .when({ ...goods, lines: [{ ...teapots, unitPrice: '-1' }] })
+      .refused('value-not-negative');
+  });
+  it('refuses a second return of the same id, and nothing', () => {
+    specify(requestReturn).given(requested).when(goods).refused('return-is-new');
+    specify(requestReturn)
+      .when({ ...goods, lines: [{ ...teapots, quantity: '0' }] })
+      .invalid('/lines/0/quantity');
+  });
+});
