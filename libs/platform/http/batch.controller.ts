@@ -1,0 +1,150 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { CommandResult } from '#platform/commands/command-gateway.js';
+import { busCommandOf, type BusCommandClass } from '#platform/commands/cqrs/command-bus.js';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import { InvalidInput } from '#platform/kernel/errors.js';
+import { Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { authorise, type Authenticator, type Principal } from './authenticator.js';
+import { CommandIntake, envelopeOf, type Envelope } from './command-intake.js';
+import { resultJson } from './command-routes.js';
+import { InvalidRequest, problemOf, sendProblem } from './problem.js';
+import { isStorable } from './safe-json.js';
+import { AUTHENTICATOR, BATCH_DEFINITIONS } from './tokens.js';
+import { issuesOf } from './validation.js';
+
+export const MAX_ITEMS = 10_000;
+/** Items validated before other requests get their turn. */
+const SLICE = 64;
+/** Items of one batch under way at once: enough to fill the store's batches, few enough to leave room for others. */
+const WINDOW = 4096;
+
+const storable = (max: number) =>
+  z.string().min(1).max(max).refine(isStorable, { error: 'holds a character that cannot be stored' });
+
+/** One command of a batch. Headers of the request hold for all of its items. */
+export const BatchItem = z
+  .strictObject({
+    command: z.string().max(100).meta({ description: 'Name of the command: its operationId in this document' }),
+    id: Id.optional().meta({ description: 'The aggregate; needed by all commands but those that create one' }),
+    key: storable(200).optional().meta({ description: 'Idempotency key of this item' }),
+    ifMatch: z.int().min(0).optional().meta({ description: 'The revision that the aggregate must have' }),
+    occurredAt: Instant.optional(),
+    reason: storable(1000).optional(),
+    input: z.unknown().meta({ description: 'The body that the command has when it is sent alone' }),
+  })
+  .meta({ id: 'BatchItem' });
+
+interface Entry {
+  intake: CommandIntake;
+  Message: BusCommandClass;
+}
+
+/** `POST /v1/commands:batch`: many commands in one request, one outcome each, in the order of the items. */
+@Controller()
+export class BatchController {
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(
+    @Inject(CommandBus) private readonly bus: CommandBus,
+    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    @Inject(BATCH_DEFINITIONS) definitions: readonly CommandDefinition[],
+  ) {
+    for (const definition of definitions) {
+      this.entries.set(definition.name, {
+        intake: new CommandIntake(definition),
+        Message: busCommandOf(definition),
+      });
+    }
+  }
+
+  @Post('/v1/commands::batch')
+  async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    try {
+      const principal = await this.authenticator.authenticate(request.headers);
+      const common = envelopeOf(request.headers);
+      if (common.expectedRevision !== undefined || common.occurredAt) {
+        const message = 'belongs into the items of a batch';
+        const issues = [common.occurredAt ? '/Yad-Occurred-At' : '/If-Match'].map((pointer) => ({ pointer, message }));
+        throw new InvalidRequest('header', issues);
+      }
+      const items = itemsOf(request.body);
+      const outcomes = await this.outcomes(items, principal, common);
+      reply
+        .code(200)
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(`{"outcomes":[${outcomes.join(',')}]}`);
+    } catch (error) {
+      sendProblem(request, reply, error);
+    }
+  }
+
+  private async outcomes(items: readonly unknown[], principal: Principal, common: Envelope): Promise<string[]> {
+    const outcomes = new Array<string>(items.length);
+    let underWay = 0;
+    let wake: (() => void) | undefined;
+    const all: Promise<void>[] = [];
+    for (let i = 0; i < items.length; i++) {
+      if (i % SLICE === SLICE - 1) await turn();
+      if (underWay >= WINDOW) await new Promise<void>((resolve) => (wake = resolve));
+      underWay++;
+      // Submitted here and now: the gateway keeps the order in which commands of one stream reach it.
+      const settled = this.submit(items[i], i, principal, common).then((outcome) => {
+        outcomes[i] = outcome;
+        underWay--;
+        wake?.();
+      });
+      all.push(settled);
+    }
+    await Promise.all(all);
+    return outcomes;
+  }
+
+  private async submit(item: unknown, index: number, principal: Principal, common: Envelope): Promise<string> {
+    let within = '';
+    try {
+      const parsed = BatchItem.safeParse(item);
+      if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error), 'the item does not fit');
+      const { command, id, key, ifMatch, occurredAt, reason, input } = parsed.data;
+      const entry = this.entries.get(command);
+      if (!entry) throw new InvalidInput([{ pointer: '/command', message: 'is not a known command' }]);
+      const { definition } = entry.intake;
+      authorise(principal, definition.allowed, definition.name);
+      if (id === undefined && !definition.creates) {
+        throw new InvalidInput([{ pointer: '/id', message: `is needed by ${definition.name}` }]);
+      }
+      const envelope: Envelope = {
+        // A key of the whole batch makes one for each place in it.
+        key: key ?? (common.key === undefined ? undefined : `${common.key}#${index}`),
+        expectedRevision: ifMatch,
+        occurredAt: occurredAt === undefined ? undefined : new Date(occurredAt),
+        reason: reason ?? common.reason,
+        onBehalfOf: common.onBehalfOf,
+        correlationId: common.correlationId,
+        causationId: common.causationId,
+      };
+      within = '/input';
+      const message = entry.intake.message(input, id, envelope, principal.actor);
+      const result: CommandResult = await this.bus.execute(new entry.Message(message) as any);
+      return `{"status":${definition.creates ? 201 : 200},${resultJson(result).slice(1)}`;
+    } catch (error) {
+      const problem = problemOf(error);
+      for (const issue of problem.errors ?? []) issue.pointer = within + issue.pointer;
+      return JSON.stringify(problem);
+    }
+  }
+}
+
+function itemsOf(body: unknown): readonly unknown[] {
+  const issue = (pointer: string, message: string) => new InvalidInput([{ pointer, message }]);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw issue('', 'is not an object with items');
+  for (const key of Object.keys(body)) if (key !== 'items') throw issue(`/${key}`, 'is not a known field');
+  const { items } = body as { items?: unknown };
+  if (!Array.isArray(items)) throw issue('/items', 'is not a list');
+  if (items.length > MAX_ITEMS) throw issue('/items', `has more than ${MAX_ITEMS} items`);
+  return items;
+}

@@ -1,0 +1,116 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { z } from 'zod';
+import type { CommandMessage } from '#platform/commands/command-gateway.js';
+import { Instant } from '#platform/kernel/calendar.js';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import { InvalidInput } from '#platform/kernel/errors.js';
+import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
+import { InvalidRequest, type Place } from './problem.js';
+import { canonicalJson } from './safe-json.js';
+import { strict, validated } from './validation.js';
+
+/** What a sender says of a command beside its input. */
+export interface Envelope {
+  /** Idempotency key. */
+  key?: string;
+  expectedRevision?: number;
+  occurredAt?: Date;
+  reason?: string;
+  onBehalfOf?: string;
+  correlationId?: string;
+  causationId?: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const ANY_CASE_UUID = new RegExp(UUID, 'i');
+const REVISION = /^"(\d{1,9})"$/;
+
+/** Makes the message for the bus out of what was sent; one for each command. */
+export class CommandIntake {
+  private readonly input: z.ZodObject<any>;
+  private readonly takesId: boolean;
+
+  constructor(readonly definition: CommandDefinition) {
+    this.input = strict(definition.input, definition.name);
+    this.takesId = definition.creates && 'id' in definition.input.shape;
+  }
+
+  /**
+   * @param id of the aggregate, where the path (or the item of a batch) names it
+   * @throws InvalidInput, InvalidRequest
+   */
+  message(body: unknown, id: string | undefined, envelope: Envelope, actor: string): CommandMessage {
+    const { definition } = this;
+    if (id !== undefined && !UUID.test(id)) {
+      throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);
+    }
+    const input = validated(this.input, body);
+    const given: string | undefined = id ?? (this.takesId ? input.id : undefined);
+    if (this.takesId && input.id !== undefined && input.id !== given) {
+      throw new InvalidInput([{ pointer: '/id', message: 'differs from the id that the command is sent to' }]);
+    }
+    const { key } = envelope;
+    let commandId: string;
+    let print: Buffer | null = null;
+    if (key === undefined) commandId = newId();
+    else {
+      commandId = ANY_CASE_UUID.test(key) ? key.toLowerCase() : derivedId(actor, key);
+      print = fingerprint(`${definition.name}\n${given ?? ''}\n${canonicalJson(input)}`);
+    }
+    return {
+      definition,
+      // A repeat of a keyed creation must meet the aggregate that the first made.
+      id: given ?? (key === undefined ? newId() : derivedId(definition.on.name, commandId)),
+      input,
+      commandId,
+      fingerprint: print,
+      expectedRevision: envelope.expectedRevision,
+      actor,
+      onBehalfOf: envelope.onBehalfOf,
+      reason: envelope.reason,
+      correlationId: envelope.correlationId,
+      causationId: envelope.causationId,
+      occurredAt: envelope.occurredAt,
+    };
+  }
+}
+
+/** Reads the headers of a command. @throws InvalidRequest naming the header. */
+export function envelopeOf(headers: IncomingHttpHeaders): Envelope {
+  return {
+    key: text(headers, 'idempotency-key', 'Idempotency-Key', 200),
+    expectedRevision: revision(headers['if-match']),
+    occurredAt: instantIn('header', '/Yad-Occurred-At', headers['yad-occurred-at']),
+    reason: text(headers, 'yad-reason', 'Yad-Reason', 1000),
+    onBehalfOf: text(headers, 'yad-on-behalf-of', 'Yad-On-Behalf-Of', 200),
+    correlationId: text(headers, 'yad-correlation-id', 'Yad-Correlation-Id', 200),
+    causationId: text(headers, 'yad-causation-id', 'Yad-Causation-Id', 200),
+  };
+}
+
+/** An ISO 8601 instant with offset, as a Date. */
+export function instantIn(place: Place, pointer: string, value: unknown): Date | undefined {
+  if (value === undefined) return undefined;
+  const parsed = Instant.safeParse(value);
+  if (parsed.success) return new Date(parsed.data);
+  throw new InvalidRequest(place, [{ pointer, message: 'is not an ISO 8601 instant with an offset or Z' }]);
+}
+
+function revision(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const match = REVISION.exec(value);
+  if (match) return Number(match[1]);
+  throw new InvalidRequest('header', [{ pointer: '/If-Match', message: 'is not a revision in quotes, such as "3"' }]);
+}
+
+function text(headers: IncomingHttpHeaders, name: string, shown: string, max: number): string | undefined {
+  const value = headers[name] as string | undefined;
+  if (value === undefined) return undefined;
+  if (value.length === 0 || value.length > max) {
+    throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: `must have 1 to ${max} characters` }]);
+  }
+  // Node gives header bytes one a character; senders write UTF-8.
+  return NOT_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
+}
+
+const NOT_ASCII = /[\x80-\xff]/;

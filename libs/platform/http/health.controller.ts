@@ -1,0 +1,56 @@
+import { Controller, Get, Inject, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { READINESS } from './tokens.js';
+
+/** Checks by name; one that rejects says why the service is not ready. */
+export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
+
+const PATIENCE_MS = 2000;
+
+/** `GET /health/live`: the process turns; `GET /health/ready`: it can serve. */
+@Controller('health')
+export class HealthController {
+  constructor(@Inject(READINESS) private readonly checks: ReadinessChecks) {}
+
+  @Get('live')
+  live(): { status: string } {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  async ready(@Res() reply: FastifyReply): Promise<void> {
+    const checks: Record<string, string> = {};
+    await Promise.all(
+      Object.entries(this.checks).map(async ([name, check]) => {
+        checks[name] = await inTime(check()).then(
+          () => 'ok',
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        );
+      }),
+    );
+    const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
+    const json = reply.code(failed.length === 0 ? 200 : 503);
+    if (failed.length === 0) {
+      json.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({ status: 'ok', checks }));
+      return;
+    }
+    const problem = {
+      type: 'urn:yad:problem:not-ready',
+      title: 'The service is not ready',
+      status: 503,
+      detail: failed.map((name) => `${name}: ${checks[name]}`).join('; '),
+    };
+    json
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .header('retry-after', '2')
+      .send(JSON.stringify(problem));
+  }
+}
+
+function inTime<T>(check: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  });
+  return Promise.race([check, late]).finally(() => clearTimeout(timer));
+}

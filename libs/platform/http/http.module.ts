@@ -1,0 +1,67 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { CommandGateway } from '#platform/commands/command-gateway.js';
+import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/commands/cqrs/command-bus.js';
+import { systemClock, type Clock } from '#platform/kernel/clock.js';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import type { Freshness } from '#platform/projections/freshness.js';
+import type { QueryDefinition, ReadModels } from '#platform/projections/query.js';
+import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
+import { BatchController } from './batch.controller.js';
+import { commandController } from './command-routes.js';
+import { Cursors } from './cursor.js';
+import { HealthController, type ReadinessChecks } from './health.controller.js';
+import { queryController, type QueryParts } from './query-routes.js';
+import { AUTHENTICATOR, BATCH_DEFINITIONS, QUERY_PARTS, READINESS } from './tokens.js';
+
+/** What an app serves: commands with their gateway, or queries with their read models, or both. */
+export interface HttpModuleOptions {
+  commands?: readonly CommandDefinition[];
+  gateway?: CommandGateway;
+  queries?: readonly QueryDefinition[];
+  read?: ReadModels;
+  freshness?: Freshness;
+  authenticator?: Authenticator;
+  clock?: Clock;
+  /** Signs cursors; the same for all processes that serve the same queries. */
+  cursorSecret?: string | Buffer;
+  /** How long a query waits for its `minPosition`, in milliseconds. */
+  patienceMs?: number;
+  readiness?: ReadinessChecks;
+  /** Further Nest modules, for what the registries do not speak of. */
+  imports?: DynamicModule['imports'];
+}
+
+/** Mounts the registries: routes, and the handlers on Nest's CommandBus and QueryBus behind them. */
+@Module({})
+export class HttpModule {
+  static register(options: HttpModuleOptions): DynamicModule {
+    const { commands = [], queries = [], clock = systemClock } = options;
+    const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
+    const providers: Provider[] = [
+      { provide: AUTHENTICATOR, useValue: authenticator },
+      { provide: READINESS, useValue: readiness },
+    ];
+    const controllers: DynamicModule['controllers'] = [HealthController];
+    if (commands.length > 0) {
+      if (!options.gateway) throw new Error('commands need a gateway');
+      providers.push({ provide: COMMAND_GATEWAY, useValue: options.gateway }, ...commandHandlers(commands));
+      providers.push({ provide: BATCH_DEFINITIONS, useValue: commands });
+      controllers.push(commandController(commands), BatchController);
+    }
+    if (queries.length > 0) {
+      const { read, freshness, cursorSecret, patienceMs = 5000 } = options;
+      if (!read || !freshness || !cursorSecret) throw new Error('queries need read, freshness and cursorSecret');
+      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors: new Cursors(cursorSecret) };
+      providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
+      controllers.push(queryController(queries));
+    }
+    return {
+      module: HttpModule,
+      imports: [CqrsModule.forRoot(), ...(options.imports ?? [])],
+      controllers,
+      providers,
+      exports: [CqrsModule, AUTHENTICATOR],
+    };
+  }
+}

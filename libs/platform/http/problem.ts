@@ -1,0 +1,127 @@
+import { HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InvalidInput, RuleViolation, YadError, type InputIssue } from '#platform/kernel/errors.js';
+
+/** Where in a request an issue is; the pointer then starts there (`/If-Match` in `header`). */
+export type Place = 'body' | 'header' | 'path' | 'query';
+
+/** An RFC 9457 problem, as it is sent. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  /** The request: its trace, when it has one. */
+  instance?: string;
+  errors?: { in: Place; pointer: string; detail: string }[];
+  /** Name of the rule that refused. */
+  rule?: string;
+}
+
+/** Every kind of problem there is: its status, its title, and after how many seconds another try makes sense. */
+export const problemKinds: Readonly<Record<string, { status: number; title: string; retryAfter?: number }>> = {
+  'invalid-input': { status: 400, title: 'The input does not fit' },
+  'malformed-request': { status: 400, title: 'The request cannot be read' },
+  unauthenticated: { status: 401, title: 'It is not known who is asking' },
+  forbidden: { status: 403, title: 'The sender may not do this' },
+  'not-found': { status: 404, title: 'There is no such thing' },
+  'no-such-route': { status: 404, title: 'There is no such route' },
+  'rule-violated': { status: 409, title: 'A rule refused the command' },
+  'too-contended': { status: 409, title: 'Other writers were faster', retryAfter: 1 },
+  'stale-revision': { status: 412, title: 'The revision has changed' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'uri-too-long': { status: 414, title: 'The address is too long' },
+  'unsupported-media-type': { status: 415, title: 'Only application/json is understood' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key was used before' },
+  unexpected: { status: 500, title: 'Something went wrong here' },
+  overloaded: { status: 503, title: 'Too much is waiting', retryAfter: 1 },
+  'not-yet-there': { status: 503, title: 'The read models have not come so far', retryAfter: 1 },
+  'not-ready': { status: 503, title: 'The service is not ready', retryAfter: 2 },
+};
+
+const byStatus: Readonly<Record<number, string>> = {
+  400: 'malformed-request',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'no-such-route',
+  413: 'body-too-large',
+  414: 'uri-too-long',
+  415: 'unsupported-media-type',
+  503: 'not-ready',
+};
+
+/** A problem of the HTTP shell itself. */
+export class HttpProblem extends YadError {
+  constructor(
+    readonly kind: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Input that does not fit, with the part of the request that the pointers start in. */
+export class InvalidRequest extends InvalidInput {
+  constructor(
+    readonly place: Place,
+    issues: InputIssue[],
+  ) {
+    super(issues, `the ${place === 'query' ? 'query string' : place} does not fit`);
+  }
+}
+
+const logger = new Logger('Http');
+
+/** The problem that an error is. What nobody foresaw is logged, and told without its internals. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof YadError) {
+    const problem = ofKind(error.kind, error.message);
+    if (error instanceof InvalidInput) {
+      const place = error instanceof InvalidRequest ? error.place : 'body';
+      problem.errors = error.issues.map(({ pointer, message }) => ({ in: place, pointer, detail: message }));
+    } else if (error instanceof RuleViolation) problem.rule = error.rule;
+    return problem;
+  }
+  const status = error instanceof HttpException ? error.getStatus() : statusOfFastify(error);
+  if (status === undefined || status >= 500) {
+    if (status === 503) return ofKind('not-ready', 'the service is going down');
+    logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return ofKind('unexpected', 'the service failed to answer; the failure is in its log');
+  }
+  const problem = ofKind(byStatus[status] ?? 'malformed-request', (error as Error).message);
+  problem.status = status;
+  return problem;
+}
+
+function ofKind(kind: string, detail: string): Problem {
+  const known = problemKinds[kind];
+  if (!known) {
+    logger.error(`problem of the unknown kind ${kind}: ${detail}`);
+    return ofKind('unexpected', 'the service failed to answer; the failure is in its log');
+  }
+  return { type: `urn:yad:problem:${kind}`, title: known.title, status: known.status, detail };
+}
+
+function statusOfFastify(error: unknown): number | undefined {
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
+  return typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number' ? statusCode : undefined;
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-/;
+
+/** Answers a request with the problem that an error is. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  if (reply.sent) {
+    logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return;
+  }
+  const problem = problemOf(error);
+  const trace = TRACEPARENT.exec(String(request.headers['traceparent'] ?? ''))?.[1];
+  problem.instance = trace ? `urn:yad:trace:${trace}` : `urn:yad:request:${request.id}`;
+  const retryAfter = problemKinds[problem.type.slice('urn:yad:problem:'.length)]?.retryAfter;
+  if (retryAfter) reply.header('retry-after', String(retryAfter));
+  reply
+    .code(problem.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .send(JSON.stringify(problem));
+}

@@ -1,0 +1,135 @@
+import { Controller, Get, Inject, Req, Res, type Type } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { busQueryOf } from '#platform/commands/cqrs/command-bus.js';
+import type { Clock } from '#platform/kernel/clock.js';
+import type { Freshness } from '#platform/projections/freshness.js';
+import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
+import { authorise, type Authenticator } from './authenticator.js';
+import type { Cursors } from './cursor.js';
+import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
+import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
+import { issuesOf, strict } from './validation.js';
+
+/** What queries are answered with. */
+export interface QueryParts {
+  readonly read: ReadModels;
+  readonly freshness: Freshness;
+  readonly cursors: Cursors;
+  readonly clock: Clock;
+  /** How long `minPosition` is waited for. */
+  readonly patienceMs: number;
+}
+
+interface Shell {
+  bus: QueryBus;
+  authenticator: Authenticator;
+  parts: QueryParts;
+}
+
+const POSITION = /^(0|[1-9]\d{0,18})$/;
+const MAX_POSITION = 2n ** 63n - 1n;
+
+/** A controller with one GET route for each query of the registry. */
+export function queryController(definitions: readonly QueryDefinition[]): Type {
+  class Queries implements Shell {
+    constructor(
+      readonly bus: QueryBus,
+      readonly authenticator: Authenticator,
+      readonly parts: QueryParts,
+    ) {}
+  }
+  Controller()(Queries);
+  [QueryBus, AUTHENTICATOR, QUERY_PARTS].forEach((token, i) => Inject(token)(Queries, undefined as any, i));
+  for (const definition of definitions) {
+    const { prototype } = Queries;
+    const { name } = definition;
+    Object.defineProperty(prototype, name, { value: handlerOf(definition), writable: true, configurable: true });
+    Get(definition.path)(prototype, name, Object.getOwnPropertyDescriptor(prototype, name)!);
+    Req()(prototype, name, 0);
+    Res()(prototype, name, 1);
+  }
+  return Queries;
+}
+
+function handlerOf(definition: QueryDefinition) {
+  const parse = parserOf(definition);
+  const BusMessage = busQueryOf(definition);
+  return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    try {
+      const { read, freshness, cursors, clock, patienceMs } = this.parts;
+      const principal = await this.authenticator.authenticate(request.headers);
+      authorise(principal, definition.allowed, definition.name);
+      const { parameters, minPosition, cursor } = parse(request);
+      const after = cursor === undefined ? undefined : cursors.verify(definition.name, parameters, cursor);
+      if (minPosition !== undefined && !(await freshness.waitFor(minPosition, definition.reads, patienceMs))) {
+        throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
+      }
+      // Asked before the rows are read: the answer may be fresher than it says, never staler.
+      const reached = await freshness.current(definition.reads);
+      const context = { read, after, now: clock.now() };
+      const answer: unknown = await this.bus.execute(new BusMessage(parameters, context) as any);
+      const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
+      const body = {
+        data: items,
+        freshness: { position: String(reached.position), recordedAt: reached.recordedAt },
+        next: next && cursors.sign(definition.name, parameters, next),
+      };
+      reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+    } catch (error) {
+      sendProblem(request, reply, error);
+    }
+  };
+}
+
+interface Parsed {
+  parameters: Record<string, unknown>;
+  minPosition?: bigint;
+  cursor?: string;
+}
+
+function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Parsed {
+  const { name, path, paged } = definition;
+  const schema = strict(definition.parameters, name);
+  const inPath = new Set(pathParameters(path));
+  for (const own of ['minPosition', 'cursor']) {
+    if (own in schema.shape) throw new Error(`${name}: the parameter ${own} is the shell's`);
+  }
+  const lists = Object.keys(schema.shape).filter((key) => isList(schema.shape[key]));
+  const refuse = (pointer: string, message: string): never => {
+    throw new InvalidRequest('query', [{ pointer, message }]);
+  };
+  return (request) => {
+    const { minPosition, cursor, ...rest } = request.query as Record<string, string | string[]>;
+    for (const key of inPath) if (key in rest) refuse(`/${key}`, 'is a parameter of the path');
+    const raw: Record<string, unknown> = { ...rest, ...(request.params as object) };
+    for (const key of lists) if (typeof raw[key] === 'string') raw[key] = [raw[key]];
+    if (cursor !== undefined && !paged) refuse('/cursor', 'is not a known parameter');
+    if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
+    const position = minPosition === undefined ? undefined : positionOf(minPosition, refuse);
+    const parsed = schema.safeParse(raw);
+    if (!parsed.success) {
+      const issues = issuesOf(parsed.error);
+      const place: Place = issues.every(({ pointer }) => inPath.has(pointer.split('/')[1]!)) ? 'path' : 'query';
+      throw new InvalidRequest(place, issues);
+    }
+    return { parameters: parsed.data, minPosition: position, cursor: cursor as string | undefined };
+  };
+}
+
+function positionOf(text: string | string[], refuse: (pointer: string, message: string) => never): bigint {
+  const position = typeof text === 'string' && POSITION.test(text) ? BigInt(text) : -1n;
+  if (position < 0n || position > MAX_POSITION) refuse('/minPosition', 'is not a position such as "1234"');
+  return position;
+}
+
+/** The names of the parameters in a route's path. */
+export const pathParameters = (path: string): string[] => [...path.matchAll(/:(\w+)/g)].map((match) => match[1]!);
+
+function isList(schema: z.core.$ZodType): boolean {
+  const def = schema._zod.def as any;
+  if (def.type === 'array') return true;
+  const inner = def.innerType ?? (def.type === 'pipe' ? def.in : undefined);
+  return inner ? isList(inner) : false;
+}

@@ -1,0 +1,73 @@
+import type { InputIssue } from '#platform/kernel/errors.js';
+import { HttpProblem } from './problem.js';
+
+/** Objects and lists within one another at most. */
+export const MAX_DEPTH = 32;
+
+/**
+ * Parses a body; an empty one is undefined. `__proto__` becomes an ordinary key here, which `refuseHostile` then names.
+ * @throws HttpProblem malformed-request
+ */
+export function parseJson(text: string): unknown {
+  if (text.length === 0) return undefined;
+  try {
+    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  } catch (error) {
+    throw new HttpProblem('malformed-request', `the body is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * The first thing in a parsed body that no schema should have to meet: keys that reach for prototypes, nesting beyond
+ * MAX_DEPTH, and text that the database cannot hold (NUL, half a surrogate pair).
+ */
+export function hostileIn(value: unknown, depth = 0): InputIssue | undefined {
+  if (typeof value === 'string') {
+    return isStorable(value) ? undefined : { pointer: '', message: 'holds a character that cannot be stored' };
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth >= MAX_DEPTH) return { pointer: '', message: `is nested deeper than ${MAX_DEPTH} levels` };
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const issue = hostileIn(value[i], depth + 1);
+      if (issue) return under(i, issue);
+    }
+    return undefined;
+  }
+  for (const key in value) {
+    if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
+      return { pointer: pointer([key]), message: 'is not allowed as a key' };
+    }
+    const issue = hostileIn((value as Record<string, unknown>)[key], depth + 1);
+    if (issue) return under(key, issue);
+    if (!isStorable(key)) return { pointer: pointer([key]), message: 'holds a character that cannot be stored' };
+  }
+  return undefined;
+}
+
+const UNSTORABLE = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
+/** Whether the database can hold a text: no NUL, no half of a surrogate pair. */
+export const isStorable = (text: string): boolean => !UNSTORABLE.test(text);
+
+const under = (key: string | number, issue: InputIssue): InputIssue => ({
+  ...issue,
+  pointer: pointer([key]) + issue.pointer,
+});
+
+/** A JSON pointer of a path. */
+export const pointer = (path: readonly PropertyKey[]): string =>
+  path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/** JSON with its keys in order: the same text for the same value, however it was written. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(inOrder(value)) ?? 'null';
+}
+
+function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return value;
+  const ordered: Record<string, unknown> = {};
+  for (const key of Object.keys(value).sort()) ordered[key] = inOrder((value as Record<string, unknown>)[key]);
+  return ordered;
+}
