@@ -1,0 +1,67 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+import { house, wrongArrow, wrongPackage } from './arrows.js';
+
+const files = ['libs', 'apps']
+  .flatMap((top) => readdirSync(top, { recursive: true, encoding: 'utf8' }).map((path) => join(top, path)))
+  .filter((path) => path.endsWith('.ts') && !path.endsWith('.spec.ts'));
+
+const importsOf = (file: string): string[] =>
+  ts.preProcessFile(readFileSync(file, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName);
+
+/** The file of the house that an import names, or undefined for a package. */
+function target(file: string, name: string): string | undefined {
+  if (name.startsWith('.')) return normalize(join(dirname(file), name)).replace(/\.js$/, '.ts');
+  if (name.startsWith('#apps/')) return `apps/${name.slice(6)}`.replace(/\.js$/, '.ts');
+  if (name.startsWith('#')) return `libs/${name.slice(1)}`.replace(/\.js$/, '.ts');
+  return undefined;
+}
+
+const imports = files.flatMap((file) => importsOf(file).map((name) => ({ file, name, to: target(file, name) })));
+
+describe('the house', () => {
+  it('has files to look at, and every import of one names a file that is there', () => {
+    expect(files.length).toBeGreaterThan(50);
+    expect(imports.filter(({ to }) => to && !existsSync(to))).toEqual([]);
+  });
+
+  it('keeps its arrows: the wings meet in the contracts only, and nothing imports an app', () => {
+    const wrong = imports.flatMap(({ file, to }) => (to ? (wrongArrow(file, to) ?? []) : []));
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps each driver and framework in its room', () => {
+    const wrong = imports.flatMap(({ file, name, to }) => (to ? [] : (wrongPackage(file, name) ?? [])));
+    expect(wrong).toEqual([]);
+  });
+
+  it('would tell a wrong arrow by file and arrow', () => {
+    expect(wrongArrow('libs/operational/sales/a.ts', 'libs/analytical/rfm/b.ts')).toMatch(
+      /^libs\/operational\/sales\/a.ts -> /,
+    );
+    expect(wrongArrow('libs/analytical/a.ts', 'libs/operational/b.ts')).toBeDefined();
+    expect(wrongArrow('libs/platform/http/a.ts', 'libs/contracts/b.ts')).toBeDefined();
+    expect(wrongArrow('apps/cli/a.ts', 'apps/relay/b.ts')).toBeDefined();
+    expect(wrongPackage('libs/operational/a.ts', 'pg')).toBeDefined();
+    expect(wrongPackage('libs/platform/event-store/a.ts', 'kafkajs')).toBeDefined();
+    expect(wrongPackage('libs/platform/kernel/a.ts', 'node:fs')).toBeDefined();
+  });
+
+  it('has a README in each library folder, of ten lines or so', () => {
+    const rooms = house
+      .map(({ folder }) => folder)
+      .filter((folder) => folder.startsWith('libs/') && folder !== 'libs/platform/');
+    const missing = rooms.filter((folder) => !/\/(kafka|cqrs)\/$/.test(folder) && !existsSync(`${folder}README.md`));
+    expect(missing).toEqual([]);
+  });
+
+  it('gives every file of a wing a suffix that tells its layer', () => {
+    const suffixes = /\.(events|command|aggregate|projection|table|query|policy|adapter|module|spec)\.ts$/;
+    const commands = files.filter(
+      (file) => file.startsWith('libs/operational/') && /command\(\{/.test(readFileSync(file, 'utf8')),
+    );
+    expect(commands.filter((file) => !suffixes.test(file))).toEqual([]);
+  });
+});
