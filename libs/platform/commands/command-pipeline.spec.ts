@@ -1,0 +1,227 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { aggregate } from '#platform/kernel/aggregate.js';
+import { at, command, reference, type CommandDefinition } from '#platform/kernel/command.js';
+import { KeyReused, RuleViolation, StaleRevision, rule } from '#platform/kernel/errors.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
+import { fingerprint, newId } from '#platform/kernel/ids.js';
+import type { AppendOutcome, AppendRequest } from '#platform/event-store/event-store.js';
+import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import type { CommandMessage } from './command-gateway.js';
+import { CommandPipeline } from './command-pipeline.js';
+
+const opened = defineEvent({
+  type: 't.account.opened',
+  fields: { owner: personal(z.string()), limit: open(z.number()) },
+});
+const paid = defineEvent({ type: 't.account.paid', fields: { amount: open(z.number()) } });
+const Account = aggregate<{ open: boolean; balance: number }>()({
+  name: 'account',
+  initial: { open: false, balance: 0 },
+  events: { opened, paid },
+  evolve: {
+    opened: (_, { limit }) => ({ open: true, balance: limit }),
+    paid: (state, { amount }) => ({ ...state, balance: state.balance + amount }),
+  },
+});
+const openAccount = command({
+  name: 'Open',
+  summary: '',
+  on: Account,
+  route: 'POST /accounts',
+  allowed: [],
+  input: z.strictObject({ owner: z.string(), limit: z.number() }),
+  decide: (state, input) => {
+    rule('is-new', !state.open);
+    return opened(input);
+  },
+});
+const pay = command({
+  name: 'Pay',
+  summary: '',
+  on: Account,
+  route: 'POST /accounts/:id/pay',
+  allowed: [],
+  input: z.strictObject({ amount: z.number(), to: z.string().optional() }),
+  refs: { to: reference(Account, (input: { to?: string }) => input.to) },
+  decide: (state, { amount }, { refs }) => {
+    rule('is-open', state.open);
+    rule('is-covered', state.balance >= amount);
+    if (refs.to) rule('to-is-open', refs.to.state.open);
+    if (amount === 0) return undefined;
+    return refs.to ? [paid({ amount: -amount }), at('to', paid({ amount }))] : paid({ amount: -amount });
+  },
+});
+
+/** A store whose appends can be held back and made to fail. */
+class SlowStore extends MemoryEventStore {
+  calls: AppendRequest[][] = [];
+  gate: Promise<void> = Promise.resolve();
+  fail: Error | undefined;
+  override async append(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    this.calls.push(requests);
+    await this.gate;
+    if (this.fail) {
+      const error = this.fail;
+      this.fail = undefined;
+      throw error;
+    }
+    return super.append(requests);
+  }
+}
+
+function setUp() {
+  const store = new SlowStore();
+  const make = () => new CommandPipeline({ store, catalogue: new EventCatalogue([opened, paid]) });
+  const pipeline = make();
+  const message = (definition: CommandDefinition, id: string, input: any, more: Partial<CommandMessage> = {}) => ({
+    definition,
+    id,
+    input,
+    commandId: newId(),
+    fingerprint: null,
+    actor: 'spec',
+    ...more,
+  });
+  const keyed = (key: string, body: string) => ({ commandId: key, fingerprint: fingerprint(body) });
+  const events = async () => (await store.readAll({ after: 0n, limit: 1000 })).map(({ type }) => type);
+  return { store, pipeline, other: make(), message, keyed, events };
+}
+
+/** From now on, a batch with an event that has this text is refused whole. */
+function refuseData(store: SlowStore, text: string): void {
+  const append = store.append.bind(store);
+  store.append = async (requests) => {
+    const events = requests.flatMap((request) => request.events);
+    if (events.some(({ data, sealed }) => data.includes(text) || sealed?.includes(text))) throw new Error('bad data');
+    return append(requests);
+  };
+}
+
+describe('the command pipeline', () => {
+  it('stores what is decided, personal fields apart, and answers with the place', async () => {
+    const { store, pipeline, message } = setUp();
+    const id = newId();
+    const result = await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 5 }, { reason: 'why' }));
+    expect(result).toEqual({ id, stream: `account-${id}`, revision: 0, position: 1n, events: 1, repeated: false });
+    expect(await store.readStream(`account-${id}`)).toMatchObject([
+      { data: '{"limit":5}', sealed: '{"owner":"Ada"}', subject: id, meta: { actor: 'spec', reason: 'why' } },
+    ]);
+  });
+
+  it('decides commands of one stream one after the other and sends them in one commit', async () => {
+    const { store, pipeline, message } = setUp();
+    const id = newId();
+    const results = await Promise.all([
+      pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 100 })),
+      ...Array.from({ length: 10 }, () => pipeline.execute(message(pay, id, { amount: 10 }))),
+    ]);
+    expect(results.map(({ revision }) => revision)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    await expect(pipeline.execute(message(pay, id, { amount: 1 }))).rejects.toThrow(RuleViolation);
+    expect(store.calls).toHaveLength(1);
+  });
+
+  it('meets writers of other processes with a reload and a new decision', async () => {
+    const { pipeline, other, message, events } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const tries = Array.from({ length: 10 }, (_, i) =>
+      (i % 2 ? pipeline : other).execute(message(pay, id, { amount: 1 })).then(
+        () => 'paid',
+        (error: RuleViolation) => error.rule,
+      ),
+    );
+    expect((await Promise.all(tries)).toSorted()).toEqual([...Array(7).fill('is-covered'), 'paid', 'paid', 'paid']);
+    expect(await events()).toHaveLength(4);
+  });
+
+  it('stores one command once, however often and wherever it comes', async () => {
+    const { pipeline, other, message, keyed, events } = setUp();
+    const id = newId();
+    const one = message(openAccount, id, { owner: 'Ada', limit: 3 }, keyed(newId(), 'body'));
+    const results = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 ? pipeline : other).execute(one)));
+    results.push(await pipeline.execute(one), await other.execute(one));
+    for (const result of results) expect(result).toMatchObject({ id, revision: 0, position: 1n, events: 1 });
+    expect(await events()).toEqual(['t.account.opened']);
+    const reused = { ...one, input: { owner: 'Eve', limit: 9 }, fingerprint: fingerprint('other body') };
+    await expect(pipeline.execute(reused)).rejects.toThrow(KeyReused);
+    await expect(other.execute(reused)).rejects.toThrow(KeyReused);
+  });
+
+  it('remembers a command that changed nothing, though it would change something later', async () => {
+    const { pipeline, message, keyed, events } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const nothing = message(pay, id, { amount: 0 }, keyed(newId(), 'nothing'));
+    const first = await pipeline.execute(nothing);
+    expect(first).toMatchObject({ revision: 0, events: 0, repeated: false });
+    await pipeline.execute(message(pay, id, { amount: 1 }));
+    expect(await pipeline.execute({ ...nothing, input: { amount: 1 } })).toEqual({ ...first, repeated: true });
+    expect(await events()).toHaveLength(2);
+  });
+
+  it('writes to both streams or to none', async () => {
+    const { store, pipeline, message } = setUp();
+    const [from, to] = [newId(), newId()];
+    await pipeline.execute(message(openAccount, from, { owner: 'Ada', limit: 3 }));
+    await expect(pipeline.execute(message(pay, from, { amount: 1, to }))).rejects.toThrow('to-is-open');
+    await pipeline.execute(message(openAccount, to, { owner: 'Eve', limit: 0 }));
+    const result = await pipeline.execute(message(pay, from, { amount: 2, to }));
+    expect(result).toMatchObject({ revision: 1, position: 4n, events: 2 });
+    expect(await store.readStream(`account-${to}`)).toMatchObject([
+      { subject: to },
+      { data: '{"amount":2}', subject: to },
+    ]);
+  });
+
+  it('refuses a stale revision', async () => {
+    const { pipeline, message } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const stale = message(pay, id, { amount: 1 }, { expectedRevision: 4 });
+    await expect(pipeline.execute(stale)).rejects.toThrow(StaleRevision);
+    const results = [0, 0, 0].map((expectedRevision) =>
+      pipeline.execute(message(pay, id, { amount: 1 }, { expectedRevision })).then(
+        () => 'won',
+        (error: Error) => error.constructor.name,
+      ),
+    );
+    expect((await Promise.all(results)).toSorted()).toEqual(['StaleRevision', 'StaleRevision', 'won']);
+  });
+
+  it('gives no refusal that rests on an append which then fails', async () => {
+    const { store, pipeline, message, events } = setUp();
+    const id = newId();
+    let letGo!: () => void;
+    store.gate = new Promise((resolve) => (letGo = resolve));
+    store.fail = new Error('disk full');
+    const first = pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const second = pipeline.execute(message(openAccount, id, { owner: 'Eve', limit: 4 }));
+    letGo();
+    await expect(first).rejects.toThrow('disk full');
+    expect(await second).toMatchObject({ revision: 0 });
+    expect(await events()).toEqual(['t.account.opened']);
+  });
+
+  it('stores nothing that looked at a registration which then fails', async () => {
+    const { store, pipeline, message, events } = setUp();
+    const [from, to] = [newId(), newId()];
+    await pipeline.execute(message(openAccount, from, { owner: 'Ada', limit: 3 }));
+    refuseData(store, 'Eve');
+    const registering = pipeline.execute(message(openAccount, to, { owner: 'Eve', limit: 0 }));
+    const paying = pipeline.execute(message(pay, from, { amount: 1, to }));
+    await expect(registering).rejects.toThrow('bad data');
+    await expect(paying).rejects.toThrow('to-is-open');
+    expect(await events()).toEqual(['t.account.opened']);
+  });
+
+  it('fails only the request whose data the store refuses', async () => {
+    const { store, pipeline, message } = setUp();
+    refuseData(store, '666');
+    const results = await Promise.allSettled(
+      [1, 666, 2].map((limit) => pipeline.execute(message(openAccount, newId(), { owner: 'Ada', limit }))),
+    );
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+});
