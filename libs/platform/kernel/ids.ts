@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { v5, v7 } from 'uuid';
 import { z } from 'zod';
 
@@ -8,8 +8,19 @@ export const Id = z
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, { error: 'is not a lower-case uuid' })
   .meta({ id: 'Id', format: 'uuid', examples: ['0198f3a0-1b2c-7d3e-8f40-123456789abc'] });
 
-/** A new id, ordered by time (uuid v7). */
-export const newId = (): string => v7();
+// Random bytes for many ids at once: asking the system for 16 at a time costs more than all the rest of an id.
+const pool = Buffer.alloc(16 * 512);
+let used = pool.length;
+
+/** A new id, ordered by time to the millisecond (uuid v7). */
+export function newId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 16;
+  return v7({ random: pool.subarray(used - 16, used) });
+}
 
 const namespace = 'b2b6f6d4-9c0e-5d53-8a1e-79616400d000';
 
