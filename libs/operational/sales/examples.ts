@@ -33,8 +33,14 @@ export const delivered = (complete: boolean, ...lines: LineQuantity[]) =>
   orderFulfilmentRecorded({ ...gbp, lines, complete });
 export const deliveredAll = delivered(true, { line: 1, quantity: '2' }, { line: 2, quantity: '6' });
 export const completed = orderCompleted({
-  ...{ ...gbp, kind: 'sale', zone: 'Europe/London', placedAt: '2026-01-15T12:00:00.000Z' },
-  ...{ net: '30.1', lines: 2, saleLines: 2, saleValue: '30.1' },
+  ...gbp,
+  kind: 'sale',
+  zone: 'Europe/London',
+  placedAt: '2026-01-15T12:00:00.000Z',
+  net: '30.1',
+  lines: 2,
+  saleLines: 2,
+  saleValue: '30.1',
 });
 
 export const aboutGoods = { ...gbp, zone: 'Europe/London' };

@@ -21,7 +21,12 @@ export const cancelOrder = command({
     rule('nothing-fulfilled', Object.keys(order.fulfilled).length === 0, 'a part of the order is delivered already');
     return orderCancelled({
       ...aboutOrder(order),
-      ...{ stage, salesperson: terms.salesperson, net: terms.net, refundDue: paid, reason, note },
+      stage,
+      salesperson: terms.salesperson,
+      net: terms.net,
+      refundDue: paid,
+      reason,
+      note,
     });
   },
 });

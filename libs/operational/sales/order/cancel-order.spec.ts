@@ -11,7 +11,11 @@ const cancelled = (stage: 'placed' | 'confirmed', refundDue: string) =>
 describe('CancelOrder', () => {
   it('says what must be given back', () => {
     const paid = orderPaymentRecorded({
-      ...{ currency: 'GBP', amount: '10', method: 'card', outstanding: '20.1', overpaid: '0' },
+      currency: 'GBP',
+      amount: '10',
+      method: 'card',
+      outstanding: '20.1',
+      overpaid: '0',
     });
     specify(cancelOrder).given(placed).when(when).then(cancelled('placed', '0'));
     specify(cancelOrder).given(placed, paid, confirmed, held).when(when).then(cancelled('confirmed', '10'));

@@ -18,8 +18,13 @@ describe('CompleteOrder', () => {
       .given(
         placed,
         orderAmended({
-          ...{ currency: 'GBP', stage: 'placed', lines: [teapots], net: '25', previousNet: '30.1' },
-          ...{ outstanding: '25', salesperson: 'omid' },
+          currency: 'GBP',
+          stage: 'placed',
+          lines: [teapots],
+          net: '25',
+          previousNet: '30.1',
+          outstanding: '25',
+          salesperson: 'omid',
         }),
         confirmed,
         delivered(true, { line: 1, quantity: '2' }),
@@ -27,7 +32,12 @@ describe('CompleteOrder', () => {
       .when({})
       .then(
         orderCompleted({
-          ...{ ...completed.data, salesperson: 'omid', net: '25', lines: 1, saleLines: 1, saleValue: '25' },
+          ...completed.data,
+          salesperson: 'omid',
+          net: '25',
+          lines: 1,
+          saleLines: 1,
+          saleValue: '25',
         }),
       ));
   it('refuses what is not delivered in full, and a second time', () => {

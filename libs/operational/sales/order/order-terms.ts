@@ -39,8 +39,18 @@ export function termsOf(input: z.infer<typeof Header> & { kind?: OrderKind; line
   const { contact, number, currency, zone, channel, salesperson, source, deliveryAddress, note } = input;
   const kind = input.kind ?? 'sale';
   const terms = {
-    ...{ contact, number, currency, kind, zone, channel, salesperson, source },
-    ...{ lines, net: worth.net, deliveryAddress, note },
+    contact,
+    number,
+    currency,
+    kind,
+    zone,
+    channel,
+    salesperson,
+    source,
+    lines,
+    net: worth.net,
+    deliveryAddress,
+    note,
   };
   return { terms, worth };
 }

@@ -17,7 +17,12 @@ describe('PlaceDraftOrder', () => {
       .given(
         orderDrafted(terms),
         orderAmended({
-          ...{ currency: 'GBP', stage: 'draft', lines: [teapots], net: '25', previousNet: '30.1', outstanding: '25' },
+          currency: 'GBP',
+          stage: 'draft',
+          lines: [teapots],
+          net: '25',
+          previousNet: '30.1',
+          outstanding: '25',
         }),
       )
       .when({})

@@ -34,7 +34,11 @@ export const recordPayment = command({
     const after = { terms: order.terms, paid: plus(order.paid, amount) };
     return orderPaymentRecorded({
       ...aboutOrder(order),
-      ...{ amount, method, reference, outstanding: outstanding(after), overpaid: overpaid(after) },
+      amount,
+      method,
+      reference,
+      outstanding: outstanding(after),
+      overpaid: overpaid(after),
     });
   },
 });

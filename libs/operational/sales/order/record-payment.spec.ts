@@ -30,7 +30,11 @@ describe('RecordPayment', () => {
     specify(recordPayment).given(placed).when(pay('0.00')).invalid('/amount');
     specify(recordPayment).when(pay('1')).refused('order-takes-payments');
     const cancelled = orderCancelled({
-      ...{ currency: 'GBP', stage: 'placed', net: '30.1', refundDue: '0', reason: 'changed-mind' },
+      currency: 'GBP',
+      stage: 'placed',
+      net: '30.1',
+      refundDue: '0',
+      reason: 'changed-mind',
     });
     specify(recordPayment).given(placed, cancelled).when(pay('1')).refused('order-takes-payments');
   });

@@ -12,7 +12,11 @@ describe('CloseReturn', () => {
   it('says how the return ended', () => {
     const all = inspected('2', '25');
     const exchanged = returnExchanged({
-      ...{ ...ofOrder, replacement: orderId, value: '25', lineCount: 1, lines: [teapots] },
+      ...ofOrder,
+      replacement: orderId,
+      value: '25',
+      lineCount: 1,
+      lines: [teapots],
     });
     specify(closeReturn)
       .given(...back, all, refunded)

@@ -29,7 +29,9 @@ export const inspectReturn = command({
     const accepted = Object.fromEntries(judged.map((line) => [line.line, line.accepted]));
     const inspected = returnInspected({
       ...aboutReturn(back),
-      ...{ lines, acceptedValue: acceptedValue({ ...back, accepted }), note },
+      lines,
+      acceptedValue: acceptedValue({ ...back, accepted }),
+      note,
     });
     const sent = arrived.map((line) => ({ line, quantity: received[line]! }));
     return [inspected, ...releaseToOrder({ id, terms }, sent, accepted)];

@@ -79,8 +79,16 @@ export const requestReturn = command({
     currencyAgrees(terms.currency, currency ?? terms.currency);
     const lines = linesWithin(order, input.lines);
     const requested = returnRequested({
-      ...{ contact: terms.contact, order: orderId, number, currency: terms.currency, zone: zone ?? terms.zone },
-      ...{ salesperson: salesperson ?? terms.salesperson, source, lines, value: valueOf(lines), note },
+      contact: terms.contact,
+      order: orderId,
+      number,
+      currency: terms.currency,
+      zone: zone ?? terms.zone,
+      salesperson: salesperson ?? terms.salesperson,
+      source,
+      lines,
+      value: valueOf(lines),
+      note,
     });
     // On the order's own stream, so that of two racing returns of one item the second is decided anew.
     const taken = lines.map(({ line, quantity }) => ({ line, quantity }));

@@ -25,6 +25,8 @@ const by = { return: other, lines: [{ line: 1, quantity: '1' }] };
 const back = (quantity: string) => ({ order: orderId, lines: [{ line: 1, quantity }] });
 const ofDelivered = () => specify(requestReturn).where('order', placed, confirmed, deliveredAll);
 
+const withLines = (...lines: object[]) => ofDelivered().when({ order: orderId, lines });
+
 describe('RequestReturn of an order', () => {
   it('takes thing and price from the order, and speaks for the quantity there', () =>
     ofDelivered()
@@ -56,12 +58,11 @@ describe('RequestReturn of an order', () => {
       .then(requested, at('order', opened('2')));
   });
   it('refuses lines that the order does not have so', () => {
-    const given = (...lines: object[]) => ofDelivered().when({ order: orderId, lines });
-    given({ quantity: '1' }).refused('return-names-order-lines');
-    given({ line: 3, quantity: '1' }).refused('line-in-order');
-    given({ line: 1, quantity: '1' }, { line: 1, quantity: '1' }).refused('line-numbers-unique');
-    given({ line: 1, quantity: '1', sku: 'CUP' }).refused('sku-agrees');
-    given({ line: 1, quantity: '1', unitPrice: '99' }).refused('price-agrees');
+    withLines({ quantity: '1' }).refused('return-names-order-lines');
+    withLines({ line: 3, quantity: '1' }).refused('line-in-order');
+    withLines({ line: 1, quantity: '1' }, { line: 1, quantity: '1' }).refused('line-numbers-unique');
+    withLines({ line: 1, quantity: '1', sku: 'CUP' }).refused('sku-agrees');
+    withLines({ line: 1, quantity: '1', unitPrice: '99' }).refused('price-agrees');
   });
   it('refuses an order that does not exist, and another currency', () => {
     specify(requestReturn).when(back('1')).refused('order-exists');

@@ -75,7 +75,12 @@ export const Return = aggregate<ReturnState>()({
 
 /** The fields that every event of a return repeats. */
 export const aboutReturn = ({ terms: { contact, order, number, currency, zone, salesperson } }: ReturnState) => ({
-  ...{ contact, order, number, currency, zone, salesperson },
+  contact,
+  order,
+  number,
+  currency,
+  zone,
+  salesperson,
 });
 
 /** The lines that the inspection accepted, with the accepted quantities. */
