@@ -72,7 +72,10 @@ export const dayOf = (instant: Date, zone: string): string =>
  */
 export function instantOf(wallClock: string, zone: string): Date {
   const asUtc = Date.parse(`${wallClock}Z`);
-  if (Number.isNaN(asUtc)) throw new RangeError(`'${wallClock}' is not a date and time`);
+  // Date rolls 30 February over to March; here it is an error.
+  if (Number.isNaN(asUtc) || new Date(asUtc).toISOString().slice(0, 10) !== wallClock.slice(0, 10)) {
+    throw new RangeError(`'${wallClock}' is not a date and time`);
+  }
   const DAY = 86_400_000;
   const before = offsetOf(zone, new Date(asUtc - DAY));
   const after = offsetOf(zone, new Date(asUtc + DAY));
