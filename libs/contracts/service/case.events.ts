@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import { Instant, TimeZone } from '#platform/kernel/calendar.js';
+import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Staff } from '../contacts/contact-terms.js';
+import { Code, DocumentNumber, Note, Source } from '../sales/order-line.js';
+
+export const CaseKind = z.enum(['question', 'complaint', 'return', 'incident']);
+export type CaseKind = z.infer<typeof CaseKind>;
+
+export const CaseStatus = z.enum([
+  'new',
+  'assigned',
+  'in-progress',
+  'pending-customer',
+  'pending-third-party',
+  'snoozed',
+  'resolved',
+  'closed',
+  'rejected',
+  'duplicate',
+]);
+export type CaseStatus = z.infer<typeof CaseStatus>;
+
+export const CasePriority = z.enum(['low', 'normal', 'high', 'urgent']);
+export type CasePriority = z.infer<typeof CasePriority>;
+
+export const CaseChannel = z.enum(['phone', 'fax', 'email', 'web', 'chat', 'sms', 'letter', 'in-person']);
+export type CaseChannel = z.infer<typeof CaseChannel>;
+
+/** What is written in a case, by whomever. */
+export const CaseText = z.string().trim().min(1).max(50_000);
+
+/** What a row in a list of cases shows: as it is after the event. */
+const about = {
+  /** Whom it was opened for: the stream's subject for good. A case without one is its own subject. */
+  contact: open(Id.optional()),
+  number: open(DocumentNumber.optional()),
+  kind: open(CaseKind),
+  category: open(Code.optional()),
+  channel: open(CaseChannel),
+  priority: open(CasePriority),
+  queue: open(Code.optional()),
+  assignee: open(Staff.optional()),
+  status: open(CaseStatus),
+  openedAt: open(Instant),
+};
+const note = personal(Note.optional());
+
+export const caseOpened = defineEvent({
+  type: 'crm.service.case.opened',
+  fields: {
+    ...about,
+    title: personal(z.string().trim().min(1).max(300)),
+    description: personal(CaseText.optional()),
+    source: open(Source.optional()),
+  },
+});
+
+export const caseClassified = defineEvent({
+  type: 'crm.service.case.classified',
+  fields: { ...about, previousKind: open(CaseKind), previousCategory: open(Code.optional()) },
+});
+
+export const caseAssigned = defineEvent({
+  type: 'crm.service.case.assigned',
+  fields: { ...about, assignee: open(Staff), previousAssignee: open(Staff.optional()), note },
+});
+
+/** To another queue; without an assignee there, the case is new in it. */
+export const caseTransferred = defineEvent({
+  type: 'crm.service.case.transferred',
+  fields: {
+    ...about,
+    queue: open(Code),
+    previousQueue: open(Code.optional()),
+    previousAssignee: open(Staff.optional()),
+    note,
+  },
+});
+
+export const casePriorityChanged = defineEvent({
+  type: 'crm.service.case.priority-changed',
+  fields: { ...about, previousPriority: open(CasePriority), note },
+});
+
+export const caseRepliedToCustomer = defineEvent({
+  type: 'crm.service.case.replied-to-customer',
+  fields: { ...about, via: open(CaseChannel), text: personal(CaseText) },
+});
+
+/** Beside the first reply of the case's life. */
+export const caseFirstResponseRecorded = defineEvent({
+  type: 'crm.service.case.first-response-recorded',
+  fields: { ...about, via: open(CaseChannel) },
+});
+
+export const caseCustomerReplied = defineEvent({
+  type: 'crm.service.case.customer-replied',
+  fields: { ...about, via: open(CaseChannel), text: personal(CaseText) },
+});
+
+export const caseInternalNoteAdded = defineEvent({
+  type: 'crm.service.case.internal-note-added',
+  fields: { ...about, text: personal(CaseText) },
+});
+
+export const caseCustomerAwaited = defineEvent({
+  type: 'crm.service.case.customer-awaited',
+  fields: { ...about, note },
+});
+
+export const caseThirdPartyAwaited = defineEvent({
+  type: 'crm.service.case.third-party-awaited',
+  fields: { ...about, party: personal(z.string().trim().min(1).max(200)), note },
+});
+
+export const caseSnoozed = defineEvent({
+  type: 'crm.service.case.snoozed',
+  fields: { ...about, until: open(Instant), zone: open(TimeZone), note },
+});
+
+export const caseResumed = defineEvent({
+  type: 'crm.service.case.resumed',
+  fields: { ...about, previousStatus: open(CaseStatus), note },
+});
+
+export const caseEscalated = defineEvent({
+  type: 'crm.service.case.escalated',
+  fields: { ...about, level: open(z.int().min(1)), to: open(Staff.optional()), reason: open(Code), note },
+});
+
+export const caseResolved = defineEvent({
+  type: 'crm.service.case.resolved',
+  fields: {
+    ...about,
+    firstRespondedAt: open(Instant.optional()),
+    resolution: open(Code),
+    /** How often it was reopened before. */
+    reopenings: open(z.int().min(0)),
+    text: personal(CaseText.optional()),
+  },
+});
+
+export const caseClosed = defineEvent({
+  type: 'crm.service.case.closed',
+  fields: {
+    ...about,
+    firstRespondedAt: open(Instant.optional()),
+    resolvedAt: open(Instant),
+    resolution: open(Code),
+    reopenings: open(z.int().min(0)),
+    note,
+  },
+});
+
+export const caseReopened = defineEvent({
+  type: 'crm.service.case.reopened',
+  fields: {
+    ...about,
+    previousStatus: open(CaseStatus),
+    reason: open(Code),
+    /** With this one. */
+    reopenings: open(z.int().min(1)),
+    note,
+  },
+});
+
+export const caseRejected = defineEvent({
+  type: 'crm.service.case.rejected',
+  fields: { ...about, reason: open(Code), note },
+});
+
+/** With the case that is a duplicate. */
+export const caseMerged = defineEvent({
+  type: 'crm.service.case.merged',
+  fields: { ...about, into: open(Id), previousStatus: open(CaseStatus), note },
+});
+
+/** With the case that stays. */
+export const caseAbsorbed = defineEvent({
+  type: 'crm.service.case.absorbed',
+  fields: { ...about, merged: open(Id) },
+});
+
+/** The inverse of `caseAbsorbed`: the duplicate was reopened as a case of its own. */
+export const caseReleased = defineEvent({
+  type: 'crm.service.case.released',
+  fields: { ...about, reopened: open(Id) },
+});
+
+export const caseArticleLinked = defineEvent({
+  type: 'crm.service.case.article-linked',
+  fields: { ...about, article: open(Id) },
+});
+
+/** 1 (bad) to 5 (good); the last answer counts. */
+export const caseSatisfactionRecorded = defineEvent({
+  type: 'crm.service.case.satisfaction-recorded',
+  fields: {
+    ...about,
+    score: open(z.int().min(1).max(5)),
+    previousScore: open(z.int().min(1).max(5).optional()),
+    comment: note,
+  },
+});
