@@ -1,0 +1,105 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { aggregate } from '#platform/kernel/aggregate.js';
+import { TestClock } from '#platform/kernel/clock.js';
+import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
+import { newId } from '#platform/kernel/ids.js';
+import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import type { QueryContext } from '#platform/projections/query.js';
+import { auditQueries } from './audit.queries.js';
+
+const counted = defineEvent({
+  type: 't.counter.counted',
+  version: 2,
+  fields: { by: open(z.number()), who: personal(z.string().optional()) },
+  upcasts: { 1: ({ n }) => ({ by: n }) },
+});
+const Counter = aggregate<{ total: number }>()({
+  name: 'counter',
+  initial: { total: 0 },
+  events: { counted },
+  evolve: { counted: ({ total }, { by }) => ({ total: total + by }) },
+});
+
+describe("the auditor's door", () => {
+  const clock = new TestClock();
+  const store = new MemoryEventStore(clock);
+  const catalogue = new EventCatalogue([counted]);
+  const queries = auditQueries({ store, catalogue, aggregates: [Counter] });
+  const ask = async (name: string, parameters: object, context: Partial<QueryContext> = {}): Promise<any> => {
+    const definition = queries.find((each) => each.name === name)!;
+    const answer = await definition.run(definition.parameters.parse(parameters), context as QueryContext);
+    for (const item of definition.paged ? (answer as any).items : [answer]) definition.answer.parse(item);
+    return answer;
+  };
+  const [ada, eve] = [newId(), newId()];
+  const stream = `counter-${ada}`;
+
+  beforeAll(async () => {
+    for (let revision = 0; revision < 5; revision++) {
+      for (const id of [ada, eve]) {
+        clock.set(`2026-03-0${revision + 1}T00:00:00Z`);
+        const first = revision === 0;
+        const data = first ? '{"n":1}' : `{"by":${revision}}`;
+        const event = {
+          id: newId(),
+          stream: `counter-${id}`,
+          revision,
+          type: counted.type,
+          schemaVersion: first ? 1 : 2,
+          occurredAt: new Date('2025-01-01T00:00:00Z'),
+          subject: id,
+          data,
+          sealed: first ? null : '{"who":"Ada"}',
+          meta: { actor: 'a', reason: 'r' },
+        };
+        await store.append([{ commandId: newId(), fingerprint: null, events: [event] }]);
+      }
+    }
+  });
+
+  it('lists the events of a stream in pages, upcast, personal fields in place', async () => {
+    const first = await ask('EventsOfStream', { stream, limit: '3' });
+    expect(first.items.map(({ data }: any) => data)).toEqual([{ by: 1 }, { by: 1, who: 'Ada' }, { by: 2, who: 'Ada' }]);
+    expect(first.items[1]).toMatchObject({
+      position: '3',
+      actor: 'a',
+      reason: 'r',
+      recordedAt: '2026-03-02T00:00:00.000Z',
+    });
+    const second = await ask('EventsOfStream', { stream, limit: '3' }, { after: first.next });
+    expect(second.items.map(({ revision }: any) => revision)).toEqual([3, 4]);
+    expect(second.next).toBeUndefined();
+    await expect(ask('EventsOfStream', { stream: 'counter-none' })).rejects.toThrow(NotFound);
+  });
+
+  it('lists the events of a customer and of a span of time', async () => {
+    const { items } = await ask('EventsOfCustomer', { id: eve });
+    expect(items.map(({ position }: any) => position)).toEqual(['2', '4', '6', '8', '10']);
+    const span = { from: '2026-03-02T00:00:00Z', to: '2026-03-04T00:00:00Z', limit: 3 };
+    const page = await ask('EventsOfSpan', span);
+    expect(page.items.map(({ position }: any) => position)).toEqual(['3', '4', '5']);
+    const rest = await ask('EventsOfSpan', span, { after: page.next });
+    expect(rest.items.map(({ position }: any) => position)).toEqual(['6']);
+    expect(await ask('EventAtPosition', { position: '4' })).toMatchObject({ subject: eve, revision: 1 });
+    await expect(ask('EventAtPosition', { position: '44' })).rejects.toThrow(NotFound);
+  });
+
+  it.each([
+    [{}, 4, 11],
+    [{ revision: 2 }, 2, 4],
+    [{ position: '6' }, 2, 4],
+    [{ at: '2026-03-02T12:00:00Z' }, 1, 2],
+    [{ at: '2026-03-03T00:00:00Z' }, 2, 4],
+  ])('shows an aggregate as of %j', async (bound, revision, total) => {
+    expect(await ask('StateAsOf', { stream, ...bound })).toMatchObject({ revision, state: { total } });
+  });
+
+  it('says when there was nothing, and when too much is asked', async () => {
+    await expect(ask('StateAsOf', { stream, at: '2026-01-01T00:00:00Z' })).rejects.toThrow(NotFound);
+    await expect(ask('StateAsOf', { stream: 'case-1' })).rejects.toThrow(NotFound);
+    await expect(ask('StateAsOf', { stream, revision: 1, position: '1' })).rejects.toThrow(InvalidInput);
+  });
+});
