@@ -1,3 +1,4 @@
+import { contactBlocked, contactMerged, contactRegistered } from '#contracts/contacts/contact.events.js';
 import {
   orderCompleted,
   orderConfirmed,
@@ -51,3 +52,12 @@ export const received = returnReceived({ ...ofOrder, lines: [{ line: 1, quantity
 export const inspected = (accepted: string, acceptedValue: string) =>
   returnInspected({ ...ofOrder, lines: [{ line: 1, received: '2', accepted }], acceptedValue });
 export const refunded = returnRefunded({ ...ofOrder, net: '25', lineCount: 1, lines: [teapots] });
+
+const known = contactRegistered({ kind: 'person', status: 'active', stage: 'customer' });
+/** The pasts of a contact that decide whether something may happen to it. */
+export const contacts = {
+  known: [known],
+  blocked: [known, contactBlocked({ reason: 'fraud', status: 'blocked', previousStatus: 'active' })],
+  merged: [known, contactMerged({ into: orderId, previousStatus: 'active' })],
+  erased: [contactRegistered({ kind: 'person', status: 'erased', stage: 'customer' })],
+};

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderAmended, orderDrafted, orderPlaced } from '#contracts/sales/order.events.js';
 import { specify } from '#platform/kernel/specify.js';
-import { placed, teapots, terms } from '../examples.js';
+import { contacts, customer, placed, teapots, terms } from '../examples.js';
 import { placeDraftOrder } from './place-draft-order.command.js';
 
 const deliveryAddress = { lines: ['1 High Street'], country: 'GB' };
@@ -31,4 +31,10 @@ describe('PlaceDraftOrder', () => {
     specify(placeDraftOrder).when({}).refused('order-is-draft');
     specify(placeDraftOrder).given(placed).when({}).refused('order-is-draft');
   });
+  it('looks at the contact anew', () =>
+    specify(placeDraftOrder)
+      .given(orderDrafted({ ...terms, contact: customer }))
+      .where('contact', ...contacts.blocked)
+      .when({})
+      .refused('contact-not-blocked'));
 });

@@ -1,7 +1,8 @@
 import { describe, it } from '@jest/globals';
-import { orderDrafted } from '#contracts/sales/order.events.js';
+import { orderDrafted, orderPlaced } from '#contracts/sales/order.events.js';
+import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { specify } from '#platform/kernel/specify.js';
-import { placed, teapots, terms } from '../examples.js';
+import { contacts, customer, placed, teapots, terms } from '../examples.js';
 import { placeOrder } from './place-order.command.js';
 
 const { net: _net, kind: _kind, ...order } = terms;
@@ -57,5 +58,18 @@ describe('PlaceOrder', () => {
     specify(placeOrder)
       .when({ ...order, kind: 'adjustment' })
       .invalid('/');
+  });
+  it('refuses a contact that is not there or may not buy', () => {
+    const theirs = { ...order, contact: customer };
+    const when = (past: readonly DomainEvent<any>[]) =>
+      specify(placeOrder)
+        .where('contact', ...past)
+        .when(theirs);
+    const forThem = orderPlaced({ ...terms, contact: customer });
+    when(contacts.known).then(forThem);
+    when(contacts.merged).then(forThem);
+    when([]).refused('contact-exists');
+    when(contacts.erased).refused('contact-exists');
+    when(contacts.blocked).refused('contact-not-blocked');
   });
 });

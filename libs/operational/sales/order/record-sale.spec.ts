@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderCompleted, orderPlaced } from '#contracts/sales/order.events.js';
 import { specify } from '#platform/kernel/specify.js';
-import { completed, placed, terms } from '../examples.js';
+import { completed, contacts, customer, placed, terms } from '../examples.js';
 import { recordSale } from './record-sale.command.js';
 
 const { net: _net, ...sale } = terms;
@@ -45,4 +45,16 @@ describe('RecordSale', () => {
       .then(orderPlaced({ ...terms, source }), completed);
   });
   it('refuses an order that exists', () => specify(recordSale).given(placed).when(sale).refused('order-is-new'));
+  it('records what a blocked contact did, but nothing of one that is not there', () => {
+    const theirs = { ...sale, contact: customer };
+    specify(recordSale)
+      .where('contact', ...contacts.blocked)
+      .when(theirs)
+      .then(orderPlaced({ ...terms, contact: customer }), orderCompleted({ ...completed.data, contact: customer }));
+    specify(recordSale).when(theirs).refused('contact-exists');
+    specify(recordSale)
+      .where('contact', ...contacts.erased)
+      .when(theirs)
+      .refused('contact-exists');
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { returnClosed, returnRefunded, returnRequested } from '#contracts/sales/return.events.js';
 import { specify } from '#platform/kernel/specify.js';
-import { aboutGoods, cups, requested, teapots } from '../examples.js';
+import { aboutGoods, contacts, cups, customer, requested, teapots } from '../examples.js';
 import { recordCreditNote } from './record-credit-note.command.js';
 
 const note = { ...aboutGoods, number: 'C536379' };
@@ -44,4 +44,12 @@ describe('RecordCreditNote', () => {
       .given(requested)
       .when({ ...note, lines: [teapots] })
       .refused('return-is-new'));
+  it('needs a contact that is there, when it names one', () => {
+    const theirs = { ...note, contact: customer, source, lines: [teapots, cups] };
+    specify(recordCreditNote).when(theirs).refused('contact-exists');
+    specify(recordCreditNote)
+      .where('contact', ...contacts.blocked)
+      .when(theirs)
+      .then(...recorded.map((event) => ({ ...event, data: { ...event.data, contact: customer } })));
+  });
 });

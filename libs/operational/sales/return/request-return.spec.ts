@@ -1,5 +1,5 @@
-import { describe, it } from '@jest/globals';
-import { orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
+import { describe, expect, it } from '@jest/globals';
+import { orderAttached, orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#platform/kernel/specify.js';
@@ -7,6 +7,7 @@ import {
   aboutGoods,
   completed,
   confirmed,
+  contacts,
   customer,
   delivered,
   deliveredAll,
@@ -17,7 +18,9 @@ import {
   teapots,
   terms,
 } from '../examples.js';
+import { Order } from '../order/order.aggregate.js';
 import { requestReturn } from './request-return.command.js';
+import { Return } from './return.aggregate.js';
 
 const opened = (quantity: string) => orderReturnOpened({ return: specId, lines: [{ line: 1, quantity }] });
 const other = '0198f3a0-0000-7000-8000-00000000e001';
@@ -26,6 +29,8 @@ const back = (quantity: string) => ({ order: orderId, lines: [{ line: 1, quantit
 const ofDelivered = () => specify(requestReturn).where('order', placed, confirmed, deliveredAll);
 
 const withLines = (...lines: object[]) => ofDelivered().when({ order: orderId, lines });
+
+const byContact = () => specify(requestReturn).where('contact', ...contacts.known);
 
 describe('RequestReturn of an order', () => {
   it('takes thing and price from the order, and speaks for the quantity there', () =>
@@ -64,6 +69,16 @@ describe('RequestReturn of an order', () => {
     withLines({ line: 1, quantity: '1', sku: 'CUP' }).refused('sku-agrees');
     withLines({ line: 1, quantity: '1', unitPrice: '99' }).refused('price-agrees');
   });
+  it("refuses a contact who is not the order's; one attached later is, and yet never the subject", () => {
+    const theirs = { ...back('2'), contact: customer };
+    byContact().where('order', placed, completed).when(theirs).refused('contact-agrees');
+    byContact()
+      .where('order', placed, completed, orderAttached({ contact: customer }))
+      .when(theirs)
+      .then(requested, at('order', opened('2')));
+    const subject = Return.subject({ ...Return.initial, terms: requested.data }, specId);
+    expect(subject).toBe(Order.subject({ ...Order.initial, terms }, orderId));
+  });
   it('refuses an order that does not exist, and another currency', () => {
     specify(requestReturn).when(back('1')).refused('order-exists');
     ofDelivered()
@@ -94,5 +109,13 @@ describe('RequestReturn without an order', () => {
     specify(requestReturn)
       .when({ ...goods, lines: [{ ...teapots, quantity: '0' }] })
       .invalid('/lines/0/quantity');
+  });
+  it('needs a contact that is there, when it names one', () => {
+    const theirs = { ...goods, contact: customer };
+    specify(requestReturn).when(theirs).refused('contact-exists');
+    specify(requestReturn)
+      .where('contact', ...contacts.known)
+      .when(theirs)
+      .then(returnRequested({ ...theirs, value: '25' }));
   });
 });
