@@ -1,0 +1,151 @@
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { backoff, pause, type BusLog } from '../backoff.js';
+
+export interface SharedLogOptions {
+  /** Events handed out at once at most. */
+  pageSize: number;
+  /** Events kept so that several readers of the news read and parse them once. */
+  keep: number;
+}
+
+/** A page read behind the news; kept for readers that come after. */
+interface Page {
+  after: bigint;
+  last: bigint;
+  events: readonly StoredEvent[];
+}
+
+const KEPT_PAGES = 8;
+
+/**
+ * The log for many readers in one process. One subscription follows the store and keeps the latest events; readers
+ * further back share the pages that they read. Three projections thus cost one read, not three.
+ */
+export class SharedLog {
+  /** The latest events without a hole, from after `recentAfter` on. */
+  private recent: StoredEvent[] = [];
+  private recentAfter = -1n;
+  private recentLast = -1n;
+  private pages: Page[] = [];
+  private readonly reads = new Map<bigint, Promise<Page>>();
+  private readonly waiting = new Set<() => void>();
+  private readonly stop = new AbortController();
+  private following: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly options: SharedLogOptions,
+    private readonly log: BusLog,
+  ) {}
+
+  /** The events that follow a position, at least one; waits for news. Empty only when the signal aborts. */
+  async read(after: bigint, signal: AbortSignal): Promise<readonly StoredEvent[]> {
+    this.following ??= this.follow();
+    while (!signal.aborted) {
+      if (this.recentAfter >= 0n) {
+        if (after >= this.recentLast) {
+          await this.news(signal);
+          continue;
+        }
+        if (after >= this.recentAfter) {
+          const from = this.indexAfter(after);
+          return this.recent.slice(from, from + this.options.pageSize);
+        }
+      }
+      const page = await this.past(after);
+      if (page.events.length > 0)
+        return page.after === after ? page.events : page.events.filter((e) => e.position > after);
+      await this.news(signal);
+    }
+    return [];
+  }
+
+  /** Reads on while a delivery is under way; what it finds waits in the kept pages. */
+  readAhead(after: bigint): void {
+    if (this.recentAfter >= 0n && after < this.recentAfter) this.past(after).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    this.ring();
+    await this.following;
+  }
+
+  private past(after: bigint): Promise<Page> {
+    const kept = this.pages.find((page) => page.after <= after && after < page.last);
+    if (kept) return Promise.resolve(kept);
+    const underWay = this.reads.get(after);
+    if (underWay) return underWay;
+    const read = this.store.readAll({ after, limit: this.options.pageSize }).then((events): Page => {
+      const page = { after, last: events.at(-1)?.position ?? after, events };
+      if (events.length > 0) this.pages = [...this.pages.slice(1 - KEPT_PAGES), page];
+      return page;
+    });
+    this.reads.set(after, read);
+    const forget = (): void => void this.reads.delete(after);
+    read.then(forget, forget);
+    return read;
+  }
+
+  /** Follows the store from its head of now; what is before, readers fetch by themselves. */
+  private async follow(): Promise<void> {
+    const { signal } = this.stop;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        if (this.recentAfter < 0n) {
+          const { position } = await this.store.head();
+          this.recentAfter = this.recentLast = position;
+          this.ring();
+        }
+        for await (const page of this.store.subscribeAll(this.recentLast, { signal, limit: this.options.pageSize })) {
+          failures = 0;
+          this.keep(page);
+          this.ring();
+        }
+      } catch (error) {
+        this.log.warn('local bus: the store cannot be followed, trying again', error);
+        await pause(backoff(++failures), signal);
+      }
+    }
+  }
+
+  private keep(page: readonly StoredEvent[]): void {
+    if (page.length === 0) return;
+    for (const event of page) this.recent.push(event);
+    this.recentLast = page.at(-1)!.position;
+    // Trimmed by halves, so that the cost of moving the array is shared by many events.
+    if (this.recent.length > this.options.keep * 2) {
+      const dropped = this.recent.splice(0, this.recent.length - this.options.keep);
+      this.recentAfter = dropped.at(-1)!.position;
+    }
+  }
+
+  private indexAfter(after: bigint): number {
+    let low = 0;
+    let high = this.recent.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.recent[middle]!.position <= after) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private news(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+
+  private ring(): void {
+    for (const wake of [...this.waiting]) wake();
+  }
+}
