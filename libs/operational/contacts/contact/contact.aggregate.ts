@@ -1,0 +1,213 @@
+import * as events from '#contracts/contacts/contact.events.js';
+import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
+import type {
+  Attribute,
+  AttributeType,
+  ContactKind,
+  ContactStatus,
+  DetailName,
+  Identity,
+  LifecycleStage,
+  TypedValue,
+} from '#contracts/contacts/contact-terms.js';
+import { aggregate } from '#platform/kernel/aggregate.js';
+
+export type ContactDetails = Pick<Parameters<typeof events.contactRegistered>[0], DetailName>;
+export type ContactRelation = Parameters<typeof events.contactRelated>[0];
+/** How well a contact is known, whatever else its status says. */
+export type Acquaintance = 'anonymous' | 'identified' | 'active';
+
+/** A custom attribute; the type stays declared when the value is cleared. */
+export interface DeclaredAttribute {
+  readonly name: string;
+  readonly type: AttributeType;
+  readonly content: TypedValue | null;
+}
+
+/** The latest word of a source on one thing. */
+export interface ExternalFact extends Attribute {
+  readonly source: string;
+  readonly date: string;
+  readonly licence: string;
+}
+
+/** What the decisions about a contact need to know. */
+export interface ContactState {
+  /** Follows from the four fields below: merged before archived before blocked before how well it is known. */
+  readonly status: 'none' | ContactStatus;
+  readonly acquaintance: Acquaintance;
+  readonly blocked: boolean;
+  readonly archived: boolean;
+  readonly mergedInto: string | null;
+  /** The contacts that are aliases of this one. */
+  readonly absorbed: readonly string[];
+  readonly kind: ContactKind;
+  readonly stage: LifecycleStage;
+  readonly details: ContactDetails;
+  readonly points: readonly (NumberedPoint & { readonly verified: boolean })[];
+  readonly nextPoint: number;
+  readonly identities: readonly Identity[];
+  readonly owner: string | null;
+  readonly tags: readonly string[];
+  readonly attributes: readonly DeclaredAttribute[];
+  readonly externalFacts: readonly ExternalFact[];
+  readonly relations: readonly ContactRelation[];
+  /** Contacts that were looked at and found to be somebody else. */
+  readonly dismissed: readonly string[];
+}
+
+const initial: ContactState = {
+  status: 'none',
+  acquaintance: 'anonymous',
+  blocked: false,
+  archived: false,
+  mergedInto: null,
+  absorbed: [],
+  kind: 'person',
+  stage: 'visitor',
+  details: {},
+  points: [],
+  nextPoint: 1,
+  identities: [],
+  owner: null,
+  tags: [],
+  attributes: [],
+  externalFacts: [],
+  relations: [],
+  dismissed: [],
+};
+
+type Standing = Pick<ContactState, 'acquaintance' | 'blocked' | 'archived' | 'mergedInto'>;
+
+/** The status that a contact has, or would have after a change. */
+export function statusOf(contact: Standing, change: Partial<Standing> = {}): ContactStatus {
+  const { acquaintance, blocked, archived, mergedInto } = { ...contact, ...change };
+  if (mergedInto !== null) return 'merged';
+  if (archived) return 'archived';
+  return blocked ? 'blocked' : acquaintance;
+}
+
+// The flags do not overwrite each other, so that each undoing gives back exactly what was before.
+const standing = (contact: ContactState, change: Partial<Standing>): ContactState => ({
+  ...contact,
+  ...change,
+  status: statusOf(contact, change),
+});
+
+/** True for two records of one relation. */
+export const sameRelation = (a: ContactRelation, b: ContactRelation): boolean =>
+  a.kind === b.kind && a.other === b.other && a.direction === b.direction;
+
+export const Contact = aggregate<ContactState>()({
+  name: 'contact',
+  initial,
+  events: {
+    contactRegistered: events.contactRegistered,
+    contactDetailsUpdated: events.contactDetailsUpdated,
+    contactIdentified: events.contactIdentified,
+    contactActivated: events.contactActivated,
+    contactPointAdded: events.contactPointAdded,
+    contactPointVerified: events.contactPointVerified,
+    contactPointRemoved: events.contactPointRemoved,
+    contactIdentityLinked: events.contactIdentityLinked,
+    contactOwnerAssigned: events.contactOwnerAssigned,
+    contactTagged: events.contactTagged,
+    contactUntagged: events.contactUntagged,
+    contactAttributeSet: events.contactAttributeSet,
+    contactAttributeCleared: events.contactAttributeCleared,
+    contactExternalFactsImported: events.contactExternalFactsImported,
+    contactRelated: events.contactRelated,
+    contactUnrelated: events.contactUnrelated,
+    contactMerged: events.contactMerged,
+    contactAbsorbed: events.contactAbsorbed,
+    contactUnmerged: events.contactUnmerged,
+    contactReleased: events.contactReleased,
+    contactDuplicateDismissed: events.contactDuplicateDismissed,
+    contactBlocked: events.contactBlocked,
+    contactArchived: events.contactArchived,
+    contactRestored: events.contactRestored,
+    contactLifecycleStageChanged: events.contactLifecycleStageChanged,
+  },
+  evolve: {
+    contactRegistered: (contact, data) => {
+      const { kind, status, stage, points = [], identities = [], attributes = [], tags = [], owner, ...more } = data;
+      const { origin: _origin, ...details } = more;
+      const known: ContactState = {
+        ...contact,
+        kind,
+        stage,
+        details,
+        identities,
+        tags,
+        owner: owner ?? null,
+        points: points.map((point) => ({ ...point, verified: false })),
+        nextPoint: points.length + 1,
+        attributes: attributes.map(({ name, content }) => ({ name, type: content.type, content })),
+      };
+      return standing(known, { acquaintance: status as Acquaintance });
+    },
+    contactDetailsUpdated: (contact, { changed: _changed, ...details }) => ({ ...contact, details }),
+    contactIdentified: (contact) => standing(contact, { acquaintance: 'identified' }),
+    contactActivated: (contact) => standing(contact, { acquaintance: 'active' }),
+    contactPointAdded: (contact, { point, label, reach }) => ({
+      ...contact,
+      points: [...contact.points, { point, label, reach, verified: false }],
+      nextPoint: point + 1,
+    }),
+    contactPointVerified: (contact, { point }) => ({
+      ...contact,
+      points: contact.points.map((known) => (known.point === point ? { ...known, verified: true } : known)),
+    }),
+    contactPointRemoved: (contact, { point }) => ({
+      ...contact,
+      points: contact.points.filter((known) => known.point !== point),
+    }),
+    contactIdentityLinked: (contact, { system, key }) => ({
+      ...contact,
+      identities: [...contact.identities, { system, key }],
+    }),
+    contactOwnerAssigned: (contact, { owner }) => ({ ...contact, owner: owner ?? null }),
+    contactTagged: (contact, { tags }) => ({ ...contact, tags }),
+    contactUntagged: (contact, { tags }) => ({ ...contact, tags }),
+    contactAttributeSet: (contact, { name, content }) => withAttribute(contact, { name, type: content.type, content }),
+    contactAttributeCleared: (contact, { name, attributeType: type }) =>
+      withAttribute(contact, { name, type, content: null }),
+    contactExternalFactsImported: (contact, { source, date, licence, facts }) => ({
+      ...contact,
+      externalFacts: facts.reduce(
+        (all, fact) => latest(all, { ...fact, source, date, licence }),
+        contact.externalFacts,
+      ),
+    }),
+    contactRelated: (contact, relation) => ({ ...contact, relations: [...contact.relations, relation] }),
+    contactUnrelated: (contact, relation) => ({
+      ...contact,
+      relations: contact.relations.filter((known) => !sameRelation(known, relation)),
+    }),
+    contactMerged: (contact, { into }) => standing(contact, { mergedInto: into }),
+    contactUnmerged: (contact) => standing(contact, { mergedInto: null }),
+    contactAbsorbed: (contact, { merged }) => ({ ...contact, absorbed: [...contact.absorbed, merged] }),
+    contactReleased: (contact, { unmerged }) => ({
+      ...contact,
+      absorbed: contact.absorbed.filter((id) => id !== unmerged),
+    }),
+    contactDuplicateDismissed: (contact, { other }) => ({ ...contact, dismissed: [...contact.dismissed, other] }),
+    contactBlocked: (contact) => standing(contact, { blocked: true }),
+    contactArchived: (contact) => standing(contact, { archived: true }),
+    contactRestored: (contact, { previousStatus }) =>
+      standing(contact, previousStatus === 'archived' ? { archived: false } : { blocked: false }),
+    contactLifecycleStageChanged: (contact, { stage }) => ({ ...contact, stage }),
+  },
+});
+
+function withAttribute(contact: ContactState, attribute: DeclaredAttribute): ContactState {
+  const others = contact.attributes.filter(({ name }) => name !== attribute.name);
+  return { ...contact, attributes: [...others, attribute] };
+}
+
+/** Facts may be imported out of order; the word of the later day stands. */
+function latest(facts: readonly ExternalFact[], fact: ExternalFact): readonly ExternalFact[] {
+  const same = ({ source, name }: ExternalFact): boolean => source === fact.source && name === fact.name;
+  const known = facts.find(same);
+  return known && known.date > fact.date ? facts : [...facts.filter((other) => !same(other)), fact];
+}

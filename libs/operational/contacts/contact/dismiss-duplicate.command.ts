@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { contactDuplicateDismissed } from '#contracts/contacts/contact.events.js';
+import { Note } from '#contracts/sales/order-line.js';
+import { command, reference } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Contact } from './contact.aggregate.js';
+import { contactExists, isAnother, isCurrent } from './contact.rules.js';
+
+export const dismissDuplicate = command({
+  name: 'DismissDuplicate',
+  summary: 'Records that another contact was looked at and is not the same',
+  on: Contact,
+  route: 'POST /v1/contacts/:id/dismiss-duplicate',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ other: Id, note: Note.optional() }),
+  refs: { other: reference(Contact, (input: { other: string }) => input.other) },
+  decide: (contact, { other, note }, { id, refs }) => {
+    isCurrent(contact);
+    isAnother(id, other);
+    contactExists(refs.other);
+    rule('not-merged-with-it', !contact.absorbed.includes(other), `contact ${other} is merged into this one`);
+    // Said of either, it holds for both.
+    if (contact.dismissed.includes(other) || refs.other!.state.dismissed.includes(id)) return;
+    return contactDuplicateDismissed({ other, note });
+  },
+});

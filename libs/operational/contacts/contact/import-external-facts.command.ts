@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { MAX_FACTS, contactExternalFactsImported } from '#contracts/contacts/contact.events.js';
+import { Attribute } from '#contracts/contacts/contact-terms.js';
+import { Day } from '#platform/kernel/calendar.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Contact } from './contact.aggregate.js';
+import { isCurrent } from './contact.rules.js';
+
+export const importExternalFacts = command({
+  name: 'ImportExternalFacts',
+  summary: 'Records what another source says about the contact, with its date and licence',
+  on: Contact,
+  route: 'POST /v1/contacts/:id/external-facts',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({
+    source: z.string().trim().min(1).max(200),
+    date: Day.meta({ description: 'The day that the facts are of' }),
+    licence: z.string().trim().min(1).max(200),
+    facts: z.array(Attribute).min(1).max(MAX_FACTS),
+  }),
+  decide: (contact, { source, date, licence, facts }) => {
+    isCurrent(contact);
+    const names = new Set(facts.map(({ name }) => name));
+    rule('fact-named-once', names.size === facts.length, 'a fact is named twice');
+    const told = contact.externalFacts.filter((known) => known.source === source && known.date === date);
+    const repeats = ({ name, content }: Attribute): boolean =>
+      told.some(
+        (known) =>
+          known.name === name &&
+          known.licence === licence &&
+          known.content.type === content.type &&
+          known.content.value === content.value,
+      );
+    const fresh = facts.filter((fact) => !repeats(fact));
+    if (fresh.length === 0) return;
+    return contactExternalFactsImported({ source, date, licence, facts: fresh });
+  },
+});

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { contactAbsorbed, contactMerged } from '#contracts/contacts/contact.events.js';
+import { Note } from '#contracts/sales/order-line.js';
+import { at, command, reference } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Contact, statusOf } from './contact.aggregate.js';
+import { exists, isAnother, notMerged } from './contact.rules.js';
+
+export const mergeContacts = command({
+  name: 'MergeContacts',
+  summary: 'Makes the contact an alias of another that is the same; UnmergeContacts undoes it exactly',
+  on: Contact,
+  route: 'POST /v1/contacts/:id/merge',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ into: Id.meta({ description: 'The contact that stays' }), note: Note.optional() }),
+  refs: { into: reference(Contact, (input: { into: string }) => input.into) },
+  decide: (contact, { into, note }, { id, refs }) => {
+    notMerged(contact);
+    isAnother(id, into);
+    const survivor = refs.into!.state;
+    exists(survivor, into);
+    rule('survivor-not-merged', survivor.mergedInto === null, `contact ${into} was merged into ${survivor.mergedInto}`);
+    // Of somebody anonymous the kind is only a guess.
+    const alike = contact.kind === survivor.kind || contact.acquaintance === 'anonymous';
+    rule('same-kind', alike, `a ${contact.kind} does not merge into a ${survivor.kind}`);
+    rule('block-not-lost', !contact.blocked || survivor.blocked, `contact ${into} is not blocked, this one is`);
+    // An event for each stream: of two racing merges that touch one contact the second is decided anew, so
+    // that no contact is ever merged into its own alias.
+    return [
+      contactMerged({ into, previousStatus: statusOf(contact), note }),
+      at('into', contactAbsorbed({ merged: id, note })),
+    ];
+  },
+});

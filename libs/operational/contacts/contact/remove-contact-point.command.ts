@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { PointNumber } from '#contracts/contacts/contact-point.js';
+import { contactPointRemoved } from '#contracts/contacts/contact.events.js';
+import { Code } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Contact } from './contact.aggregate.js';
+import { isCurrent } from './contact.rules.js';
+
+export const removeContactPoint = command({
+  name: 'RemoveContactPoint',
+  summary: 'Takes a point away that does not reach the contact any more',
+  on: Contact,
+  route: 'POST /v1/contacts/:id/points/remove',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ point: PointNumber, reason: Code.optional() }),
+  decide: (contact, { point: number, reason }) => {
+    isCurrent(contact);
+    const known = contact.points.find(({ point }) => point === number);
+    rule('point-exists', known !== undefined, `the contact has no point ${number}`);
+    const { label, reach } = known;
+    return contactPointRemoved({ point: number, pointKind: reach.kind, label, reach, reason });
+  },
+});

@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { contactRestored } from '#contracts/contacts/contact.events.js';
+import { Note } from '#contracts/sales/order-line.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Contact, statusOf } from './contact.aggregate.js';
+import { notMerged } from './contact.rules.js';
+
+export const restoreContact = command({
+  name: 'RestoreContact',
+  summary: 'Undoes the archiving of the contact, else its block',
+  on: Contact,
+  route: 'POST /v1/contacts/:id/restore',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ note: Note.optional() }),
+  decide: (contact, { note }) => {
+    notMerged(contact);
+    const { archived, blocked } = contact;
+    rule('contact-is-blocked-or-archived', archived || blocked, `the contact is ${contact.status}`);
+    const status = statusOf(contact, archived ? { archived: false } : { blocked: false });
+    return contactRestored({ status, previousStatus: statusOf(contact), note });
+  },
+});
