@@ -1,0 +1,46 @@
+import { NotFound } from '#platform/kernel/errors.js';
+import type { ReadModels } from '#platform/projections/query.js';
+
+/**
+ * SQL for `with recursive`: `aliased (subject, root)`, one row for each subject whose facts are another's, with the
+ * customer at the end of the chain. Walked from the ends, each alias once; a ring of aliases (two merges seen in
+ * the wrong order by partitions that run apart) has no end and so stays out until the undoing arrives.
+ */
+export const aliased = `aliased (subject, root) as (
+  select a.subject, a.target from alias a where not exists (select from alias up where up.subject = a.target)
+  union all
+  select a.subject, b.root from alias a join aliased b on b.subject = a.target)`;
+
+/** A customer and everything whose facts are theirs. */
+export interface Family {
+  /** The customer asked for, or the survivor of its merges. */
+  readonly id: string;
+  /** The survivor, when the customer asked for was merged away. */
+  readonly mergedInto?: string;
+  /** The customer's own id first, then merged contacts and attached walk-in orders. */
+  readonly subjects: string[];
+}
+
+// No chain of merges is longer; the bound ends a ring, which only passes by.
+const LONGEST_CHAIN = 1000;
+
+/** Resolves a contact's id. @throws NotFound when no such contact was ever registered. */
+export async function familyOf(read: ReadModels, id: string): Promise<Family> {
+  const found = await read.rows<{ subject: string; root: string }>(
+    `with recursive up (subject, step) as (
+       select c.subject, 0 from customers c where c.subject = $1
+       union all
+       select a.target, up.step + 1 from up join alias a on a.subject = up.subject where up.step < ${LONGEST_CHAIN}),
+     root (subject) as (select subject from up order by step desc limit 1),
+     down (subject) as (
+       select subject from root
+       union
+       select a.subject from alias a join down on a.target = down.subject)
+     select down.subject, root.subject as root from down, root order by down.subject <> root.subject, down.subject`,
+    [id],
+  );
+  const [first] = found;
+  if (!first) throw new NotFound(`there is no customer ${id}`);
+  const root = first.root;
+  return { id: root, mergedInto: root === id ? undefined : root, subjects: found.map(({ subject }) => subject) };
+}

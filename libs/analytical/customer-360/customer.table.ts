@@ -1,0 +1,50 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
+import type { ContactKind, ContactStatus, Identity, LifecycleStage, RelationKind, TypedValue } from '#contracts/contacts/contact-terms.js';
+
+/** A contact point, with when it was last shown to work. */
+export type CustomerPoint = NumberedPoint & { verifiedAt?: string };
+
+/** What a third party says of a customer: the newest of each name from each source. */
+export interface CustomerFact {
+  name: string;
+  content: TypedValue;
+  source: string;
+  date: string;
+  licence: string;
+}
+
+/** The profile of a contact, under its own id also after a merge. */
+@Entity('customers')
+@Index(['name', 'subject'])
+@Index(['last_event_at', 'subject'])
+export class Customer {
+  @PrimaryColumn('uuid') subject!: string;
+  @Column('text') kind!: ContactKind;
+  @Column('text') status!: ContactStatus;
+  @Column('text') stage!: LifecycleStage;
+  /** The name in full; empty when none is known, so that pages by name have no gap. */
+  @Column('text') name!: string;
+  /** Parts of the name, birth date, language and the like, as the contact's details have them. */
+  @Column('jsonb') details!: Record<string, unknown>;
+  @Column('jsonb') points!: CustomerPoint[];
+  @Column('jsonb') identities!: Identity[];
+  @Column('jsonb') attributes!: Record<string, TypedValue>;
+  @Column('jsonb') facts!: CustomerFact[];
+  @Column('jsonb') tags!: string[];
+  @Column('text', { nullable: true }) owner!: string | null;
+  @Column('text', { nullable: true }) origin!: string | null;
+  /** Business time of the earliest and latest event about the customer, whatever its stream. */
+  @Column('timestamptz') first_seen_at!: Date;
+  @Column('timestamptz') last_event_at!: Date;
+}
+
+/** A relation of a contact to another; stored with both. */
+@Entity('customer_relations')
+export class CustomerRelation {
+  @PrimaryColumn('uuid') subject!: string;
+  @PrimaryColumn('text') kind!: RelationKind;
+  @PrimaryColumn('uuid') other!: string;
+  @PrimaryColumn('text') direction!: 'to' | 'from';
+  @Column('timestamptz') since!: Date;
+}

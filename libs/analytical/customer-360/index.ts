@@ -1,0 +1,1 @@
+export { customer360 } from './customer-360.projection.js';

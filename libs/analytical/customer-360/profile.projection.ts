@@ -1,0 +1,132 @@
+import * as contact from '#contracts/contacts/contact.events.js';
+import type { ContactStatus } from '#contracts/contacts/contact-terms.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { change, on, type RowChange } from '#platform/projections/projection.js';
+import { Alias } from './alias.table.js';
+import { Customer, CustomerRelation, type CustomerFact } from './customer.table.js';
+
+/** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
+export const ofCustomer = (
+  { subject }: RecordedEvent,
+  fold: (row: Customer) => Partial<Customer> | undefined,
+): RowChange<Customer> =>
+  change(Customer, { subject }, (row) => {
+    if (!row) return null;
+    const changed = fold(row);
+    return changed ? { ...row, ...changed } : row;
+  });
+
+const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
+  ofCustomer(event, () => ({ status: event.data.status }));
+
+const withTags = (event: RecordedEvent<{ tags: string[] }>) => ofCustomer(event, () => ({ tags: event.data.tags }));
+
+const relationKey = ({ subject, data: { kind, other, direction } }: RecordedEvent<any>) => ({
+  ...{ subject, kind, other, direction },
+});
+
+/** The details that are known, without the name, which has columns of its own. */
+function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
+  const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data as any;
+  const known = {
+    ...{ given: name?.given, family: name?.family, birthDate, language, zone },
+    ...{ jobTitle, department, website, registrationNumber, remarks },
+  };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+/** Newer facts of a source replace its older ones of the same name, in whatever order they were imported. */
+function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFact[]): CustomerFact[] {
+  const placeOf = ({ source, name }: CustomerFact) => JSON.stringify([source, name]);
+  const newest = new Map(known.map((fact) => [placeOf(fact), fact]));
+  for (const fact of imported) {
+    const before = newest.get(placeOf(fact));
+    if (!before || before.date <= fact.date) newest.set(placeOf(fact), fact);
+  }
+  return [...newest.values()];
+}
+
+/** Profiles, relations and aliases from the events of contacts. */
+export const profileHandlers = [
+  on(contact.contactRegistered, ({ subject, occurredAt, data }) =>
+    change(Customer, { subject }, () => ({
+      subject,
+      kind: data.kind,
+      status: data.status,
+      stage: data.stage,
+      name: data.name?.full ?? '',
+      details: detailsOf(data),
+      points: data.points ?? [],
+      identities: data.identities ?? [],
+      attributes: Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
+      facts: [],
+      tags: data.tags ?? [],
+      owner: data.owner ?? null,
+      origin: data.origin ?? null,
+      first_seen_at: occurredAt,
+      last_event_at: occurredAt,
+    })),
+  ),
+  on(contact.contactDetailsUpdated, (event) =>
+    ofCustomer(event, () => ({ name: event.data.name?.full ?? '', details: detailsOf(event.data) })),
+  ),
+  on(contact.contactIdentified, toStatus),
+  on(contact.contactActivated, toStatus),
+  on(contact.contactBlocked, toStatus),
+  on(contact.contactArchived, toStatus),
+  on(contact.contactRestored, toStatus),
+  on(contact.contactPointAdded, (event) => {
+    const { point, label, reach } = event.data;
+    return ofCustomer(event, ({ points }) => ({ points: [...points, { point, label, reach }] }));
+  }),
+  on(contact.contactPointVerified, (event) =>
+    ofCustomer(event, ({ points }) => ({
+      points: points.map((one) =>
+        one.point === event.data.point ? { ...one, verifiedAt: event.occurredAt.toISOString() } : one,
+      ),
+    })),
+  ),
+  on(contact.contactPointRemoved, (event) =>
+    ofCustomer(event, ({ points }) => ({ points: points.filter(({ point }) => point !== event.data.point) })),
+  ),
+  on(contact.contactIdentityLinked, (event) => {
+    const { system, key } = event.data;
+    return ofCustomer(event, ({ identities }) => ({ identities: [...identities, { system, key }] }));
+  }),
+  on(contact.contactOwnerAssigned, (event) => ofCustomer(event, () => ({ owner: event.data.owner ?? null }))),
+  on(contact.contactTagged, withTags),
+  on(contact.contactUntagged, withTags),
+  on(contact.contactAttributeSet, (event) => {
+    const { name, content } = event.data;
+    return ofCustomer(event, ({ attributes }) => ({ attributes: { ...attributes, [name]: content } }));
+  }),
+  on(contact.contactAttributeCleared, (event) =>
+    ofCustomer(event, ({ attributes }) => {
+      const { [event.data.name]: _cleared, ...rest } = attributes;
+      return { attributes: rest };
+    }),
+  ),
+  on(contact.contactExternalFactsImported, (event) => {
+    const { facts, source, date, licence } = event.data;
+    const imported = facts.map(({ name, content }) => ({ name, content, source, date, licence }));
+    return ofCustomer(event, (row) => ({ facts: withFacts(row.facts, imported) }));
+  }),
+  on(contact.contactLifecycleStageChanged, (event) => ofCustomer(event, () => ({ stage: event.data.stage }))),
+  on(contact.contactRelated, (event) => {
+    const key = relationKey(event);
+    return change(CustomerRelation, key, () => ({ ...key, since: event.occurredAt }));
+  }),
+  on(contact.contactUnrelated, (event) => change(CustomerRelation, relationKey(event), () => null)),
+  // On the stream of the contact that goes: its alias is all that a merge changes in anyone's figures.
+  on(contact.contactMerged, (event) => {
+    const { subject, occurredAt: since, data } = event;
+    return [
+      ofCustomer(event, () => ({ status: 'merged' })),
+      change(Alias, { subject }, () => ({ subject, target: data.into, reason: 'merged', since })),
+    ];
+  }),
+  on(contact.contactUnmerged, (event) => [
+    toStatus(event),
+    change(Alias, { subject: event.subject }, () => null),
+  ]),
+];

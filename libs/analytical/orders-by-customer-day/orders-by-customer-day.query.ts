@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { Day } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { pagedQuery, query } from '#platform/projections/query.js';
+import { aliased, familyOf } from '../customer-360/aliases.js';
+import { Conditions, days, limit, pageOf, readers, spanRises } from '../query-parameters.js';
+
+const count = z.int().min(0);
+const reads = ['customer-360', 'orders-by-customer-day'];
+
+// One definition of each figure for both questions; `d` is a row, `a` the alias of its subject.
+const customer = 'coalesce(a.root, d.subject)';
+const known = '(d.contact or a.root is not null)';
+const figures = `
+  coalesce(sum(d.orders + d.adjustments + d.returns), 0)::float8 as documents,
+  coalesce(sum(d.orders), 0)::float8 as orders,
+  coalesce(sum(d.adjustments), 0)::float8 as adjustments,
+  coalesce(sum(d.returns), 0)::float8 as "creditNotes",
+  coalesce(sum(d.lines), 0)::float8 as lines,
+  coalesce(sum(d.return_lines), 0)::float8 as "returnLines",
+  count(distinct ${customer}) filter (where ${known} and d.orders + d.adjustments + d.returns > 0)::float8 as customers,
+  trim_scale(coalesce(sum(d.value), 0))::text as value,
+  trim_scale(coalesce(sum(d.refunds), 0))::text as refunds,
+  trim_scale(coalesce(sum(d.value - d.refunds), 0))::text as net`;
+const sides = (prefix: string, where: string) => `
+  coalesce(sum(d.sale_orders) filter (where ${where}), 0)::float8 as "${prefix}Orders",
+  coalesce(sum(d.sale_lines) filter (where ${where}), 0)::float8 as "${prefix}Lines",
+  count(distinct ${customer}) filter (where ${where} and ${known} and d.sale_orders > 0)::float8 as "${prefix}Customers",
+  trim_scale(coalesce(sum(d.sale_value) filter (where ${where}), 0))::text as "${prefix}Value"`;
+
+const Figures = {
+  documents: count.describe('Completed orders and adjustments, and refunded returns'),
+  orders: count,
+  adjustments: count.describe('Corrections of the books, which are no sales'),
+  creditNotes: count.describe('Refunded returns'),
+  lines: count.describe('Lines of orders and adjustments'),
+  returnLines: count,
+  customers: count.describe('Distinct customers in the documents; walk-ins are nobody'),
+  value: DecimalString.describe('Exact sum of the orders and adjustments'),
+  refunds: DecimalString,
+  net: DecimalString.describe('value less refunds'),
+};
+
+const Sales = z
+  .object({ orders: count, lines: count, customers: count, value: DecimalString })
+  .describe('Lines with quantity and price above 0, and the orders that have one');
+
+export const SalesDay = z.object({ day: Day, currency: Currency, ...Figures }).meta({ id: 'SalesDay' });
+
+export const SalesSummary = z
+  .object({
+    currency: Currency,
+    from: Day.nullable(),
+    to: Day.nullable(),
+    ...Figures,
+    sales: Sales,
+    customerSales: Sales.describe('Of the sales, those to customers who are known'),
+  })
+  .meta({ id: 'SalesSummary' });
+
+export const salesByDay = pagedQuery({
+  name: 'SalesByDay',
+  summary: 'What was sold and given back, by day and currency, days in the zone of the shop',
+  route: 'GET /v1/analytics/sales-by-day',
+  allowed: readers,
+  parameters: z.strictObject({
+    ...days,
+    currency: Currency.optional(),
+    customer: Id.optional().describe('Only this customer, with the contacts merged into it'),
+    limit,
+  }),
+  item: SalesDay,
+  reads,
+  run: async ({ from, to, currency, customer: of, limit: size }, { read, after }) => {
+    spanRises({ from, to });
+    const where = new Conditions()
+      .when(from, (p) => `d.day >= ${p}::date`)
+      .when(to, (p) => `d.day < ${p}::date`)
+      .when(currency, (p) => `d.currency = ${p}`)
+      .when(of && (await familyOf(read, of)).subjects, (p) => `d.subject = any(${p}::uuid[])`);
+    if (after) where.when(after[0], (p) => `(d.day, d.currency) > (${p}::date, ${where.parameter(after[1])})`);
+    const rows = await read.rows<z.infer<typeof SalesDay>>(
+      `with recursive ${aliased}
+       select d.day, d.currency, ${figures}
+         from orders_by_customer_day d left join aliased a on a.subject = d.subject
+        where ${where.sql}
+        group by d.day, d.currency order by d.day, d.currency limit ${where.parameter(size + 1)}`,
+      where.parameters,
+    );
+    return pageOf(
+      rows,
+      size,
+      (row) => row,
+      (row) => [row.day, row.currency],
+    );
+  },
+});
+
+export const salesSummary = query({
+  name: 'SalesSummary',
+  summary: 'Documents, customers and exact totals of a span of days, in one currency',
+  route: 'GET /v1/analytics/sales-summary',
+  allowed: readers,
+  parameters: z.strictObject({ ...days, currency: Currency }),
+  answer: SalesSummary,
+  reads,
+  run: async ({ from, to, currency }, { read }) => {
+    spanRises({ from, to });
+    const where = new Conditions(currency)
+      .when(from, (p) => `d.day >= ${p}::date`)
+      .when(to, (p) => `d.day < ${p}::date`);
+    const [row] = await read.rows(
+      `with recursive ${aliased}
+       select ${figures}, ${sides('all', 'true')}, ${sides('known', known)}
+         from orders_by_customer_day d left join aliased a on a.subject = d.subject
+        where d.currency = $1 and ${where.sql}`,
+      where.parameters,
+    );
+    const { allOrders, allLines, allCustomers, allValue, knownOrders, knownLines, knownCustomers, knownValue, ...rest } =
+      row!;
+    return {
+      currency,
+      from: from ?? null,
+      to: to ?? null,
+      ...(rest as Omit<z.infer<typeof SalesDay>, 'day' | 'currency'>),
+      sales: { orders: allOrders, lines: allLines, customers: allCustomers, value: allValue },
+      customerSales: { orders: knownOrders, lines: knownLines, customers: knownCustomers, value: knownValue },
+    };
+  },
+});

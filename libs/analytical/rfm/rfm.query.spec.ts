@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { derivedId } from '#platform/kernel/ids.js';
+import { createReadModelTables, ask, askAll, type ReadModelTables } from '../../../test/support/read-model-tables.js';
+import { customer360 } from '../customer-360/index.js';
+import { Alias } from '../customer-360/alias.table.js';
+import { Customer } from '../customer-360/customer.table.js';
+import { aCustomer } from '../examples.js';
+import { OrdersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.table.js';
+import { ordersByCustomerDay } from '../orders-by-customer-day/index.js';
+import { aDay } from '../examples.js';
+import { customerRfm, rfm, rfmCustomers } from './index.js';
+
+const who = (n: number): string => derivedId('customer', String(n));
+const since = new Date('2026-01-01T00:00:00Z');
+
+let read: ReadModelTables;
+beforeAll(async () => {
+  read = await createReadModelTables([customer360, ordersByCustomerDay]);
+});
+afterAll(() => read.drop());
+beforeEach(() => read.empty());
+
+const sold = (subject: string, day: string, orders: number, value: string, more: Partial<OrdersByCustomerDay> = {}) =>
+  aDay({ subject, day, orders, sale_orders: orders, sale_lines: orders, sale_value: value, value, ...more });
+const asked = { asOf: '2026-02-01', currency: 'GBP' };
+
+describe('RFM', () => {
+  it('bounds the scores by linear interpolation, exactly', async () => {
+    // 1 to 6 days ago, 1 to 6 orders, 0.01 to 0.06: the bounds lie at 1/5, 2/5, … of the way from first to last.
+    await read.insert(
+      OrdersByCustomerDay,
+      [1, 2, 3, 4, 5, 6].map((n) => sold(who(n), `2026-01-${32 - n}`, n, `0.0${n}`)),
+    );
+    const report = await ask(rfm, read, asked);
+    expect(report.thresholds).toEqual({
+      recency: ['2', '3', '4', '5'],
+      frequency: ['2', '3', '4', '5'],
+      monetary: ['0.02', '0.03', '0.04', '0.05'],
+    });
+    await read.insert(OrdersByCustomerDay, [sold(who(7), '2026-01-20', 9, '0.10')]);
+    const seven = await ask(rfm, read, asked);
+    // Place 6/5 = 1.2 of 1, 2, 3, 4, 5, 6, 9 is 2.2; of money 0.022.
+    expect(seven.thresholds.frequency).toEqual(['2.2', '3.4', '4.6', '5.8']);
+    expect(seven.thresholds.monetary).toEqual(['0.022', '0.034', '0.046', '0.058']);
+    expect([seven.population, seven.orders, seven.value]).toEqual([7, 30, '0.31']);
+    expect(seven.segments.reduce((sum: number, { customers }: any) => sum + customers, 0)).toBe(7);
+  });
+
+  it('gives equal values equal scores, and the freshest the best', async () => {
+    const days = ['2026-01-31', '2026-01-31', '2026-01-31', '2026-01-31', '2025-01-01'];
+    await read.insert(OrdersByCustomerDay, days.map((day, n) => sold(who(n), day, 1, '5')));
+    const scores = await askAll(rfmCustomers, read, asked);
+    expect(scores.map(({ recency, r, f, m }) => [recency, r, f, m]).sort()).toEqual([
+      [1, 5, 1, 1],
+      [1, 5, 1, 1],
+      [1, 5, 1, 1],
+      [1, 5, 1, 1],
+      [396, 1, 1, 1],
+    ]);
+  });
+
+  it('looks at the days before asOf, one currency, and sales only', async () => {
+    await read.insert(OrdersByCustomerDay, [
+      sold(who(1), '2026-01-10', 2, '10'),
+      sold(who(1), '2026-02-01', 1, '99'),
+      sold(who(1), '2026-01-30', 1, '77', { currency: 'EUR' }),
+      aDay({ subject: who(1), day: '2026-01-31', adjustments: 1, value: '50' }),
+      aDay({ subject: who(2), day: '2026-01-31', returns: 1, refunds: '50' }),
+    ]);
+    expect(await askAll(rfmCustomers, read, asked)).toMatchObject([
+      { customer: who(1), lastPurchaseOn: '2026-01-10', recency: 22, frequency: 2, monetary: '10' },
+    ]);
+    expect((await ask(rfm, read, { ...asked, asOf: '2026-02-02' })).value).toBe('109');
+  });
+
+  it('means today in the zone when no day is named', async () => {
+    const now = new Date('2026-01-31T20:00:00Z');
+    const inTokyo = await ask(rfm, read, { currency: 'GBP', zone: 'Asia/Tokyo' }, { now });
+    expect(inTokyo.asOf).toBe('2026-02-01');
+    expect((await ask(rfm, read, { currency: 'GBP' }, { now })).asOf).toBe('2026-01-31');
+  });
+
+  it('has no bounds where nobody bought', async () => {
+    const report = await ask(rfm, read, asked);
+    expect(report).toMatchObject({ population: 0, value: '0', thresholds: { recency: null, monetary: null } });
+  });
+
+  it('counts walk-ins only when they are attached, and merged contacts with their survivor', async () => {
+    const walkIn = who(9);
+    await read.insert(Customer, [1, 2, 3].map((n) => aCustomer(who(n))));
+    await read.insert(OrdersByCustomerDay, [
+      sold(who(1), '2026-01-10', 1, '10'),
+      sold(who(2), '2026-01-20', 1, '20'),
+      sold(who(3), '2026-01-25', 1, '5'),
+      sold(walkIn, '2026-01-30', 1, '40', { contact: false }),
+    ]);
+    expect(await ask(rfm, read, asked)).toMatchObject({ population: 3, value: '35' });
+    // The walk-in was 1's, 1 is 2, and 2 is 3: a chain.
+    await read.insert(Alias, [
+      { subject: walkIn, target: who(1), reason: 'attached', since },
+      { subject: who(1), target: who(2), reason: 'merged', since },
+      { subject: who(2), target: who(3), reason: 'merged', since },
+    ]);
+    const figures = { recency: 2, frequency: 4, monetary: '75' };
+    expect(await askAll(rfmCustomers, read, asked)).toMatchObject([{ customer: who(3), ...figures }]);
+    const answer = await ask(customerRfm, read, { ...asked, id: who(1) });
+    expect(answer).toMatchObject({ customer: who(3), mergedInto: who(3), score: figures });
+  });
+
+  it('scores one customer, or says that there is nothing to score', async () => {
+    await read.insert(Customer, [aCustomer(who(1)), aCustomer(who(2))]);
+    await read.insert(OrdersByCustomerDay, [sold(who(1), '2026-01-10', 1, '10')]);
+    expect((await ask(customerRfm, read, { ...asked, id: who(1) })).score).toMatchObject({ r: 5, segment: 'new' });
+    expect((await ask(customerRfm, read, { ...asked, id: who(2) })).score).toBeNull();
+    await expect(ask(customerRfm, read, { ...asked, id: who(3) })).rejects.toThrow(`no customer ${who(3)}`);
+  });
+
+  it('walks all customers once in either order, and filters by segment and score', async () => {
+    await read.insert(
+      OrdersByCustomerDay,
+      Array.from({ length: 57 }, (_, n) => sold(who(n), `2026-01-${10 + (n % 20)}`, 1 + (n % 7), String((n * 7) % 11))),
+    );
+    const all = await askAll(rfmCustomers, read, { ...asked, limit: '1000' });
+    expect(all).toHaveLength(57);
+    expect(await askAll(rfmCustomers, read, { ...asked, limit: '4' })).toEqual(all);
+    const byValue = await askAll(rfmCustomers, read, { ...asked, limit: '4', sort: 'value' });
+    expect(new Set(byValue)).toEqual(new Set(all));
+    const worth = byValue.map(({ monetary }) => Number(monetary));
+    expect(worth).toEqual(worth.toSorted((a, b) => b - a));
+    const { segment, r } = all[0];
+    const some = await askAll(rfmCustomers, read, { ...asked, limit: '4', segment, r: String(r) });
+    expect(some).toEqual(all.filter((one) => one.segment === segment && one.r === r));
+  });
+
+  it('takes fixed bounds, and refuses half of them', async () => {
+    await read.insert(OrdersByCustomerDay, [sold(who(1), '2026-01-10', 3, '10.5')]);
+    const fixed = { recencyBounds: '7,14,30,90', frequencyBounds: '1,2,3,4', monetaryBounds: '1,5,10.5,20' };
+    const [one] = await askAll(rfmCustomers, read, { ...asked, method: 'fixed', ...fixed });
+    expect([one.r, one.f, one.m]).toEqual([3, 3, 3]);
+    await expect(ask(rfm, read, { ...asked, method: 'fixed' })).rejects.toMatchObject({
+      issues: [{ pointer: '/recencyBounds' }],
+    });
+    await expect(ask(rfm, read, { ...asked, ...fixed })).rejects.toMatchObject({ kind: 'invalid-input' });
+    await expect(ask(rfm, read, { ...asked, method: 'fixed', ...fixed, recencyBounds: '9,1,2,3' })).rejects.toThrow();
+  });
+});

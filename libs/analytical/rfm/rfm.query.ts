@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import { Day } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { pagedQuery, query } from '#platform/projections/query.js';
+import { familyOf } from '../customer-360/aliases.js';
+import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
+import { asOfDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
+import { scores } from './rfm-scores.js';
+import { segmentMap, segmentNames, type SegmentName } from './rfm-segments.js';
+
+const reads = ['customer-360', 'orders-by-customer-day'];
+const count = z.int().min(0);
+const Score = z.int().min(1).max(5);
+const Segment = z.enum(segmentNames);
+const SegmentMapVersion = z.object({ name: z.string(), version: z.int() });
+const bounds = z.array(DecimalString).length(4).nullable();
+const version = { name: segmentMap.name, version: segmentMap.version };
+
+export const RfmReport = z
+  .object({
+    asOf: Day,
+    currency: Currency,
+    method: z.enum(['independent', 'fixed']),
+    segmentMap: SegmentMapVersion,
+    population: count.describe('Customers with a sale before the day'),
+    orders: count,
+    value: DecimalString.describe('Exact sum of their sales'),
+    thresholds: z
+      .object({ recency: bounds, frequency: bounds, monetary: bounds })
+      .describe('Bounds between the scores; a value on a bound is in the group below; null when nobody bought'),
+    segments: z.array(z.object({ segment: Segment, customers: count, value: DecimalString })),
+  })
+  .meta({ id: 'RfmReport' });
+
+const scored = {
+  lastPurchaseOn: Day,
+  recency: count.describe('Days from the last day with a sale to the day asked for'),
+  frequency: count.describe('Sales with a line of quantity and price above 0'),
+  monetary: DecimalString.describe('Exact value of those lines'),
+  r: Score,
+  f: Score,
+  m: Score,
+  segment: Segment,
+};
+export const RfmScore = z.object({ customer: Id, ...scored }).meta({ id: 'RfmScore' });
+export const CustomerRfm = z
+  .object({
+    customer: Id,
+    mergedInto: Id.optional(),
+    asOf: Day,
+    currency: Currency,
+    segmentMap: SegmentMapVersion,
+    score: z.object(scored).nullable().describe('Null when the customer had bought nothing by then'),
+  })
+  .meta({ id: 'CustomerRfm' });
+
+// Counts leave the database as float8, which JavaScript holds exactly up to 2^53; amounts as text.
+const columns = `customer, last_day as "lastPurchaseOn", recency, frequency::float8 as frequency,
+  trim_scale(monetary)::text as monetary, r, f, m, segment`;
+
+export const rfm = query({
+  name: 'Rfm',
+  summary: 'Recency, frequency and monetary value of all customers as of a day: bounds of the scores, segments',
+  route: 'GET /v1/analytics/rfm',
+  allowed: readers,
+  parameters: z.strictObject(rfmParameters),
+  answer: RfmReport,
+  reads,
+  run: async (parameters, { read, now }) => {
+    const asOf = asOfDay(parameters, now);
+    const [row] = await read.rows(
+      `${scores},
+       segments as (
+         select segment, count(*) as customers, sum(frequency) as orders, sum(monetary) as value
+           from scored group by segment)
+       select t.r::text[] as r, t.f::text[] as f, t.m::text[] as m,
+              coalesce(sum(s.customers), 0)::float8 as population,
+              coalesce(sum(s.orders), 0)::float8 as orders,
+              trim_scale(coalesce(sum(s.value), 0))::text as value,
+              coalesce(jsonb_object_agg(s.segment, jsonb_build_array(s.customers, trim_scale(s.value)::text))
+                filter (where s.segment is not null), '{}') as segments
+         from thresholds t left join segments s on true group by t.r, t.f, t.m`,
+      scoreParameters(parameters, asOf),
+    );
+    const { r, f, m, population, orders, value } = row!;
+    const bySegment = row!['segments'] as Partial<Record<SegmentName, [number, string]>>;
+    return {
+      asOf,
+      currency: parameters.currency,
+      method: parameters.method,
+      segmentMap: version,
+      population,
+      orders,
+      value,
+      thresholds: { recency: r, frequency: f, monetary: m },
+      segments: segmentNames.map((segment) => {
+        const [customers, worth] = bySegment[segment] ?? [0, '0'];
+        return { segment, customers, value: worth };
+      }),
+    };
+  },
+});
+
+const score = z.coerce.number().pipe(Score).optional();
+
+export const rfmCustomers = pagedQuery({
+  name: 'RfmCustomers',
+  summary: 'The customers with their recency, frequency, monetary value, scores and segment as of a day',
+  route: 'GET /v1/analytics/rfm/customers',
+  allowed: readers,
+  parameters: z.strictObject({
+    ...rfmParameters,
+    segment: Segment.optional(),
+    r: score,
+    f: score,
+    m: score,
+    sort: z.enum(['customer', 'value']).default('customer').describe('By id, or the most valuable first'),
+    limit,
+  }),
+  item: RfmScore,
+  reads,
+  run: async (parameters, { read, now, after }) => {
+    const { sort, limit: size, segment, r, f, m } = parameters;
+    // The day is kept in the cursor: a walk that passes midnight goes on with the day that it began with.
+    const asOf = after ? String(after[0]) : asOfDay(parameters, now);
+    const where = new Conditions(...scoreParameters(parameters, asOf))
+      .when(segment, (p) => `segment = ${p}`)
+      .when(r, (p) => `r = ${p}`)
+      .when(f, (p) => `f = ${p}`)
+      .when(m, (p) => `m = ${p}`);
+    if (after && sort === 'customer') where.when(after[1], (p) => `customer > ${p}::uuid`);
+    if (after && sort === 'value') {
+      where.when(after[2], (p) => `(-monetary, customer) > (-${p}::numeric, ${where.parameter(after[1])}::uuid)`);
+    }
+    const rows = await read.rows<z.infer<typeof RfmScore>>(
+      `${scores} select ${columns} from scored where ${where.sql}
+        order by ${sort === 'value' ? '-monetary, customer' : 'customer'} limit ${where.parameter(size + 1)}`,
+      where.parameters,
+    );
+    return pageOf(
+      rows,
+      size,
+      (row) => row,
+      (row) => [asOf, row.customer, row.monetary],
+    );
+  },
+});
+
+export const customerRfm = query({
+  name: 'CustomerRfm',
+  summary: "One customer's recency, frequency, monetary value, scores and segment as of a day",
+  route: 'GET /v1/customers/:id/rfm',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id, ...rfmParameters }),
+  answer: CustomerRfm,
+  reads,
+  run: async (parameters, { read, now }) => {
+    const { id, mergedInto } = await familyOf(read, parameters.id);
+    const asOf = asOfDay(parameters, now);
+    const [row] = await read.rows<z.infer<typeof RfmScore>>(`${scores} select ${columns} from scored where customer = $7`, [
+      ...scoreParameters(parameters, asOf),
+      id,
+    ]);
+    const { customer: _customer, ...score } = row ?? {};
+    return {
+      customer: id,
+      mergedInto,
+      asOf,
+      currency: parameters.currency,
+      segmentMap: version,
+      score: row ? (score as Omit<z.infer<typeof RfmScore>, 'customer'>) : null,
+    };
+  },
+});

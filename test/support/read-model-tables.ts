@@ -1,0 +1,87 @@
+import { deepStrictEqual } from 'node:assert';
+import pg from 'pg';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { foldInMemory, tableNameOf } from '#platform/projections/fold.js';
+import type { Projection, TableClass } from '#platform/projections/projection.js';
+import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
+import { createIndexesSql, createTableSql, describeTables } from '#platform/projections/table-shape.js';
+import { createTestDatabase } from './postgres.js';
+
+// As ReadModels promises: bigint, numeric and date as text, never a float or a local Date.
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+
+/** Read models' tables in a database of their own, filled without the projection runtime. */
+export interface ReadModelTables extends ReadModels {
+  /** Writes the rows that the projections make of the events, into tables emptied before. */
+  fold(events: readonly RecordedEvent[]): Promise<void>;
+  insert<Row extends object>(table: TableClass<Row>, rows: readonly Row[]): Promise<void>;
+  empty(): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** Makes the tables of these projections in a new database. */
+export async function createReadModelTables(projections: readonly Projection[]): Promise<ReadModelTables> {
+  const database = await createTestDatabase();
+  const client = new pg.Client({ connectionString: database.url, types });
+  await client.connect();
+  const shapes = (await Promise.all(projections.map(describeTables))).flat();
+  for (const shape of shapes) {
+    for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await client.query(sql);
+  }
+  const insertInto = async (name: string, rows: readonly object[]): Promise<void> => {
+    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+    for (let from = 0; from < rows.length; from += 10_000) {
+      const slice = JSON.stringify(rows.slice(from, from + 10_000), plain);
+      await client.query(`insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`, [slice]);
+    }
+  };
+  const empty = async (): Promise<void> => {
+    await client.query(`truncate ${shapes.map(({ name }) => `"${name}"`).join(', ')}`);
+  };
+  return {
+    rows: async (sql, parameters) => (await client.query(sql, [...(parameters ?? [])])).rows,
+    insert: (table, rows) => insertInto(tableNameOf(table), rows),
+    empty,
+    fold: async (events) => {
+      await empty();
+      for (const projection of projections) {
+        for (const [name, rows] of foldInMemory(projection, events)) await insertInto(name, rows);
+      }
+    },
+    drop: async () => {
+      await client.end();
+      await database.drop();
+    },
+  };
+}
+
+/** Asks a query as the HTTP shell does: parameters as the text they come as, the answer held against its schema. */
+export async function ask(
+  query: QueryDefinition,
+  read: ReadModels,
+  parameters: Record<string, string | undefined> = {},
+  { after, now = new Date('2026-01-15T12:00:00Z') }: { after?: Page<any>['next']; now?: Date } = {},
+): Promise<any> {
+  const answer = await query.run(query.parameters.parse(parameters), { read, after, now });
+  const values = query.paged ? answer.items : [answer];
+  // Through JSON, as it is sent; what the schema does not declare must not slip out.
+  for (const value of JSON.parse(JSON.stringify(values)) as unknown[]) deepStrictEqual(query.answer.parse(value), value);
+  return answer;
+}
+
+/** All items of a paged query, page by page. */
+export async function askAll(
+  query: QueryDefinition,
+  read: ReadModels,
+  parameters: Record<string, string | undefined> = {},
+): Promise<any[]> {
+  const items: any[] = [];
+  let after: Page<any>['next'];
+  do {
+    const page: Page<any> = await ask(query, read, parameters, { after });
+    items.push(...page.items);
+    after = page.next && (JSON.parse(JSON.stringify(page.next)) as typeof page.next);
+  } while (after);
+  return items;
+}
