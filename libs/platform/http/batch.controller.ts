@@ -35,7 +35,7 @@ export const BatchItem = z
     ifMatch: z.int().min(0).optional().meta({ description: 'The revision that the aggregate must have' }),
     occurredAt: Instant.optional(),
     reason: storable(1000).optional(),
-    input: z.unknown().meta({ description: 'The body that the command has when it is sent alone' }),
+    input: z.unknown().optional().meta({ description: 'The body that the command has when it is sent alone' }),
   })
   .meta({ id: 'BatchItem' });
 

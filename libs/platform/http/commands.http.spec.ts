@@ -1,42 +1,239 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '#platform/kernel/ids.js';
+import { conformingClient } from './testing/conforming-client.js';
 import { startParcels } from './testing/parcels.js';
 
 describe('commands over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
+  let store: Awaited<ReturnType<typeof startParcels>>['store'];
+  let client: Awaited<ReturnType<typeof conformingClient>>;
   beforeAll(async () => {
-    ({ app } = await startParcels());
+    ({ app, store } = await startParcels({ logger: false }));
+    client = await conformingClient(app);
   });
   afterAll(() => app.close());
-  const post = (url: string, payload: unknown, headers: Record<string, string> = {}) =>
-    app.inject({
-      method: 'POST',
-      url,
-      headers: { 'content-type': 'application/json', ...headers },
-      payload: payload as any,
+
+  const stored = async () => (await store.head()).position;
+  const refused = async (answer: Promise<{ status: number; body: any }>) => {
+    const before = await stored();
+    const { status, body } = await answer;
+    expect(await stored()).toBe(before);
+    expect(body.status).toBe(status);
+    return { status, kind: body.type.replace('urn:yad:problem:', ''), errors: body.errors, body };
+  };
+  const parcel = async (headers = {}) =>
+    (await client.post('/v1/parcels', { label: 'books' }, headers)).body.id as string;
+
+  it('creates under a new id, and says where', async () => {
+    const { status, headers, body } = await client.post('/v1/parcels', { label: 'books' });
+    expect(status).toBe(201);
+    expect(headers['location']).toBe(`/v1/parcels/${body.id}`);
+    expect(headers['etag']).toBe('"0"');
+    expect(body).toMatchObject({ revision: 0, events: 1, repeated: false, position: String(await stored()) });
+  });
+
+  it('creates under the id that the body names', async () => {
+    const id = newId();
+    expect((await client.post('/v1/parcels', { id, label: 'books' })).body.id).toBe(id);
+    expect(await refused(client.post('/v1/parcels', { id, label: 'books' }))).toMatchObject({
+      status: 409,
+      kind: 'rule-violated',
+      body: { rule: 'parcel-is-new' },
+    });
+  });
+
+  it('changes, and answers with the new revision', async () => {
+    const { status, headers, body } = await client.post(`/v1/parcels/${await parcel()}/move`, { to: 'Basel' });
+    expect({ status, etag: headers['etag'], revision: body.revision }).toEqual({
+      status: 200,
+      etag: '"1"',
+      revision: 1,
+    });
+    expect(headers['location']).toBeUndefined();
+  });
+
+  it('takes no body where nothing is needed', async () => {
+    expect((await client.delete(`/v1/parcels/${await parcel()}`)).status).toBe(200);
+  });
+
+  describe('bad input', () => {
+    const at = (pointer: string, place = 'body') => ({
+      status: 400,
+      kind: 'invalid-input',
+      errors: [expect.objectContaining({ pointer, in: place })],
+    });
+    it.each([
+      ['an unknown field', { label: 'x', colour: 'red' }, '/colour'],
+      ['an unknown field within', { label: 'x', stops: [{ city: 'Ulm' }, { city: 'Ulm', zip: 1 }] }, '/stops/1/zip'],
+      ['a wrong type', { label: 7 }, '/label'],
+      ['a wrong type within', { label: 'x', worth: { amount: 1, currency: 'EUR' } }, '/worth/amount'],
+      ['a missing field', {}, '/label'],
+      ['a list', [], ''],
+      ['an id that is none', { label: 'x', id: '1' }, '/id'],
+      ['__proto__', '{"label":"x","__proto__":{"admin":true}}', '/__proto__'],
+      ['__proto__ in escapes', '{"label":"x","\\u005f_proto__":{}}', '/__proto__'],
+      ['__proto__ within', '{"label":"x","notes":{"a":[{"__proto__":1}]}}', '/notes/a/0/__proto__'],
+      ['constructor', '{"label":"x","notes":{"constructor":{"prototype":1}}}', '/notes/constructor'],
+      ['NUL', '{"label":"a\\u0000b"}', '/label'],
+      ['half a surrogate pair', '{"label":"x","notes":{"a":"\\ud800"}}', '/notes/a'],
+      ['a pointer to be escaped', { label: 'x', 'a/b~c': 1 }, '/a~1b~0c'],
+    ])('%s is named', async (_what, body, pointer) => {
+      expect(await refused(client.post('/v1/parcels', body))).toMatchObject(at(pointer));
     });
 
-  it('creates', async () => {
-    const answer = await post('/v1/parcels', { label: 'x' });
-    console.log(answer.statusCode, answer.headers, answer.body);
-    expect(answer.statusCode).toBe(201);
-    for (const a of [
-      await post('/v1/parcels', { label: 'x', foo: 1 }),
-      await post('/v1/parcels', '{"label": '),
-      await post('/v1/parcels', '{"label": "a", "__proto__": {"a":1}}'),
-      await post('/v1/parcelsx', { label: 'x', foo: 1 }),
-      await post('/v1/parcels', 'x', { 'content-type': 'text/plain' }),
-      await post('/v1/parcels', 'x'.repeat(1100000)),
-      await post('/v1/parcels/%zz/move', {}),
-      await post('/v1/parcels/' + 'x'.repeat(200) + '/move', {}),
-      await post('/v1/commands:batch', {
-        items: [
-          { command: 'SendParcel', input: { label: 'a' } },
-          { command: 'MoveParcel', input: 1 },
-        ],
-      }),
-      await app.inject('/v1/rows?limit=2'),
-      await app.inject('/health/ready'),
-    ])
-      console.log(a.statusCode, a.headers['content-type'], a.body);
+    it('a deep body', async () => {
+      const deep = (levels: number) => `{"label":"x","notes":{"a":${'['.repeat(levels)}1${']'.repeat(levels)}}}`;
+      expect((await client.post('/v1/parcels', deep(30))).status).toBe(201);
+      const { errors, ...answer } = await refused(client.post('/v1/parcels', deep(31)));
+      expect(answer).toMatchObject({ status: 400, kind: 'invalid-input' });
+      expect(errors[0].detail).toContain('deeper than 32');
+      expect(await refused(client.post('/v1/parcels', deep(200_000)))).toMatchObject({ status: 400 });
+    });
+
+    it('an oversized body', async () => {
+      const body = { label: 'x', notes: { a: 'x'.repeat(1024 * 1024) } };
+      expect(await refused(client.post('/v1/parcels', body))).toMatchObject({ status: 413, kind: 'body-too-large' });
+    });
+
+    it('what is not JSON', async () => {
+      const cut = client.post('/v1/parcels', '{"label": "x"');
+      expect(await refused(cut)).toMatchObject({ status: 400, kind: 'malformed-request' });
+      const form = client.post('/v1/parcels', 'label=x', { 'content-type': 'application/x-www-form-urlencoded' });
+      expect(await refused(form)).toMatchObject({ status: 415, kind: 'unsupported-media-type' });
+    });
+
+    it('paths', async () => {
+      expect(await refused(client.post('/v1/parcels/17/move', { to: 'Ulm' }))).toMatchObject(at('/id', 'path'));
+      expect(await refused(client.post('/v1/nowhere', {}))).toMatchObject({ status: 404, kind: 'no-such-route' });
+      expect(await refused(client.post('/v1/parcels/%zz/nowhere', {}))).toMatchObject({ status: 400 });
+      expect(await refused(client.post(`/v1/parcels/${'x'.repeat(300)}/move`, { to: 'Ulm' }))).toMatchObject(
+        at('/id', 'path'),
+      );
+      expect(await refused(client.post(`/v1/parcels/${newId()}/move`, { to: 'Ulm' }))).toMatchObject({
+        status: 404,
+        kind: 'not-found',
+      });
+    });
+
+    it.each([
+      ['If-Match', '3'],
+      ['If-Match', '*'],
+      ['If-Match', 'W/"3"'],
+      ['If-Match', '"3", "4"'],
+      ['Yad-Occurred-At', 'yesterday'],
+      ['Yad-Occurred-At', '2011-12-09T12:50:00'],
+      ['Yad-Reason', ''],
+      ['Idempotency-Key', 'key '.repeat(50) + '!'],
+    ])('the header %s: %s', async (header, value) => {
+      const answer = client.post('/v1/parcels', { label: 'x' }, { [header]: value });
+      expect(await refused(answer)).toMatchObject(at(`/${header}`, 'header'));
+    });
+  });
+
+  it('refuses what the roles do not allow', async () => {
+    const as = (roles: string) => ({ 'yad-roles': roles });
+    expect(await refused(client.post('/v1/parcels', { label: 'x' }, as('analyst, auditor')))).toMatchObject({
+      status: 403,
+    });
+    expect(await refused(client.post('/v1/parcels', { label: 'x' }, as('root')))).toMatchObject({ status: 403 });
+    expect((await client.post('/v1/parcels', { label: 'x' }, as('analyst, service'))).status).toBe(201);
+  });
+
+  it('refuses a stale If-Match', async () => {
+    const url = `/v1/parcels/${await parcel()}/move`;
+    expect((await client.post(url, { to: 'Ulm' }, { 'if-match': '"0"' })).status).toBe(200);
+    const stale = client.post(url, { to: 'Bonn' }, { 'if-match': '"0"' });
+    expect(await refused(stale)).toMatchObject({ status: 412, kind: 'stale-revision' });
+  });
+
+  describe('idempotency keys', () => {
+    it('give one answer and one event to fifty at once', async () => {
+      const before = await stored();
+      const send = () => client.post('/v1/parcels', { label: 'x' }, { 'idempotency-key': 'fifty' });
+      const answers = await Promise.all(Array.from({ length: 50 }, send));
+      expect(await stored()).toBe(before + 1n);
+      const { repeated: _first, ...first } = answers[0]!.body;
+      for (const { status, body } of [...answers, await send()]) {
+        expect(status).toBe(201);
+        expect(body).toMatchObject(first);
+      }
+    });
+
+    it('know a body by its meaning, not by its text', async () => {
+      const key = { 'idempotency-key': newId() };
+      const first = await client.post('/v1/parcels', '{"label":"x","worth":{"amount":"1","currency":"EUR"}}', key);
+      const again = await client.post('/v1/parcels', '{"worth": {"currency":"EUR","amount":"1"},"label":"x"}', key);
+      expect(again.body).toEqual({ ...first.body, repeated: true });
+    });
+
+    it('are refused with another body, command, id', async () => {
+      const key = { 'idempotency-key': 'once' };
+      const id = (await client.post('/v1/parcels', { label: 'x' }, key)).body.id as string;
+      const reused = { status: 422, kind: 'idempotency-key-reused' };
+      expect(await refused(client.post('/v1/parcels', { label: 'y' }, key))).toMatchObject(reused);
+      expect(await refused(client.post('/v1/parcels', { label: 'x', id: newId() }, key))).toMatchObject(reused);
+      expect(await refused(client.post(`/v1/parcels/${id}/move`, { to: 'Ulm' }, key))).toMatchObject(reused);
+    });
+
+    it('belong to their actor', async () => {
+      const ada = await parcel({ 'idempotency-key': 'mine', 'yad-actor': 'ada' });
+      expect(await parcel({ 'idempotency-key': 'mine', 'yad-actor': 'bob' })).not.toBe(ada);
+      expect(await parcel({ 'idempotency-key': 'mine', 'yad-actor': 'ada' })).toBe(ada);
+    });
+
+    it('that are uuids are the id of the command', async () => {
+      const key = newId();
+      await parcel({ 'idempotency-key': key.toUpperCase() });
+      expect((await store.receipts([key])).size).toBe(1);
+    });
+  });
+
+  it('keeps who, for whom, when and why', async () => {
+    const { body } = await client.post(
+      '/v1/parcels',
+      { label: 'x' },
+      {
+        'yad-actor': 'ada',
+        'yad-on-behalf-of': 'bob',
+        'yad-occurred-at': '2011-12-09T12:50:00+02:00',
+        'yad-reason': Buffer.from('auf Wunsch, größer').toString('latin1'),
+        'yad-correlation-id': 'c1',
+        'yad-causation-id': 'c0',
+      },
+    );
+    const [event] = await store.readStream(`parcel-${body.id}`);
+    expect(event!.meta).toEqual({
+      actor: 'ada',
+      onBehalfOf: 'bob',
+      reason: 'auf Wunsch, größer',
+      correlationId: 'c1',
+      causationId: 'c0',
+    });
+    expect(event!.occurredAt.toISOString()).toBe('2011-12-09T10:50:00.000Z');
+  });
+
+  it('says nothing of its inside when it fails, but names the trace', async () => {
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const { status, body } = await client.post(
+      `/v1/parcels/${await parcel()}/move`,
+      { to: 'nowhere' },
+      {
+        traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+      },
+    );
+    expect(status).toBe(500);
+    expect(body.instance).toBe(`urn:yad:trace:${trace}`);
+    expect(JSON.stringify(body)).not.toContain('secret');
+  });
+});
+
+describe('the shell', () => {
+  it('answers health, and is not ready while a check fails', async () => {
+    const { app } = await startParcels({ readiness: { store: () => Promise.reject(new Error('no connection')) } });
+    const client = await conformingClient(app);
+    expect((await client.get('/health/live')).body).toEqual({ status: 'ok' });
+    const { status, body } = await client.get('/health/ready');
+    expect({ status, detail: body.detail }).toEqual({ status: 503, detail: 'store: no connection' });
+    await app.close();
   });
 });

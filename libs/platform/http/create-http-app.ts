@@ -1,10 +1,13 @@
 import 'reflect-metadata';
+import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
+import { openApiDocument } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
-import { HttpProblem, sendProblem } from './problem.js';
+import { HttpProblem, problemOf, sendProblem } from './problem.js';
 import { parseJson } from './safe-json.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
@@ -25,6 +28,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   let requests = 0;
   const adapter = new FastifyAdapter({
     bodyLimit,
+    // Over-long parameters are for the routes' own schemas to refuse.
+    routerOptions: { maxParamLength: 16_384 },
+    clientErrorHandler: refuseUnreadable,
     genReqId: () => `${boot}-${(++requests).toString(36)}`,
     // Nobody uses Express middleware here, and its hook costs every request.
     skipMiddie: true,
@@ -49,7 +55,26 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     abortOnError: false,
   });
   app.useGlobalFilters(new ProblemFilter());
+  const documented = { commands: module.commands, queries: module.queries };
+  SwaggerModule.setup('docs', app, () => openApiDocument(documented) as OpenAPIObject, {
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
+    customSiteTitle: 'Yad',
+  });
   await app.init();
   await fastify.ready();
   return app;
+}
+
+/** Answers what node itself could not read as a request. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(problemOf(new HttpProblem('malformed-request', 'this is not an HTTP request')));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }

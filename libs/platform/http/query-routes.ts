@@ -9,6 +9,7 @@ import type { Page, QueryDefinition, ReadModels } from '#platform/projections/qu
 import { authorise, type Authenticator } from './authenticator.js';
 import type { Cursors } from './cursor.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
+import { hostileIn } from './safe-json.js';
 import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
 import { issuesOf, strict } from './validation.js';
 
@@ -109,8 +110,9 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
     const position = minPosition === undefined ? undefined : positionOf(minPosition, refuse);
     const parsed = schema.safeParse(raw);
-    if (!parsed.success) {
-      const issues = issuesOf(parsed.error);
+    const hostile = hostileIn(raw);
+    if (hostile || !parsed.success) {
+      const issues = hostile ? [hostile] : issuesOf(parsed.error!);
       const place: Place = issues.every(({ pointer }) => inPath.has(pointer.split('/')[1]!)) ? 'path' : 'query';
       throw new InvalidRequest(place, issues);
     }

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+
+export type JsonSchema = Record<string, any>;
+
+const IN_DEFS = '#/$defs/';
+const IN_COMPONENTS = '#/components/schemas/';
+
+/**
+ * Turns zod schemas into JSON Schema 2020-12 and gathers those that have a name (`.meta({ id })`) as components.
+ * Where a named schema differs between what is sent and what is answered, the latter gets the suffix `Answer`.
+ */
+export class SchemaComponents {
+  private readonly byName = new Map<string, { json: string; schema: JsonSchema }>();
+
+  /** The schema of what a sender writes (`input`) or reads (`output`), with references into the components. */
+  schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+    const {
+      $schema: _dialect,
+      $defs = {},
+      ...root
+    } = z.toJSONSchema(schema, {
+      io,
+      unrepresentable: 'any',
+      override: ({ zodSchema, jsonSchema }) => {
+        if (zodSchema._zod.def.type !== 'date') return;
+        jsonSchema.type = 'string';
+        jsonSchema.format = 'date-time';
+      },
+    }) as JsonSchema;
+    const names = new Map<string, string>(Object.keys($defs).map((name) => [name, name]));
+    // A rename changes those that refer to it, so names are settled until none changes any more.
+    for (let settled = false; !settled;) {
+      settled = true;
+      for (const [name, definition] of Object.entries($defs)) {
+        const known = this.byName.get(names.get(name)!);
+        if (!known || known.json === JSON.stringify(renamed(definition, names))) continue;
+        if (names.get(name)!.endsWith('Answer')) throw new Error(`two schemas have the id ${name}`);
+        names.set(name, `${name}Answer`);
+        settled = false;
+      }
+    }
+    for (const [name, definition] of Object.entries($defs)) {
+      const final = renamed(definition, names);
+      this.byName.set(names.get(name)!, { json: JSON.stringify(final), schema: final });
+    }
+    return renamed(root, names);
+  }
+
+  /** All named schemas so far, by name. */
+  all(): Record<string, JsonSchema> {
+    const sorted = [...this.byName].sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(sorted.map(([name, { schema }]) => [name, schema]));
+  }
+
+  /** The schema that a reference stands for. */
+  resolve(schema: JsonSchema): JsonSchema {
+    const ref = schema['$ref'] as string | undefined;
+    if (!ref) return schema;
+    const { $ref: _ref, ...beside } = schema;
+    return { ...this.resolve(this.byName.get(ref.slice(IN_COMPONENTS.length))!.schema), ...beside };
+  }
+}
+
+function renamed(schema: unknown, names: ReadonlyMap<string, string>): any {
+  if (Array.isArray(schema)) return schema.map((item) => renamed(item, names));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const copy: JsonSchema = {};
+  for (const [key, value] of Object.entries(schema)) {
+    copy[key] =
+      key === '$ref' && typeof value === 'string' && value.startsWith(IN_DEFS)
+        ? IN_COMPONENTS + names.get(value.slice(IN_DEFS.length))!
+        : renamed(value, names);
+  }
+  return copy;
+}
+
+/** A value that is likely to fit a schema: its own example where there is one. The caller checks it. */
+export function exampleOf(schema: JsonSchema, components: SchemaComponents, depth = 0): unknown {
+  const s = components.resolve(schema);
+  if (s['examples']?.length) return s['examples'][0];
+  if ('const' in s) return s['const'];
+  if ('default' in s) return s['default'];
+  if (s['enum']) return s['enum'][0];
+  const option = (s['anyOf'] ?? s['oneOf'])?.[0] as JsonSchema | undefined;
+  if (option) return exampleOf(option, components, depth);
+  if (s['allOf']) {
+    return Object.assign({}, ...s['allOf'].map((part: JsonSchema) => exampleOf(part, components, depth)));
+  }
+  switch (Array.isArray(s['type']) ? s['type'][0] : s['type']) {
+    case 'object':
+      return objectExample(s, components, depth);
+    case 'array':
+      if (s['prefixItems']) return s['prefixItems'].map((i: JsonSchema) => exampleOf(i, components, depth + 1));
+      return depth > 6 ? [] : [exampleOf(s['items'] ?? {}, components, depth + 1)];
+    case 'integer':
+    case 'number':
+      return s['exclusiveMinimum'] === undefined ? Math.max(s['minimum'] ?? 1, 1) : s['exclusiveMinimum'] + 1;
+    case 'boolean':
+      return true;
+    case 'null':
+      return null;
+    case 'string':
+      return stringExample(s);
+    default:
+      return 'anything';
+  }
+}
+
+function objectExample(schema: JsonSchema, components: SchemaComponents, depth: number): unknown {
+  const example: Record<string, unknown> = {};
+  const required = new Set<string>(schema['required'] ?? []);
+  for (const [key, property] of Object.entries<JsonSchema>(schema['properties'] ?? {})) {
+    // What is optional is shown one level deep, so that examples stay readable and recursion ends.
+    if (required.has(key)) example[key] = exampleOf(property, components, depth + 1);
+  }
+  return example;
+}
+
+const formats: Record<string, string> = {
+  'date-time': '2011-12-09T12:50:00Z',
+  date: '2011-12-09',
+  uuid: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  email: 'ada@example.org',
+  uri: 'https://example.org/',
+};
+
+const stringExample = (schema: JsonSchema): string =>
+  formats[schema['format']] ?? 'text'.padEnd(schema['minLength'] ?? 0, '.').slice(0, schema['maxLength'] ?? undefined);

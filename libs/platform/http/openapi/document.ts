@@ -1,0 +1,268 @@
+import { z } from 'zod';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import { Id } from '#platform/kernel/ids.js';
+import type { QueryDefinition } from '#platform/projections/query.js';
+import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
+import { pathParameters } from '../query-routes.js';
+import { SchemaComponents, exampleOf, type JsonSchema } from './components.js';
+import { commandHeaders, principalHeaders, problemResponses, problemSchema, problems, refs } from './shared.js';
+
+export interface DocumentedRegistries {
+  commands?: readonly CommandDefinition[];
+  queries?: readonly QueryDefinition[];
+}
+
+const Position = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,18})$/)
+  .meta({ id: 'Position', description: 'A place in the log, as a decimal string.', examples: ['1234'] });
+const CommandResult = z
+  .strictObject({
+    id: z.string().meta({ examples: ['0198f3a0-1b2c-7d3e-8f40-123456789abc'] }),
+    revision: z
+      .int()
+      .min(-1)
+      .meta({ description: 'Of the aggregate after the command; its ETag.', examples: [0] }),
+    position: Position,
+    events: z.int().min(0).meta({ description: 'How many events the command stored.' }),
+    repeated: z
+      .boolean()
+      .meta({ description: 'True: it was answered before, and nothing was stored now.', examples: [false] }),
+  })
+  .meta({ id: 'CommandResult' });
+const Freshness = z
+  .strictObject({ position: Position, recordedAt: z.iso.datetime({ offset: true }).nullable() })
+  .meta({ id: 'Freshness', description: 'Every event up to this position is in the answer.' });
+
+/** The OpenAPI 3.1 document of what the registries mount. The same registries give the same bytes. */
+export function openApiDocument({ commands = [], queries = [] }: DocumentedRegistries): JsonSchema {
+  const components = new SchemaComponents();
+  components.schemaOf(z.object({ id: Id }), 'input');
+  const result = components.schemaOf(CommandResult, 'output');
+  const freshness = components.schemaOf(Freshness, 'output');
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  const put = (path: string, method: string, operation: JsonSchema): void => {
+    const braced = path.replace(/:(\w+)/g, '{$1}');
+    (paths[braced] ??= {})[method.toLowerCase()] = operation;
+  };
+  for (const definition of commands)
+    put(definition.path, definition.method, commandOperation(definition, components, result));
+  if (commands.length > 0) paths['/v1/commands:batch'] = { post: batchOperation(commands, components, result) };
+  for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, components, freshness));
+  put('/health/live', 'GET', healthOperation('Live', 'Whether the process turns', []));
+  put('/health/ready', 'GET', healthOperation('Ready', 'Whether the service can serve', [503]));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Yad',
+      version: '1.0.0',
+      description:
+        'An event-sourced CRM. Commands answer with the position of their events; queries wait for `minPosition`.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+    tags: tagsOf(commands, queries),
+    paths,
+    components: {
+      schemas: { ...components.all(), Problem: problemSchema },
+      parameters: { ...principalHeaders, ...(commands.length > 0 ? commandHeaders : {}) },
+      responses: problemResponses(),
+    },
+  };
+}
+
+function commandOperation(definition: CommandDefinition, components: SchemaComponents, result: JsonSchema): JsonSchema {
+  const { name, summary, creates, allowed, input, on, path } = definition;
+  const schema = components.schemaOf(input, 'input');
+  const media: JsonSchema = { schema };
+  const example = exampleOf(schema, components);
+  // An example that the schema itself would refuse helps nobody.
+  if (input.safeParse(example).success) media['example'] = example;
+  const etag = { ETag: { description: 'The revision, quoted.', schema: { type: 'string' }, example: '"0"' } };
+  const location = { Location: { description: 'Where the new aggregate is.', schema: { type: 'string' } } };
+  return {
+    operationId: name,
+    summary,
+    description: roles(allowed),
+    tags: [on.name],
+    parameters: [
+      ...pathParameters(path).map((parameter) => pathParameter(parameter)),
+      ...refs('parameters', commandHeaders),
+      ...refs('parameters', principalHeaders),
+    ],
+    requestBody: { required: !input.safeParse({}).success, content: { 'application/json': media } },
+    responses: {
+      [creates ? 201 : 200]: {
+        description: creates
+          ? 'Created, or created before by the same command'
+          : 'Done, or done before by the same command',
+        headers: creates ? { ...etag, ...location } : etag,
+        content: { 'application/json': { schema: result, example: exampleOf(result, components) } },
+      },
+      ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 500, 503),
+    },
+  };
+}
+
+function batchOperation(
+  commands: readonly CommandDefinition[],
+  components: SchemaComponents,
+  result: JsonSchema,
+): JsonSchema {
+  const item = components.schemaOf(BatchItem, 'input');
+  const { properties, required } = components.resolve(result);
+  const outcome = {
+    oneOf: [
+      {
+        type: 'object',
+        properties: { status: { type: 'integer', enum: [200, 201] }, ...properties },
+        required: ['status', ...required],
+        additionalProperties: false,
+      },
+      { $ref: '#/components/schemas/Problem' },
+    ],
+  };
+  const { name, input } = commands[0]!;
+  const { IdempotencyKey, OnBehalfOf, CorrelationId, CausationId, Reason } = commandHeaders;
+  return {
+    operationId: 'SendBatch',
+    summary: 'Sends many commands at once, with one outcome each in the order of the items',
+    description:
+      'Items run side by side, those of one aggregate in order. One that fails does not hinder the others. ' +
+      'An Idempotency-Key of the request gives each item without a key of its own one by its place.',
+    tags: ['batch'],
+    parameters: [
+      ...refs('parameters', { IdempotencyKey, OnBehalfOf, CorrelationId, CausationId, Reason } as any),
+      ...refs('parameters', principalHeaders),
+    ],
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            properties: { items: { type: 'array', maxItems: MAX_ITEMS, items: item } },
+            required: ['items'],
+            additionalProperties: false,
+          },
+          example: { items: [{ command: name, input: exampleOf(components.schemaOf(input, 'input'), components) }] },
+        },
+      },
+    },
+    responses: {
+      200: {
+        description: 'One outcome for each item: the result, or the problem',
+        content: {
+          'application/json': {
+            schema: {
+              type: 'object',
+              properties: { outcomes: { type: 'array', items: outcome } },
+              required: ['outcomes'],
+              additionalProperties: false,
+            },
+            example: { outcomes: [{ status: 201, ...(exampleOf(result, components) as object) }] },
+          },
+        },
+      },
+      ...problems(400, 401, 413, 415, 500, 503),
+    },
+  };
+}
+
+function queryOperation(definition: QueryDefinition, components: SchemaComponents, freshness: JsonSchema): JsonSchema {
+  const { name, summary, allowed, parameters, answer, paged, path } = definition;
+  const inPath = new Set(pathParameters(path));
+  const schema = components.resolve(components.schemaOf(parameters, 'input'));
+  const required = new Set<string>(schema['required'] ?? []);
+  const own = Object.entries<JsonSchema>(schema['properties'] ?? {}).map(([parameter, of]) =>
+    inPath.has(parameter)
+      ? pathParameter(parameter, of)
+      : { name: parameter, in: 'query', required: required.has(parameter), schema: of, ...described(of) },
+  );
+  const position = { $ref: '#/components/schemas/Position' };
+  const shells = [
+    {
+      name: 'minPosition',
+      in: 'query',
+      required: false,
+      description: 'Waits until the read models hold this position, such as the one that a command answered with.',
+      schema: position,
+    },
+  ] as JsonSchema[];
+  if (paged) {
+    const description = 'The `next` of the page before; the other parameters must be the same.';
+    shells.push({ name: 'cursor', in: 'query', required: false, description, schema: { type: 'string' } });
+  }
+  const item = components.schemaOf(answer, 'output');
+  const body: JsonSchema = {
+    type: 'object',
+    properties: { data: paged ? { type: 'array', items: item } : item, freshness },
+    required: ['data', 'freshness'],
+    additionalProperties: false,
+  };
+  if (paged)
+    body['properties'].next = { type: 'string', description: 'The cursor of the next page, when there is one.' };
+  return {
+    operationId: name,
+    summary,
+    description: roles(allowed),
+    tags: [path.split('/')[2] ?? 'queries'],
+    parameters: [...own, ...shells, ...refs('parameters', principalHeaders)],
+    responses: {
+      200: {
+        description: summary,
+        content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components) } },
+      },
+      ...problems(400, 401, 403, 404, 500, 503),
+    },
+  };
+}
+
+function exampleFor(body: JsonSchema, answer: z.ZodType, paged: boolean, components: SchemaComponents): JsonSchema {
+  const example = exampleOf(body, components) as { data: any };
+  const parsed = answer.safeParse(paged ? example.data[0] : example.data);
+  return parsed.success ? { example } : {};
+}
+
+const roles = (allowed: readonly string[]): string => `For the roles ${allowed.join(', ')}.`;
+
+const described = (schema: JsonSchema): JsonSchema =>
+  schema['description'] ? { description: schema['description'] } : {};
+
+const pathParameter = (name: string, schema: JsonSchema = { $ref: '#/components/schemas/Id' }): JsonSchema => ({
+  name,
+  in: 'path',
+  required: true,
+  schema,
+});
+
+const healthOperation = (name: string, summary: string, failing: number[]): JsonSchema => ({
+  operationId: name,
+  summary,
+  tags: ['health'],
+  responses: {
+    200: {
+      description: summary,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            properties: {
+              status: { const: 'ok' },
+              checks: { type: 'object', additionalProperties: { type: 'string' } },
+            },
+            required: ['status'],
+            additionalProperties: false,
+          },
+          example: { status: 'ok' },
+        },
+      },
+    },
+    ...problems(500, ...failing),
+  },
+});
+
+function tagsOf(commands: readonly CommandDefinition[], queries: readonly QueryDefinition[]): JsonSchema[] {
+  const names = [...commands.map(({ on }) => on.name), ...queries.map(({ path }) => path.split('/')[2] ?? 'queries')];
+  return [...new Set([...names, ...(commands.length > 0 ? ['batch'] : []), 'health'])].map((name) => ({ name }));
+}

@@ -1,0 +1,109 @@
+import { problemKinds, type Problem } from '../problem.js';
+import type { JsonSchema } from './components.js';
+
+const header = (name: string, description: string, schema: JsonSchema, example: unknown): JsonSchema => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema,
+  example,
+});
+const words = (maxLength: number): JsonSchema => ({ type: 'string', minLength: 1, maxLength });
+
+/** Headers that commands take, by the name of their component. */
+export const commandHeaders: Readonly<Record<string, JsonSchema>> = {
+  IdempotencyKey: header(
+    'Idempotency-Key',
+    'The same key again gives the same answer and stores nothing; with another body it is refused. A uuid is the id of the command itself.',
+    words(200),
+    '0198f3a0-1b2c-7d3e-8f40-0000000000aa',
+  ),
+  IfMatch: header(
+    'If-Match',
+    'The revision that the aggregate must have, as its ETag gave it.',
+    { type: 'string', pattern: '^"\\d{1,9}"$' },
+    '"3"',
+  ),
+  OccurredAt: header(
+    'Yad-Occurred-At',
+    'When it happened, when that is not now.',
+    { type: 'string', format: 'date-time' },
+    '2011-12-09T12:50:00Z',
+  ),
+  Reason: header('Yad-Reason', 'Why, in the words of the sender.', words(1000), 'asked for by telephone'),
+  OnBehalfOf: header('Yad-On-Behalf-Of', 'For whom the actor acts.', words(200), 'ada'),
+  CorrelationId: header('Yad-Correlation-Id', 'What the command belongs to.', words(200), 'campaign-7'),
+  CausationId: header('Yad-Causation-Id', 'Id of the event or command that caused this one.', words(200), 'order-4711'),
+};
+
+/** Headers that say who is asking, while there is no token. */
+export const principalHeaders: Readonly<Record<string, JsonSchema>> = {
+  Actor: header('Yad-Actor', 'Who is asking.', words(200), 'ada'),
+  Roles: header('Yad-Roles', 'Of the roles that the actor has, the ones to use.', words(200), 'service,analyst'),
+};
+
+export const refs = (kind: 'parameters', of: Readonly<Record<string, JsonSchema>>): JsonSchema[] =>
+  Object.keys(of).map((name) => ({ $ref: `#/components/${kind}/${name}` }));
+
+export const problemSchema: JsonSchema = {
+  type: 'object',
+  description: 'A problem as in RFC 9457. `type` is stable; `errors` point to what does not fit.',
+  properties: {
+    type: { type: 'string', enum: Object.keys(problemKinds).map((kind) => `urn:yad:problem:${kind}`) },
+    title: { type: 'string' },
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: { type: 'string' },
+    instance: { type: 'string', description: 'The trace or the request.' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          in: { type: 'string', enum: ['body', 'header', 'path', 'query'] },
+          pointer: { type: 'string', description: 'A JSON pointer in that part of the request.' },
+          detail: { type: 'string' },
+        },
+        required: ['in', 'pointer', 'detail'],
+        additionalProperties: false,
+      },
+    },
+    rule: { type: 'string', description: 'The rule that refused the command.' },
+  },
+  required: ['type', 'title', 'status', 'detail'],
+  additionalProperties: false,
+};
+
+const details: Readonly<Record<string, Partial<Problem>>> = {
+  'invalid-input': {
+    detail: 'the input does not fit its schema',
+    errors: [{ in: 'body', pointer: '/lines/0/quantity', detail: 'must be above 0' }],
+  },
+  'rule-violated': { detail: 'this order exists already', rule: 'order-is-new' },
+  'stale-revision': { detail: 'order-0198f3a0-1b2c-7d3e-8f40-123456789abc is at revision 4, not at 3' },
+};
+
+/** One response for each status that problems have, by the name of its component, with an example for each kind. */
+export function problemResponses(): Record<string, JsonSchema> {
+  const responses: Record<string, JsonSchema> = {};
+  for (const [kind, { status, title, retryAfter }] of Object.entries(problemKinds)) {
+    const name = `Problem${status}`;
+    responses[name] ??= {
+      description: title,
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: {} } },
+    };
+    const example = { type: `urn:yad:problem:${kind}`, title, status, detail: title, ...details[kind] };
+    const response = responses[name] as JsonSchema;
+    response['content']['application/problem+json'].examples[kind] = { value: example };
+    if (retryAfter) {
+      response['headers'] = {
+        'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'string' } },
+      };
+    }
+  }
+  return responses;
+}
+
+/** References to the problem responses of these statuses. */
+export const problems = (...statuses: number[]): JsonSchema =>
+  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]));

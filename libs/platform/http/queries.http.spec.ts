@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '#platform/kernel/ids.js';
+import { conformingClient } from './testing/conforming-client.js';
+import { startParcels } from './testing/parcels.js';
+
+describe('queries over HTTP', () => {
+  let app: Awaited<ReturnType<typeof startParcels>>['app'];
+  let client: Awaited<ReturnType<typeof conformingClient>>;
+  const waited: unknown[] = [];
+  beforeAll(async () => {
+    ({ app } = await startParcels({
+      logger: false,
+      freshness: {
+        current: async () => ({ position: 10n, recordedAt: new Date('2026-01-15T12:00:00Z') }),
+        waitFor: async (...asked) => waited.push(asked) > 0 && asked[0] <= 10n,
+      },
+    }));
+    client = await conformingClient(app);
+  });
+  afterAll(() => app.close());
+
+  const refused = async (url: string) => {
+    const { status, body } = await client.get(url);
+    expect({ status, type: body.type }).toEqual({ status: 400, type: 'urn:yad:problem:invalid-input' });
+    return body.errors as { in: string; pointer: string; detail: string }[];
+  };
+
+  it('answer with how fresh they are', async () => {
+    const { status, body } = await client.get(`/v1/rows/${newId()}`);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      data: { id: 1, city: 'Basel' },
+      freshness: { position: '10', recordedAt: '2026-01-15T12:00:00.000Z' },
+    });
+  });
+
+  it('walk by cursors to the end, each row once', async () => {
+    const ids: number[] = [];
+    let url = '/v1/rows?limit=3';
+    for (;;) {
+      const { body } = await client.get(url);
+      ids.push(...body.data.map((row: { id: number }) => row.id));
+      if (!body.next) break;
+      url = `/v1/rows?limit=3&cursor=${body.next}`;
+    }
+    expect(ids).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('refuse cursors that are forged, damaged or of another walk', async () => {
+    const { next } = (await client.get('/v1/rows?city=Ulm')).body;
+    expect((await client.get(`/v1/rows?city=Ulm&cursor=${next}`)).status).toBe(200);
+    const forged = Buffer.concat([Buffer.alloc(16), Buffer.from('[1]')]).toString('base64url');
+    const bytes = Buffer.from(next, 'base64url');
+    bytes[bytes.length - 2]! ^= 1;
+    for (const url of [
+      `/v1/rows?city=Bonn&cursor=${next}`,
+      `/v1/rows?cursor=${next}`,
+      `/v1/rows?city=Ulm&cursor=${forged}`,
+      `/v1/rows?city=Ulm&cursor=${bytes.toString('base64url')}`,
+      `/v1/rows?city=Ulm&cursor=${next}.`,
+      `/v1/rows?city=Ulm&cursor=${next.slice(0, 12)}`,
+      '/v1/rows?cursor=',
+      `/v1/rows?city=Ulm&cursor=${next}&cursor=${next}`,
+    ]) {
+      expect(await refused(url)).toEqual([expect.objectContaining({ in: 'query', pointer: '/cursor' })]);
+    }
+  });
+
+  it('wait for a position, and say so when it does not come', async () => {
+    expect((await client.get('/v1/rows?minPosition=10')).status).toBe(200);
+    expect(waited.at(-1)).toEqual([10n, ['rows'], 5000]);
+    const { status, headers, body } = await client.get('/v1/rows?minPosition=11');
+    expect({ status, type: body.type, retry: headers['retry-after'] }).toEqual({
+      status: 503,
+      type: 'urn:yad:problem:not-yet-there',
+      retry: '1',
+    });
+  });
+
+  it.each([
+    ['an unknown parameter', '/v1/rows?colour=red', '/colour', 'query'],
+    ['a wrong type', '/v1/rows?limit=many', '/limit', 'query'],
+    ['a bound', '/v1/rows?limit=101', '/limit', 'query'],
+    ['a parameter given twice', '/v1/rows?city=a&city=b', '/city', 'query'],
+    ['a position that is none', '/v1/rows?minPosition=-1', '/minPosition', 'query'],
+    ['a position beyond all', '/v1/rows?minPosition=9999999999999999999', '/minPosition', 'query'],
+    ['an id that is none', '/v1/rows/7', '/id', 'path'],
+    ['a path parameter in the query', `/v1/rows/${newId()}?id=7`, '/id', 'query'],
+    ['a cursor where there are no pages', `/v1/rows/${newId()}?cursor=x`, '/cursor', 'query'],
+    ['__proto__', '/v1/rows?__proto__=1', '/__proto__', 'query'],
+    ['NUL', '/v1/rows?city=a%00b', '/city', 'query'],
+  ])('refuse %s', async (_what, url, pointer, place) => {
+    expect(await refused(url)).toEqual([expect.objectContaining({ in: place, pointer })]);
+  });
+
+  it('take lists of one and of many', async () => {
+    expect((await client.get('/v1/rows?tag=a')).status).toBe(200);
+    expect((await client.get('/v1/rows?tag=a&tag=b')).status).toBe(200);
+  });
+
+  it('say when there is no such thing', async () => {
+    const { status, body } = await client.get('/v1/rows/00000000-0000-7000-8000-000000000001');
+    expect({ status, type: body.type }).toEqual({ status: 404, type: 'urn:yad:problem:not-found' });
+  });
+
+  it('are for their roles', async () => {
+    expect((await client.get('/v1/rows', { 'yad-roles': 'service' })).status).toBe(403);
+  });
+});
