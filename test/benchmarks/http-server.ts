@@ -36,6 +36,7 @@ Controller()(NoOp);
 Post('/no-op')(NoOp.prototype, 'take', Object.getOwnPropertyDescriptor(NoOp.prototype, 'take')!);
 HttpCode(200)(NoOp.prototype, 'take', Object.getOwnPropertyDescriptor(NoOp.prototype, 'take')!);
 Body()(NoOp.prototype, 'take', 0);
+// oxlint-disable-next-line typescript/no-extraneous-class -- that is what a Nest module is
 class NoOpModule {}
 Module({ controllers: [NoOp] })(NoOpModule);
 

@@ -84,7 +84,7 @@ export class BatchController {
   }
 
   private async outcomes(items: readonly unknown[], principal: Principal, common: Envelope): Promise<string[]> {
-    const outcomes = new Array<string>(items.length);
+    const outcomes = Array.from<string>({ length: items.length });
     let underWay = 0;
     let wake: (() => void) | undefined;
     const all: Promise<void>[] = [];
@@ -111,7 +111,7 @@ export class BatchController {
       if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error), 'the item does not fit');
       const { command, id, key, ifMatch, occurredAt, reason, input } = parsed.data;
       const entry = this.entries.get(command);
-      if (!entry) throw new InvalidInput([{ pointer: '/command', message: 'is not a known command' }]);
+      if (!entry) throw issue('/command', 'is not a known command');
       const { definition } = entry.intake;
       authorise(principal, definition.allowed, definition.name);
       if (id === undefined && !definition.creates) {
@@ -140,7 +140,6 @@ export class BatchController {
 }
 
 function itemsOf(body: unknown): readonly unknown[] {
-  const issue = (pointer: string, message: string) => new InvalidInput([{ pointer, message }]);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw issue('', 'is not an object with items');
   for (const key of Object.keys(body)) if (key !== 'items') throw issue(`/${key}`, 'is not a known field');
   const { items } = body as { items?: unknown };
@@ -148,3 +147,5 @@ function itemsOf(body: unknown): readonly unknown[] {
   if (items.length > MAX_ITEMS) throw issue('/items', `has more than ${MAX_ITEMS} items`);
   return items;
 }
+
+const issue = (pointer: string, message: string): InvalidInput => new InvalidInput([{ pointer, message }]);

@@ -17,7 +17,6 @@ describe('POST /v1/commands:batch', () => {
     const { status, body } = await client.post('/v1/commands:batch', { items }, headers);
     return { status, body, outcomes: body.outcomes as any[] };
   };
-  const pointers = (outcome: any) => outcome.errors.map(({ pointer }: { pointer: string }) => pointer);
 
   it('gives one outcome each, in order; one that fails hinders no other', async () => {
     const [id, there] = [newId(), newId()];
@@ -130,3 +129,5 @@ describe('POST /v1/commands:batch', () => {
     expect(large.outcomes.map(({ status }) => status)).toEqual([201, 201, 201]);
   });
 });
+
+const pointers = (outcome: any) => outcome.errors.map(({ pointer }: { pointer: string }) => pointer);

@@ -55,7 +55,7 @@ export function collectionsOf(definitions: readonly CommandDefinition[]): (defin
     const counts = uses.get(on.name) ?? new Map<string, number>();
     uses.set(on.name, counts.set(collection, (counts.get(collection) ?? 0) + 1));
   }
-  return ({ on, path }) => [...(uses.get(on.name) ?? [])].sort((a, b) => b[1] - a[1])[0]?.[0] ?? path;
+  return ({ on, path }) => [...(uses.get(on.name) ?? [])].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? path;
 }
 
 function handlerOf(definition: CommandDefinition, collections: (definition: CommandDefinition) => string) {

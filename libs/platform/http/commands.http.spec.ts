@@ -57,11 +57,6 @@ describe('commands over HTTP', () => {
   });
 
   describe('bad input', () => {
-    const at = (pointer: string, place = 'body') => ({
-      status: 400,
-      kind: 'invalid-input',
-      errors: [expect.objectContaining({ pointer, in: place })],
-    });
     it.each([
       ['an unknown field', { label: 'x', colour: 'red' }, '/colour'],
       ['an unknown field within', { label: 'x', stops: [{ city: 'Ulm' }, { city: 'Ulm', zip: 1 }] }, '/stops/1/zip'],
@@ -82,7 +77,6 @@ describe('commands over HTTP', () => {
     });
 
     it('a deep body', async () => {
-      const deep = (levels: number) => `{"label":"x","notes":{"a":${'['.repeat(levels)}1${']'.repeat(levels)}}}`;
       expect((await client.post('/v1/parcels', deep(30))).status).toBe(201);
       const { errors, ...answer } = await refused(client.post('/v1/parcels', deep(31)));
       expect(answer).toMatchObject({ status: 400, kind: 'invalid-input' });
@@ -131,7 +125,6 @@ describe('commands over HTTP', () => {
   });
 
   it('refuses what the roles do not allow', async () => {
-    const as = (roles: string) => ({ 'yad-roles': roles });
     expect(await refused(client.post('/v1/parcels', { label: 'x' }, as('analyst, auditor')))).toMatchObject({
       status: 403,
     });
@@ -149,7 +142,8 @@ describe('commands over HTTP', () => {
   describe('idempotency keys', () => {
     it('give one answer and one event to fifty at once', async () => {
       const before = await stored();
-      const send = () => client.post('/v1/parcels', { label: 'x' }, { 'idempotency-key': 'fifty' });
+      const key = { 'idempotency-key': 'fifty' };
+      const send = () => client.post('/v1/parcels', { label: 'x' }, key);
       const answers = await Promise.all(Array.from({ length: 50 }, send));
       expect(await stored()).toBe(before + 1n);
       const { repeated: _first, ...first } = answers[0]!.body;
@@ -237,3 +231,13 @@ describe('the shell', () => {
     await app.close();
   });
 });
+
+const at = (pointer: string, place = 'body') => ({
+  status: 400,
+  kind: 'invalid-input',
+  errors: [expect.objectContaining({ pointer, in: place })],
+});
+
+const deep = (levels: number) => `{"label":"x","notes":{"a":${'['.repeat(levels)}1${']'.repeat(levels)}}}`;
+
+const as = (roles: string) => ({ 'yad-roles': roles });

@@ -34,6 +34,7 @@ export interface HttpModuleOptions {
 
 /** Mounts the registries: routes, and the handlers on Nest's CommandBus and QueryBus behind them. */
 @Module({})
+// oxlint-disable-next-line typescript/no-extraneous-class -- that is what a dynamic Nest module is
 export class HttpModule {
   static register(options: HttpModuleOptions): DynamicModule {
     const { commands = [], queries = [], clock = systemClock } = options;

@@ -98,9 +98,6 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     if (own in schema.shape) throw new Error(`${name}: the parameter ${own} is the shell's`);
   }
   const lists = Object.keys(schema.shape).filter((key) => isList(schema.shape[key]));
-  const refuse = (pointer: string, message: string): never => {
-    throw new InvalidRequest('query', [{ pointer, message }]);
-  };
   return (request) => {
     const { minPosition, cursor, ...rest } = request.query as Record<string, string | string[]>;
     for (const key of inPath) if (key in rest) refuse(`/${key}`, 'is a parameter of the path');
@@ -108,7 +105,7 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     for (const key of lists) if (typeof raw[key] === 'string') raw[key] = [raw[key]];
     if (cursor !== undefined && !paged) refuse('/cursor', 'is not a known parameter');
     if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
-    const position = minPosition === undefined ? undefined : positionOf(minPosition, refuse);
+    const position = minPosition === undefined ? undefined : positionOf(minPosition);
     const parsed = schema.safeParse(raw);
     const hostile = hostileIn(raw);
     if (hostile || !parsed.success) {
@@ -120,7 +117,11 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
   };
 }
 
-function positionOf(text: string | string[], refuse: (pointer: string, message: string) => never): bigint {
+function refuse(pointer: string, message: string): never {
+  throw new InvalidRequest('query', [{ pointer, message }]);
+}
+
+function positionOf(text: string | string[]): bigint {
   const position = typeof text === 'string' && POSITION.test(text) ? BigInt(text) : -1n;
   if (position < 0n || position > MAX_POSITION) refuse('/minPosition', 'is not a position such as "1234"');
   return position;

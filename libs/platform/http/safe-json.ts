@@ -68,6 +68,6 @@ function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder);
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return value;
   const ordered: Record<string, unknown> = {};
-  for (const key of Object.keys(value).sort()) ordered[key] = inOrder((value as Record<string, unknown>)[key]);
+  for (const key of Object.keys(value).toSorted()) ordered[key] = inOrder((value as Record<string, unknown>)[key]);
   return ordered;
 }

@@ -17,7 +17,7 @@ function collect(issue: z.core.$ZodIssue, above: readonly PropertyKey[], into: I
     for (const key of issue.keys) into.push({ pointer: pointer([...path, key]), message: 'is not a known field' });
   } else if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // The branch with the fewest complaints is most likely the one that was meant.
-    const [nearest] = [...issue.errors].sort((a, b) => a.length - b.length);
+    const [nearest] = issue.errors.toSorted((a, b) => a.length - b.length);
     for (const inner of nearest!) collect(inner, path, into);
     if (nearest!.length === 0) into.push({ pointer: pointer(path), message: issue.message });
   } else if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {

@@ -48,7 +48,7 @@ export class SchemaComponents {
 
   /** All named schemas so far, by name. */
   all(): Record<string, JsonSchema> {
-    const sorted = [...this.byName].sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted = [...this.byName].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(sorted.map(([name, { schema }]) => [name, schema]));
   }
 

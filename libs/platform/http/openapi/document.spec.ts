@@ -76,7 +76,6 @@ describe('the OpenAPI document', () => {
 
   it('documents conditional headers, keys, waiting and cursors', () => {
     const { paths } = client.document;
-    const named = (parameters: any[]) => parameters.map((p) => p.name ?? p.$ref.split('/').at(-1));
     expect(named(paths['/v1/parcels/{id}/move'].post.parameters)).toEqual(
       expect.arrayContaining(['id', 'IdempotencyKey', 'IfMatch', 'OccurredAt', 'Reason']),
     );
@@ -111,3 +110,5 @@ describe('named schemas', () => {
 
 const rebased = (schema: any): any =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$ref' ? `yad${value}` : value)));
+
+const named = (parameters: any[]) => parameters.map((p) => p.name ?? p.$ref.split('/').at(-1));
