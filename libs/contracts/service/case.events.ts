@@ -31,6 +31,9 @@ export type CaseChannel = z.infer<typeof CaseChannel>;
 /** What is written in a case, by whomever. */
 export const CaseText = z.string().trim().min(1).max(50_000);
 
+/** What the case is about, in a line. */
+export const CaseTitle = z.string().trim().min(1).max(300);
+
 /** What a row in a list of cases shows: as it is after the event. */
 const about = {
   /** Whom it was opened for: the stream's subject for good. A case without one is its own subject. */
@@ -51,7 +54,7 @@ export const caseOpened = defineEvent({
   type: 'crm.service.case.opened',
   fields: {
     ...about,
-    title: personal(z.string().trim().min(1).max(300)),
+    title: personal(CaseTitle),
     description: personal(CaseText.optional()),
     source: open(Source.optional()),
   },

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { CaseText, caseInternalNoteAdded } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { Case } from './case.aggregate.js';
+import { exists } from './case.rules.js';
+
+export const addInternalNote = command({
+  name: 'AddInternalNote',
+  summary: 'Adds a note for colleagues, whatever the status of the case',
+  on: Case,
+  route: 'POST /v1/cases/:id/notes',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ text: CaseText }),
+  decide: (state, { text }) => {
+    exists(state);
+    return caseInternalNoteAdded({ ...state.overview, text });
+  },
+});

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { Note } from '#contracts/sales/order-line.js';
+import { caseCustomerAwaited } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { Case } from './case.aggregate.js';
+import { isAssigned } from './case.rules.js';
+
+export const awaitCustomer = command({
+  name: 'AwaitCustomer',
+  summary: 'The case waits for the customer; their reply wakes it',
+  on: Case,
+  route: 'POST /v1/cases/:id/await-customer',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ note: Note.optional() }),
+  decide: (state, { note }) => {
+    isAssigned(state);
+    if (state.status === 'pending-customer') return;
+    return caseCustomerAwaited({ ...state.overview, status: 'pending-customer', note });
+  },
+});

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { Note } from '#contracts/sales/order-line.js';
+import { caseThirdPartyAwaited } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { Case } from './case.aggregate.js';
+import { isAssigned } from './case.rules.js';
+
+export const awaitThirdParty = command({
+  name: 'AwaitThirdParty',
+  summary: 'The case waits for somebody who is neither the customer nor us: a carrier, a manufacturer',
+  on: Case,
+  route: 'POST /v1/cases/:id/await-third-party',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ party: z.string().trim().min(1).max(200), note: Note.optional() }),
+  decide: (state, { party, note }) => {
+    isAssigned(state);
+    if (state.status === 'pending-third-party' && state.party === party) return;
+    return caseThirdPartyAwaited({ ...state.overview, status: 'pending-third-party', party, note });
+  },
+});

@@ -1,0 +1,128 @@
+import * as events from '#contracts/service/case.events.js';
+import type { CaseStatus } from '#contracts/service/case.events.js';
+import { aggregate } from '#platform/kernel/aggregate.js';
+
+type Opened = Parameters<typeof events.caseOpened>[0];
+
+/** What every event of a case repeats: a row in a list of cases. */
+export type CaseOverview = Pick<
+  Opened,
+  'contact' | 'number' | 'kind' | 'category' | 'channel' | 'priority' | 'queue' | 'assignee' | 'status' | 'openedAt'
+>;
+
+/** What the decisions about a case need to know. */
+export interface CaseState {
+  readonly status: 'none' | CaseStatus;
+  /** As the last event says. `contact` is whom it was opened for, for good. */
+  readonly overview: CaseOverview;
+  readonly title: string;
+  readonly firstRespondedAt?: string;
+  readonly snoozedUntil?: { readonly until: string; readonly zone: string };
+  /** Whom it waits for while pending on a third party. */
+  readonly party?: string;
+  readonly escalations: number;
+  readonly reopenings: number;
+  readonly resolution?: string;
+  readonly resolvedAt?: string;
+  readonly duplicateOf?: string;
+  /** The cases that are duplicates of this one. */
+  readonly absorbed: readonly string[];
+  readonly articles: readonly string[];
+  readonly satisfaction?: number;
+}
+
+const initial: CaseState = {
+  status: 'none',
+  overview: { kind: 'question', channel: 'web', priority: 'normal', status: 'new', openedAt: '' },
+  title: '',
+  escalations: 0,
+  reopenings: 0,
+  absorbed: [],
+  articles: [],
+};
+
+/** Every event moves the overview on; waiting and snoozing end when the status says so. */
+function moved(state: CaseState, data: CaseOverview): CaseState {
+  const { contact, number, kind, category, channel, priority, queue, assignee, status, openedAt } = data;
+  const overview = { contact, number, kind, category, channel, priority, queue, assignee, status, openedAt };
+  return {
+    ...state,
+    status,
+    overview,
+    snoozedUntil: status === 'snoozed' ? state.snoozedUntil : undefined,
+    party: status === 'pending-third-party' ? state.party : undefined,
+  };
+}
+
+export const Case = aggregate<CaseState>()({
+  name: 'case',
+  initial,
+  events: {
+    caseOpened: events.caseOpened,
+    caseClassified: events.caseClassified,
+    caseAssigned: events.caseAssigned,
+    caseTransferred: events.caseTransferred,
+    casePriorityChanged: events.casePriorityChanged,
+    caseRepliedToCustomer: events.caseRepliedToCustomer,
+    caseFirstResponseRecorded: events.caseFirstResponseRecorded,
+    caseCustomerReplied: events.caseCustomerReplied,
+    caseInternalNoteAdded: events.caseInternalNoteAdded,
+    caseCustomerAwaited: events.caseCustomerAwaited,
+    caseThirdPartyAwaited: events.caseThirdPartyAwaited,
+    caseSnoozed: events.caseSnoozed,
+    caseResumed: events.caseResumed,
+    caseEscalated: events.caseEscalated,
+    caseResolved: events.caseResolved,
+    caseClosed: events.caseClosed,
+    caseReopened: events.caseReopened,
+    caseRejected: events.caseRejected,
+    caseMerged: events.caseMerged,
+    caseAbsorbed: events.caseAbsorbed,
+    caseReleased: events.caseReleased,
+    caseArticleLinked: events.caseArticleLinked,
+    caseSatisfactionRecorded: events.caseSatisfactionRecorded,
+  },
+  evolve: {
+    caseOpened: (state, data) => ({ ...moved(state, data), title: data.title }),
+    caseClassified: moved,
+    caseAssigned: moved,
+    caseTransferred: moved,
+    casePriorityChanged: moved,
+    caseRepliedToCustomer: moved,
+    caseFirstResponseRecorded: (state, data, { occurredAt }) => ({
+      ...moved(state, data),
+      firstRespondedAt: occurredAt.toISOString(),
+    }),
+    caseCustomerReplied: moved,
+    caseInternalNoteAdded: moved,
+    caseCustomerAwaited: moved,
+    caseThirdPartyAwaited: (state, data) => ({ ...moved(state, data), party: data.party }),
+    caseSnoozed: (state, data) => ({ ...moved(state, data), snoozedUntil: { until: data.until, zone: data.zone } }),
+    caseResumed: moved,
+    caseEscalated: (state, data) => ({ ...moved(state, data), escalations: data.level }),
+    caseResolved: (state, data, { occurredAt }) => ({
+      ...moved(state, data),
+      resolution: data.resolution,
+      resolvedAt: occurredAt.toISOString(),
+    }),
+    caseClosed: moved,
+    caseReopened: (state, data) => ({
+      ...moved(state, data),
+      reopenings: data.reopenings,
+      resolution: undefined,
+      resolvedAt: undefined,
+      duplicateOf: undefined,
+    }),
+    caseRejected: moved,
+    caseMerged: (state, data) => ({ ...moved(state, data), duplicateOf: data.into }),
+    caseAbsorbed: (state, data) => ({ ...moved(state, data), absorbed: [...state.absorbed, data.merged] }),
+    caseReleased: (state, data) => ({
+      ...moved(state, data),
+      absorbed: state.absorbed.filter((id) => id !== data.reopened),
+    }),
+    caseArticleLinked: (state, data) => ({ ...moved(state, data), articles: [...state.articles, data.article] }),
+    caseSatisfactionRecorded: (state, data) => ({ ...moved(state, data), satisfaction: data.score }),
+  },
+  // Fixed by the first event.
+  subject: ({ overview }, id) => overview.contact ?? id,
+});

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { Note } from '#contracts/sales/order-line.js';
+import { CasePriority, casePriorityChanged } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { Case } from './case.aggregate.js';
+import { isOpen } from './case.rules.js';
+
+export const changePriority = command({
+  name: 'ChangePriority',
+  summary: 'Changes how urgent the case is',
+  on: Case,
+  route: 'PUT /v1/cases/:id/priority',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ priority: CasePriority, note: Note.optional() }),
+  decide: (state, { priority, note }) => {
+    isOpen(state);
+    const { priority: previousPriority } = state.overview;
+    if (priority === previousPriority) return;
+    return casePriorityChanged({ ...state.overview, priority, previousPriority, note });
+  },
+});

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { Code, Note } from '#contracts/sales/order-line.js';
+import { caseRejected } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { Case } from './case.aggregate.js';
+import { isOpen } from './case.rules.js';
+
+export const rejectCase = command({
+  name: 'RejectCase',
+  summary: 'Declines the case: it is no concern of ours, or no case at all',
+  on: Case,
+  route: 'POST /v1/cases/:id/reject',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ reason: Code, note: Note.optional() }),
+  decide: (state, { reason, note }) => {
+    isOpen(state);
+    return caseRejected({ ...state.overview, status: 'rejected', reason, note });
+  },
+});

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { Code, Note } from '#contracts/sales/order-line.js';
+import { caseReleased, caseReopened } from '#contracts/service/case.events.js';
+import { at, command, reference } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Case } from './case.aggregate.js';
+import type { CaseState } from './case.aggregate.js';
+import { exists } from './case.rules.js';
+
+const REOPENABLE: readonly CaseState['status'][] = ['resolved', 'closed', 'rejected', 'duplicate'];
+
+export const reopenCase = command({
+  name: 'ReopenCase',
+  summary: 'Takes a case up again that was resolved, closed, rejected or held for a duplicate',
+  on: Case,
+  route: 'POST /v1/cases/:id/reopen',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ reason: Code, note: Note.optional() }),
+  refs: { original: reference(Case, (_input: unknown, state: CaseState) => state.duplicateOf) },
+  decide: (state, { reason, note }, { id, refs }) => {
+    exists(state);
+    rule('case-is-done', REOPENABLE.includes(state.status), `the case is ${state.status}`);
+    const { overview } = state;
+    const reopened = caseReopened({
+      ...overview,
+      status: overview.assignee === undefined ? 'new' : 'in-progress',
+      previousStatus: overview.status,
+      reason,
+      reopenings: state.reopenings + 1,
+      note,
+    });
+    const { original } = refs;
+    return original ? [reopened, at('original', caseReleased({ ...original.state.overview, reopened: id }))] : reopened;
+  },
+});

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { Note } from '#contracts/sales/order-line.js';
+import { caseResumed } from '#contracts/service/case.events.js';
+import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
+import { Case } from './case.aggregate.js';
+import { isAssigned, isWaiting } from './case.rules.js';
+
+export const resumeCase = command({
+  name: 'ResumeCase',
+  summary: 'Work on a case that waited or was snoozed goes on',
+  on: Case,
+  route: 'POST /v1/cases/:id/resume',
+  allowed: ['service', 'admin'],
+  input: z.strictObject({ note: Note.optional() }),
+  decide: (state, { note }) => {
+    isAssigned(state);
+    if (state.status === 'in-progress') return;
+    rule('case-is-waiting', isWaiting(state.status), `the case is ${state.status}`);
+    return caseResumed({ ...state.overview, status: 'in-progress', previousStatus: state.overview.status, note });
+  },
+});
