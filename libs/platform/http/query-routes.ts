@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { busQueryOf } from '#platform/commands/cqrs/command-bus.js';
 import type { Clock } from '#platform/kernel/clock.js';
+import { InvalidInput } from '#platform/kernel/errors.js';
 import type { Freshness } from '#platform/projections/freshness.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
 import { authorise, type Authenticator } from './authenticator.js';
@@ -79,7 +80,9 @@ function handlerOf(definition: QueryDefinition) {
       };
       reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
     } catch (error) {
-      sendProblem(request, reply, error);
+      // A query that refuses its own parameters does not know where in the request they were.
+      const own = error instanceof InvalidInput && !(error instanceof InvalidRequest);
+      sendProblem(request, reply, own ? new InvalidRequest('query', error.issues) : error);
     }
   };
 }
