@@ -14,7 +14,11 @@ export const house: readonly Room[] = [
   // The published language: no behaviour.
   { folder: 'libs/contracts/', mayImport: ['libs/platform/kernel/'], packages: ['zod'] },
   // Business truths without I/O.
-  { folder: 'libs/operational/', mayImport: ['libs/contracts/', 'libs/platform/kernel/'], packages: ['zod'] },
+  {
+    folder: 'libs/operational/',
+    mayImport: ['libs/contracts/', 'libs/platform/kernel/'],
+    packages: ['zod', 'node:util'],
+  },
   // Questions of analysts. Knows the operational wing by its events only.
   {
     folder: 'libs/analytical/',

@@ -30,7 +30,10 @@ export async function insertRate(url: string, clients: number, seconds: number):
 }
 
 function findPgbench(): string | undefined {
-  const known = ['/usr/bin/pgbench', ...Array.from({ length: 12 }, (_, i) => `/usr/lib/postgresql/${26 - i}/bin/pgbench`)];
+  const known = [
+    '/usr/bin/pgbench',
+    ...Array.from({ length: 12 }, (_, i) => `/usr/lib/postgresql/${26 - i}/bin/pgbench`),
+  ];
   return known.find((path) => existsSync(path));
 }
 

@@ -1,16 +1,6 @@
 /** Element types that `encodeArray` writes. */
 export type ArrayType =
-  | 'text'
-  | 'uuid'
-  | 'int2'
-  | 'int4'
-  | 'int8'
-  | 'bool'
-  | 'timestamptz'
-  | 'date'
-  | 'json'
-  | 'jsonb'
-  | 'bytea';
+  'text' | 'uuid' | 'int2' | 'int4' | 'int8' | 'bool' | 'timestamptz' | 'date' | 'json' | 'jsonb' | 'bytea';
 
 // Object ids of the types in pg_type; they never change.
 const OID: Record<ArrayType, number> = {
