@@ -66,7 +66,8 @@ export async function ask(
   const answer = await query.run(query.parameters.parse(parameters), { read, after, now });
   const values = query.paged ? answer.items : [answer];
   // Through JSON, as it is sent; what the schema does not declare must not slip out.
-  for (const value of JSON.parse(JSON.stringify(values)) as unknown[]) deepStrictEqual(query.answer.parse(value), value);
+  for (const value of JSON.parse(JSON.stringify(values)) as unknown[])
+    deepStrictEqual(query.answer.parse(value), value);
   return answer;
 }
 

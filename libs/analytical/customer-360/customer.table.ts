@@ -1,6 +1,13 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
-import type { ContactKind, ContactStatus, Identity, LifecycleStage, RelationKind, TypedValue } from '#contracts/contacts/contact-terms.js';
+import type {
+  ContactKind,
+  ContactStatus,
+  Identity,
+  LifecycleStage,
+  RelationKind,
+  TypedValue,
+} from '#contracts/contacts/contact-terms.js';
 
 /** A contact point, with when it was last shown to work. */
 export type CustomerPoint = NumberedPoint & { verifiedAt?: string };

@@ -125,8 +125,5 @@ export const profileHandlers = [
       change(Alias, { subject }, () => ({ subject, target: data.into, reason: 'merged', since })),
     ];
   }),
-  on(contact.contactUnmerged, (event) => [
-    toStatus(event),
-    change(Alias, { subject: event.subject }, () => null),
-  ]),
+  on(contact.contactUnmerged, (event) => [toStatus(event), change(Alias, { subject: event.subject }, () => null)]),
 ];

@@ -90,9 +90,7 @@ export const salesHandlers = [
       }),
     ];
   }),
-  on(order.orderCancelled, (event) =>
-    ofOrder(event, () => ({ status: 'cancelled', cancelled_at: event.occurredAt })),
-  ),
+  on(order.orderCancelled, (event) => ofOrder(event, () => ({ status: 'cancelled', cancelled_at: event.occurredAt }))),
   // Only walk-in orders are attached, and their subject is the order itself: the alias moves all that it owns.
   on(order.orderAttached, (event) => {
     const { subject, occurredAt: since, data } = event;

@@ -19,6 +19,7 @@ export class CustomerSales {
 
 @Entity('orders')
 @Index(['id'])
+@Index(['number'])
 @Index(['ordered_at', 'id'])
 export class OrderRow {
   @PrimaryColumn('uuid') subject!: string;
@@ -48,6 +49,7 @@ export class OrderRow {
 
 @Entity('returns')
 @Index(['id'])
+@Index(['number'])
 @Index(['requested_at', 'id'])
 export class ReturnRow {
   @PrimaryColumn('uuid') subject!: string;

@@ -117,8 +117,17 @@ export const salesSummary = query({
         where d.currency = $1 and ${where.sql}`,
       where.parameters,
     );
-    const { allOrders, allLines, allCustomers, allValue, knownOrders, knownLines, knownCustomers, knownValue, ...rest } =
-      row!;
+    const {
+      allOrders,
+      allLines,
+      allCustomers,
+      allValue,
+      knownOrders,
+      knownLines,
+      knownCustomers,
+      knownValue,
+      ...rest
+    } = row!;
     return {
       currency,
       from: from ?? null,

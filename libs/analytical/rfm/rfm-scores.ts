@@ -56,5 +56,8 @@ function interpolated(metric: string): string {
 }
 
 function boundsBelow(value: string, bounds: string): string {
-  return [1, 2, 3, 4].map((i) => `(${value} > ${bounds}[${i}])::integer`).join(' + ').replace(/^(.*)$/, '($1)');
+  return [1, 2, 3, 4]
+    .map((i) => `(${value} > ${bounds}[${i}])::integer`)
+    .join(' + ')
+    .replace(/^(.*)$/, '($1)');
 }

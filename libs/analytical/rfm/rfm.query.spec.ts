@@ -48,7 +48,10 @@ describe('RFM', () => {
 
   it('gives equal values equal scores, and the freshest the best', async () => {
     const days = ['2026-01-31', '2026-01-31', '2026-01-31', '2026-01-31', '2025-01-01'];
-    await read.insert(OrdersByCustomerDay, days.map((day, n) => sold(who(n), day, 1, '5')));
+    await read.insert(
+      OrdersByCustomerDay,
+      days.map((day, n) => sold(who(n), day, 1, '5')),
+    );
     const scores = await askAll(rfmCustomers, read, asked);
     expect(scores.map(({ recency, r, f, m }) => [recency, r, f, m]).sort()).toEqual([
       [1, 5, 1, 1],
@@ -87,7 +90,10 @@ describe('RFM', () => {
 
   it('counts walk-ins only when they are attached, and merged contacts with their survivor', async () => {
     const walkIn = who(9);
-    await read.insert(Customer, [1, 2, 3].map((n) => aCustomer(who(n))));
+    await read.insert(
+      Customer,
+      [1, 2, 3].map((n) => aCustomer(who(n))),
+    );
     await read.insert(OrdersByCustomerDay, [
       sold(who(1), '2026-01-10', 1, '10'),
       sold(who(2), '2026-01-20', 1, '20'),

@@ -158,10 +158,10 @@ export const customerRfm = query({
   run: async (parameters, { read, now }) => {
     const { id, mergedInto } = await familyOf(read, parameters.id);
     const asOf = asOfDay(parameters, now);
-    const [row] = await read.rows<z.infer<typeof RfmScore>>(`${scores} select ${columns} from scored where customer = $7`, [
-      ...scoreParameters(parameters, asOf),
-      id,
-    ]);
+    const [row] = await read.rows<z.infer<typeof RfmScore>>(
+      `${scores} select ${columns} from scored where customer = $7`,
+      [...scoreParameters(parameters, asOf), id],
+    );
     const { customer: _customer, ...score } = row ?? {};
     return {
       customer: id,

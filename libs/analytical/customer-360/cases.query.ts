@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
+import { Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { pagedQuery, query } from '#platform/projections/query.js';
+import { instants, limit, readers } from '../query-parameters.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+
+const reads = ['customer-360'];
+
+export const CaseView = z
+  .object({
+    id: Id,
+    number: z.string().nullable(),
+    contact: Id.nullable(),
+    customer,
+    title: z.string(),
+    kind: CaseKind,
+    category: z.string().nullable(),
+    channel: CaseChannel,
+    priority: CasePriority,
+    queue: z.string().nullable(),
+    assignee: z.string().nullable(),
+    status: CaseStatus,
+    open: z.boolean().describe('Not resolved, closed, rejected or a duplicate'),
+    openedAt: Instant,
+    firstRespondedAt: Instant.nullable(),
+    resolvedAt: Instant.nullable(),
+    closedAt: Instant.nullable(),
+    resolution: z.string().nullable(),
+    reopenings: z.int().min(0),
+    escalationLevel: z.int().min(0),
+    satisfaction: z.int().min(1).max(5).nullable(),
+    mergedInto: Id.nullable().describe('The case that this one is a duplicate of'),
+    lastEventAt: Instant,
+  })
+  .meta({ id: 'CaseView' });
+
+/** How cases are listed. */
+export const cases: Documents = {
+  table: 'cases',
+  name: 'case',
+  time: 'opened_at',
+  columns: {
+    ...{ id: 'd.id', number: 'd.number', contact: 'd.contact', title: 'd.title', kind: 'd.kind' },
+    ...{ category: 'd.category', channel: 'd.channel', priority: 'd.priority', queue: 'd.queue' },
+    ...{ assignee: 'd.assignee', status: 'd.status', open: 'd.is_open', openedAt: 'd.opened_at' },
+    ...{ firstRespondedAt: 'd.first_responded_at', resolvedAt: 'd.resolved_at', closedAt: 'd.closed_at' },
+    ...{ resolution: 'd.resolution', reopenings: 'd.reopenings', escalationLevel: 'd.escalation_level' },
+    ...{ satisfaction: 'd.satisfaction', mergedInto: 'd.merged_into', lastEventAt: 'd.last_event_at' },
+  },
+};
+
+export const listCases = pagedQuery({
+  name: 'Cases',
+  summary: 'Cases, the newest first',
+  route: 'GET /v1/cases',
+  allowed: readers,
+  parameters: z.strictObject({
+    contact,
+    status: CaseStatus.optional(),
+    open: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),
+    kind: CaseKind.optional(),
+    queue: text,
+    assignee: text,
+    priority: CasePriority.optional(),
+    number: text,
+    ...instants,
+    limit,
+  }),
+  item: CaseView,
+  reads,
+  run: async (parameters, { read, after }) => {
+    const { status, open, kind, queue, assignee, priority, number } = parameters;
+    const where = (await conditionsOf(read, parameters.contact))
+      .when(status, (p) => `d.status = ${p}`)
+      .when(open, (p) => `d.is_open = ${p}`)
+      .when(kind, (p) => `d.kind = ${p}`)
+      .when(queue, (p) => `d.queue = ${p}`)
+      .when(assignee, (p) => `d.assignee = ${p}`)
+      .when(priority, (p) => `d.priority = ${p}`)
+      .when(number, (p) => `d.number = ${p}`);
+    return documentsPage<z.infer<typeof CaseView>>(read, cases, where, parameters, after);
+  },
+});
+
+export const getCase = query({
+  name: 'CaseById',
+  summary: 'One case as it stands',
+  route: 'GET /v1/cases/:id',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id }),
+  answer: CaseView,
+  reads,
+  run: ({ id }, { read }) => documentOf<z.infer<typeof CaseView>>(read, cases, id),
+});

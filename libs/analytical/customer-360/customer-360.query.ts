@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { NumberedPoint } from '#contracts/contacts/contact.events.js';
+import {
+  ContactKind,
+  ContactStatus,
+  Identity,
+  LifecycleStage,
+  RelationKind,
+  TypedValue,
+} from '#contracts/contacts/contact-terms.js';
+import { Day, Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { query, type ReadModels } from '#platform/projections/query.js';
+import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
+import { familyOf } from './aliases.js';
+import { CaseView, cases } from './cases.query.js';
+import type { Customer } from './customer.table.js';
+import { documentsPage } from './documents.js';
+import { TimelineItem, timelineOf } from './timeline.query.js';
+
+const count = z.int().min(0);
+const MOST_RELATIONS = 100;
+const LATEST = 20;
+
+const profile = {
+  id: Id,
+  kind: ContactKind,
+  status: ContactStatus,
+  stage: LifecycleStage,
+  name: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+  points: z.array(NumberedPoint.extend({ verifiedAt: Instant.optional() })),
+  identities: z.array(Identity),
+  attributes: z.record(z.string(), TypedValue),
+  facts: z
+    .array(z.object({ name: z.string(), content: TypedValue, source: z.string(), date: Day, licence: z.string() }))
+    .describe('What others say of the customer'),
+  tags: z.array(z.string()),
+  owner: z.string().nullable(),
+  origin: z.string().nullable(),
+  firstSeenAt: Instant,
+  lastEventAt: Instant,
+};
+
+export const Customer360 = z
+  .object({
+    ...profile,
+    mergedInto: Id.optional().describe('The survivor, when the customer asked for was merged into it'),
+    mergedFrom: z.array(z.object(profile)).describe('Contacts merged into this one, as they are known'),
+    attachedOrders: count.describe('Walk-in orders attached to this customer'),
+    relations: z.array(z.object({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']), since: Instant })),
+    sales: z
+      .array(
+        z.object({
+          currency: Currency,
+          orders: count,
+          adjustments: count,
+          returns: count,
+          value: DecimalString,
+          refunds: DecimalString,
+          net: DecimalString,
+          firstOrderAt: Instant.nullable(),
+          lastOrderAt: Instant.nullable(),
+        }),
+      )
+      .describe('Completed orders and refunded returns, by currency'),
+    cases: z.object({ total: count, open: count, latestOpen: z.array(CaseView) }),
+    timeline: z.array(TimelineItem).describe(`The latest ${LATEST} events`),
+  })
+  .meta({ id: 'Customer360' });
+
+function profileOf(row: Customer): z.infer<z.ZodObject<typeof profile>> {
+  const { subject: id, name, first_seen_at, last_event_at, ...rest } = row;
+  return {
+    ...{ ...rest, id, name: name === '' ? null : name },
+    ...{ firstSeenAt: isoOf(first_seen_at), lastEventAt: isoOf(last_event_at) },
+  };
+}
+
+async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<any[]> {
+  const rows = await read.rows(
+    `select currency, sum(orders)::float8 as orders, sum(adjustments)::float8 as adjustments,
+            sum(returns)::float8 as returns, trim_scale(sum(value))::text as value,
+            trim_scale(sum(refunds))::text as refunds, trim_scale(sum(net))::text as net,
+            min(first_order_at) as first, max(last_order_at) as last
+       from customer_sales where subject = any($1::uuid[]) group by currency order by currency`,
+    [subjects],
+  );
+  return rows.map(({ first, last, ...row }) => ({
+    ...row,
+    firstOrderAt: isoOrNull(first),
+    lastOrderAt: isoOrNull(last),
+  }));
+}
+
+async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z.infer<typeof Customer360>['cases']> {
+  const [counts] = await read.rows(
+    `select count(*)::float8 as total, count(*) filter (where is_open)::float8 as open
+       from cases where subject = any($1::uuid[])`,
+    [subjects],
+  );
+  const where = new Conditions(subjects).when(true, (p) => `d.subject = any($1::uuid[]) and d.is_open = ${p}`);
+  const { items } = await documentsPage<z.infer<typeof CaseView>>(read, cases, where, { limit: LATEST }, undefined);
+  return { ...(counts as { total: number; open: number }), latestOpen: items };
+}
+
+export const customer360View = query({
+  name: 'Customer360',
+  summary: 'All that is known of a customer: profile, value by currency, cases, the latest events; merges followed',
+  route: 'GET /v1/customers/:id',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id }),
+  answer: Customer360,
+  reads: ['customer-360'],
+  run: async ({ id: asked }, { read }) => {
+    const { id, mergedInto, subjects } = await familyOf(read, asked);
+    const [profiles, relations, sales, itsCases, timeline] = await Promise.all([
+      read.rows<Customer>(
+        `select * from customers where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
+        [subjects, id],
+      ),
+      read.rows(
+        `select kind, other, direction, since from customer_relations where subject = $1
+          order by kind, other, direction limit ${MOST_RELATIONS}`,
+        [id],
+      ),
+      salesOf(read, subjects),
+      casesOf(read, subjects),
+      timelineOf(read, subjects, LATEST),
+    ]);
+    const [own, ...merged] = profiles.map(profileOf);
+    return {
+      ...own!,
+      mergedInto,
+      mergedFrom: merged,
+      attachedOrders: subjects.length - profiles.length,
+      relations: relations.map(({ since, ...relation }) => ({ ...relation, since: isoOf(since) })) as any,
+      sales,
+      cases: itsCases,
+      timeline,
+    };
+  },
+});

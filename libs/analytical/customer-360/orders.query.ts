@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { Day, Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/query.js';
+import { instants, limit, readers } from '../query-parameters.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+
+const reads = ['customer-360'];
+const count = z.int().min(0);
+const OrderStatuses = z.enum([
+  ...['draft', 'placed', 'confirmed', 'on-hold', 'partially-fulfilled', 'fulfilled', 'completed', 'cancelled'],
+] as [string, ...string[]]);
+export const OrderView = z
+  .object({
+    id: Id,
+    number: z.string().nullable(),
+    kind: z.enum(['sale', 'adjustment']),
+    status: OrderStatuses,
+    contact: Id.nullable().describe('Whom it was placed for or attached to'),
+    customer,
+    currency: Currency,
+    net: DecimalString,
+    invoiced: DecimalString,
+    paid: DecimalString,
+    lines: count,
+    channel: z.string().nullable(),
+    salesperson: z.string().nullable(),
+    zone: z.string(),
+    orderedAt: Instant,
+    orderedOn: Day,
+    completedAt: Instant.nullable(),
+    completedOn: Day.nullable(),
+    cancelledAt: Instant.nullable(),
+  })
+  .meta({ id: 'OrderView' });
+
+const orders: Documents = {
+  table: 'orders',
+  name: 'order',
+  time: 'ordered_at',
+  columns: {
+    ...{ id: 'd.id', number: 'd.number', kind: 'd.kind', status: 'd.status', contact: 'd.contact' },
+    ...{ currency: 'd.currency', net: 'd.net::text', invoiced: 'd.invoiced::text', paid: 'd.paid::text' },
+    ...{ lines: 'd.lines', channel: 'd.channel', salesperson: 'd.salesperson', zone: 'd.zone' },
+    ...{ orderedAt: 'd.ordered_at', orderedOn: 'd.ordered_on', completedAt: 'd.completed_at' },
+    ...{ completedOn: 'd.completed_on', cancelledAt: 'd.cancelled_at' },
+  },
+};
+
+const orderFilters = {
+  status: OrderStatuses.optional(),
+  kind: z.enum(['sale', 'adjustment']).optional(),
+  currency: Currency.optional(),
+  number: text,
+  ...instants,
+  limit,
+};
+
+async function ordersPage(
+  read: ReadModels,
+  parameters: z.infer<z.ZodObject<typeof orderFilters>> & { contact?: string },
+  after: readonly (string | number)[] | undefined,
+): Promise<Page<z.infer<typeof OrderView>>> {
+  const where = (await conditionsOf(read, parameters.contact))
+    .when(parameters.status, (p) => `d.status = ${p}`)
+    .when(parameters.kind, (p) => `d.kind = ${p}`)
+    .when(parameters.currency, (p) => `d.currency = ${p}`)
+    .when(parameters.number, (p) => `d.number = ${p}`);
+  return documentsPage(read, orders, where, parameters, after);
+}
+
+export const listOrders = pagedQuery({
+  name: 'Orders',
+  summary: 'Orders, the newest first',
+  route: 'GET /v1/orders',
+  allowed: readers,
+  parameters: z.strictObject({ contact, ...orderFilters }),
+  item: OrderView,
+  reads,
+  run: (parameters, { read, after }) => ordersPage(read, parameters, after),
+});
+
+export const customerOrders = pagedQuery({
+  name: 'CustomerOrders',
+  summary: "A customer's orders, with those of merged contacts and attached walk-in orders, the newest first",
+  route: 'GET /v1/customers/:id/orders',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id, ...orderFilters }),
+  item: OrderView,
+  reads,
+  run: ({ id, ...parameters }, { read, after }) => ordersPage(read, { contact: id, ...parameters }, after),
+});
+
+export const getOrder = query({
+  name: 'OrderById',
+  summary: 'One order as it stands',
+  route: 'GET /v1/orders/:id',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id }),
+  answer: OrderView,
+  reads,
+  run: ({ id }, { read }) => documentOf<z.infer<typeof OrderView>>(read, orders, id),
+});

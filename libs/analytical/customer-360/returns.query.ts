@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { Day, Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { pagedQuery, query } from '#platform/projections/query.js';
+import { instants, limit, readers } from '../query-parameters.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+
+const reads = ['customer-360'];
+const count = z.int().min(0);
+const ReturnStatuses = z.enum([
+  ...['requested', 'authorised', 'denied', 'received', 'inspected', 'refunded', 'exchanged', 'closed'],
+] as [string, ...string[]]);
+
+export const ReturnView = z
+  .object({
+    id: Id,
+    number: z.string().nullable(),
+    status: ReturnStatuses,
+    contact: Id.nullable(),
+    customer,
+    order: Id.nullable(),
+    replacement: Id.nullable(),
+    currency: Currency,
+    value: DecimalString.describe('Asked back'),
+    refunded: DecimalString.describe('Paid back'),
+    lines: count,
+    salesperson: z.string().nullable(),
+    zone: z.string(),
+    requestedAt: Instant,
+    requestedOn: Day,
+    refundedAt: Instant.nullable(),
+    refundedOn: Day.nullable(),
+    closedAt: Instant.nullable(),
+  })
+  .meta({ id: 'ReturnView' });
+
+const returns: Documents = {
+  table: 'returns',
+  name: 'return',
+  time: 'requested_at',
+  columns: {
+    ...{ id: 'd.id', number: 'd.number', status: 'd.status', contact: 'd.contact', order: 'd.order_id' },
+    ...{ replacement: 'd.replacement', currency: 'd.currency', value: 'd.value::text', refunded: 'd.refunded::text' },
+    ...{ lines: 'd.lines', salesperson: 'd.salesperson', zone: 'd.zone', requestedAt: 'd.requested_at' },
+    ...{ requestedOn: 'd.requested_on', refundedAt: 'd.refunded_at', refundedOn: 'd.refunded_on' },
+    ...{ closedAt: 'd.closed_at' },
+  },
+};
+
+export const listReturns = pagedQuery({
+  name: 'Returns',
+  summary: 'Returns and credit notes, the newest first',
+  route: 'GET /v1/returns',
+  allowed: readers,
+  parameters: z.strictObject({
+    contact,
+    order: Id.optional(),
+    status: ReturnStatuses.optional(),
+    currency: Currency.optional(),
+    number: text,
+    ...instants,
+    limit,
+  }),
+  item: ReturnView,
+  reads,
+  run: async (parameters, { read, after }) => {
+    const where = (await conditionsOf(read, parameters.contact))
+      .when(parameters.order, (p) => `d.order_id = ${p}`)
+      .when(parameters.status, (p) => `d.status = ${p}`)
+      .when(parameters.currency, (p) => `d.currency = ${p}`)
+      .when(parameters.number, (p) => `d.number = ${p}`);
+    return documentsPage<z.infer<typeof ReturnView>>(read, returns, where, parameters, after);
+  },
+});
+
+export const getReturn = query({
+  name: 'ReturnById',
+  summary: 'One return as it stands',
+  route: 'GET /v1/returns/:id',
+  allowed: readers,
+  parameters: z.strictObject({ id: Id }),
+  answer: ReturnView,
+  reads,
+  run: ({ id }, { read }) => documentOf<z.infer<typeof ReturnView>>(read, returns, id),
+});

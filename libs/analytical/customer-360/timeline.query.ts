@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { Instant } from '#platform/kernel/calendar.js';
+import { Id } from '#platform/kernel/ids.js';
+import { pagedQuery, type ReadModels } from '#platform/projections/query.js';
+import { Conditions, instants, limit, pageOf, readers, spanRises } from '../query-parameters.js';
+import { familyOf } from './aliases.js';
+
+export const TimelineItem = z
+  .object({
+    position: z.string().describe('Position in the log: `GET /v1/audit/events/:position` has the whole event'),
+    occurredAt: Instant,
+    type: z.string(),
+    stream: z.string(),
+    subject: Id.describe('The contact or walk-in order that it happened to'),
+    summary: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'TimelineItem' });
+type TimelineItem = z.infer<typeof TimelineItem>;
+
+interface Cut {
+  type?: string;
+  from?: string;
+  to?: string;
+  after?: readonly (string | number)[];
+}
+
+/** The newest entries of these subjects, at most `most`; each subject's come from its own index range. */
+export async function timelineOf(
+  read: ReadModels,
+  subjects: readonly string[],
+  most: number,
+  { type, from, to, after }: Cut = {},
+): Promise<TimelineItem[]> {
+  const where = new Conditions(subjects, most)
+    .when(type, (p) => `starts_with(t.type, ${p})`)
+    .when(from, (p) => `t.occurred_at >= ${p}::timestamptz`)
+    .when(to, (p) => `t.occurred_at < ${p}::timestamptz`);
+  if (after) {
+    const [time, position] = after;
+    where.when(time, (p) => `(t.occurred_at, t.position) < (${p}::timestamptz, ${where.parameter(position)}::bigint)`);
+  }
+  const rows = await read.rows<Omit<TimelineItem, 'occurredAt'> & { occurredAt: Date }>(
+    `select t.* from unnest($1::uuid[]) as s (subject) cross join lateral (
+       select t.position::text, t.occurred_at as "occurredAt", t.type, t.stream, t.subject, t.summary
+         from timeline t where t.subject = s.subject and ${where.sql}
+        order by t.occurred_at desc, t.position desc limit $2) t
+      order by t."occurredAt" desc, t.position::bigint desc limit $2`,
+    where.parameters,
+  );
+  return rows.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() }));
+}
+
+export const customerTimeline = pagedQuery({
+  name: 'CustomerTimeline',
+  summary: 'Everything that happened to a customer and to the contacts merged into it, the newest first',
+  route: 'GET /v1/customers/:id/timeline',
+  allowed: readers,
+  parameters: z.strictObject({
+    id: Id,
+    type: z
+      .string()
+      .max(100)
+      .regex(/^[a-z][a-z0-9.-]*$/, { error: 'is not an event type or its beginning, such as "crm.sales."' })
+      .optional()
+      .describe('An event type or its beginning'),
+    ...instants,
+    limit,
+  }),
+  item: TimelineItem,
+  reads: ['customer-360'],
+  run: async ({ id, type, from, to, limit: size }, { read, after }) => {
+    spanRises({ from, to });
+    const { subjects } = await familyOf(read, id);
+    const found = await timelineOf(read, subjects, size + 1, { type, from, to, after });
+    return pageOf(
+      found,
+      size,
+      (item) => item,
+      (item) => [item.occurredAt, item.position],
+    );
+  },
+});
