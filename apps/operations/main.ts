@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { operationsApp } from './operations.js';
+
+/**
+ * The writing side as a process of its own. DATABASE_URL: the event store; PORT (3000) and HOST (0.0.0.0): where it
+ * listens; YAD_CURSOR_SECRET: signs cursors, the same for all processes; DRAIN_MS (0): how long it goes on serving
+ * after SIGTERM while it says that it is not ready, so that balancers take it out first.
+ */
+async function main(): Promise<void> {
+  const logger = new Logger('operations');
+  const url = process.env['DATABASE_URL'];
+  if (!url) throw new Error('DATABASE_URL is not set: postgres://user@host:5432/database');
+  const store = await PostgresEventStore.connect({ url });
+  let leaving = false;
+  const app = await operationsApp(store, {
+    cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? randomBytes(32),
+    readiness: {
+      process: async () => {
+        if (leaving) throw new Error('is going down');
+      },
+      store: () => store.head(),
+    },
+  });
+  await app.listen(Number(process.env['PORT'] ?? 3000), process.env['HOST'] ?? '0.0.0.0');
+  logger.log(`serves on ${await app.getUrl()}, documents at /docs`);
+
+  const leave = async (signal: string): Promise<void> => {
+    if (leaving) return;
+    leaving = true;
+    logger.log(`${signal}: no longer ready, then down`);
+    await sleep(Number(process.env['DRAIN_MS'] ?? 0));
+    // Requests under way are answered first; the store must outlive them.
+    await app.close();
+    await store.close();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void leave(signal));
+}
+
+await main();

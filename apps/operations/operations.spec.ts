@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { commands } from '#operational/index.js';
+import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import { conformingClient } from '#platform/http/testing/conforming-client.js';
+import { newId } from '#platform/kernel/ids.js';
+import { apiDocument } from './api-document.js';
+import { operationsApp } from './operations.js';
+
+describe('the operations app', () => {
+  let app: Awaited<ReturnType<typeof operationsApp>>;
+  let client: Awaited<ReturnType<typeof conformingClient>>;
+  beforeAll(async () => {
+    app = await operationsApp(new MemoryEventStore(), { cursorSecret: 'secret of the specs', logger: false });
+    client = await conformingClient(app);
+  });
+  afterAll(() => app.close());
+
+  it('takes an order and shows its events', async () => {
+    const order = {
+      currency: 'GBP',
+      zone: 'Europe/London',
+      lines: [{ sku: 'TEAPOT', quantity: '2', unitPrice: '12.50' }],
+    };
+    const placed = await client.post('/v1/orders', order, { 'yad-actor': 'ada', 'yad-reason': 'by telephone' });
+    expect(placed.status).toBe(201);
+    const { status, body } = await client.get(
+      `/v1/audit/streams/order-${placed.body.id}/events?minPosition=${placed.body.position}`,
+    );
+    expect(status).toBe(200);
+    expect(body.data).toEqual([
+      expect.objectContaining({
+        type: expect.stringContaining('placed'),
+        actor: 'ada',
+        reason: 'by telephone',
+        revision: 0,
+      }),
+    ]);
+  });
+
+  it.each(commands.map((definition) => [definition.name, definition] as const))(
+    '%s has an example that its schema takes, and answers nonsense with a problem, not a failure',
+    async (name, { method, path }) => {
+      const operation = client.document.paths[path.replace(':id', '{id}')][method.toLowerCase()];
+      expect(operation.operationId).toBe(name);
+      const { example } = operation.requestBody.content['application/json'];
+      expect(example).toBeDefined();
+      const url = path.replace(':id', newId());
+      for (const body of [example, {}, [], null, { unknown: 1 }, { ...example, __unknown: { deep: [[[]]] } }]) {
+        const items = [{ command: name, ...(path.includes(':id') ? { id: newId() } : {}), input: body }];
+        const [outcome] = (await client.post('/v1/commands:batch', { items })).body.outcomes;
+        expect(outcome.status).toBeLessThan(500);
+        if (method !== 'POST') continue;
+        const { status } = await client.post(url, body);
+        expect(status).toBe(outcome.status);
+      }
+    },
+  );
+
+  it('is part of the whole document', () => {
+    const whole = apiDocument();
+    for (const path of Object.keys(client.document.paths)) expect(whole['paths']).toHaveProperty([path]);
+  });
+});

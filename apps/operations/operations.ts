@@ -1,0 +1,32 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { eventContracts } from '#contracts/index.js';
+import { commands } from '#operational/index.js';
+import { auditQueries } from '#platform/audit/audit.queries.js';
+import { StoreFreshness } from '#platform/audit/store-freshness.js';
+import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+
+/** Every event of the published language, to decode with. */
+export const catalogue = new EventCatalogue(eventContracts);
+
+/** Every aggregate that some command decides on. */
+export const aggregates: readonly Aggregate[] = [...new Set(commands.map(({ on }) => on))];
+
+/** The writing side over HTTP: all commands, and the auditors' door to the log. It reads no read model. */
+export function operationsApp(
+  store: EventStore,
+  options: Partial<HttpAppOptions> = {},
+): Promise<NestFastifyApplication> {
+  return createHttpApp({
+    commands,
+    gateway: new CommandPipeline({ store, catalogue }),
+    queries: auditQueries({ store, catalogue, aggregates }),
+    read: { rows: () => Promise.reject(new Error('this app has no read models')) },
+    freshness: new StoreFreshness(store),
+    readiness: { store: () => store.head() },
+    ...options,
+  });
+}
