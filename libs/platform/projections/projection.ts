@@ -12,6 +12,8 @@ export interface RowChange<Row extends object = any> {
   readonly table: TableClass<Row>;
   readonly key: Key;
   readonly fold: (row: Row | undefined) => Row | null;
+  /** Set by `append`: no row has this key yet, so none is looked for. */
+  readonly fresh?: boolean;
 }
 
 /**
@@ -23,6 +25,17 @@ export const change = <Row extends object>(
   key: Key,
   fold: (row: Row | undefined) => Row | null,
 ): RowChange<Row> => ({ table, key, fold });
+
+/**
+ * A new row whose key no other event can give (it holds the event's position or id): a timeline's entry. Spares
+ * the look-up that `change` needs; the row is not kept in memory.
+ */
+export const append = <Row extends object>(table: TableClass<Row>, key: Key, row: Row): RowChange<Row> => ({
+  table,
+  key,
+  fold: () => row,
+  fresh: true,
+});
 
 export type Handler<Data> = (event: RecordedEvent<Data>) => RowChange | readonly RowChange[];
 

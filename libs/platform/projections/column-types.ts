@@ -1,0 +1,225 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Decimal } from '#platform/kernel/money.js';
+import type { ArrayType } from '#platform/postgres/arrays.js';
+
+/** How a column's values look in folds, on the way to the database and on the way back. */
+export interface ColumnType {
+  /** As in `create table`. */
+  readonly sql: string;
+  /** Element type of the array parameter that carries the values. */
+  readonly array: ArrayType;
+  /** Cast from the array's element to the column; null where they are the same type. */
+  readonly cast: string | null;
+  /** SQL that reads the column, given its name; null: the name itself. */
+  readonly read: ((column: string) => string) | null;
+  /** The value of the database's text. */
+  parse(text: string): unknown;
+  /**
+   * The one form of a value: what a read would give back after a write. Folds then see the same whether a row
+   * comes from memory or from the database, wherever batches are cut.
+   * @throws Error when the value does not fit the column
+   */
+  canonical(value: unknown): unknown;
+  /** The value as `encodeArray` takes it. */
+  encode(value: unknown): unknown;
+  equal(a: unknown, b: unknown): boolean;
+}
+
+export interface ColumnOptions {
+  readonly length?: string;
+  readonly precision?: number | null;
+  readonly scale?: number;
+  readonly isArray: boolean;
+  /** The property's class by decorator metadata: Number, BigInt, String, … */
+  readonly design: unknown;
+}
+
+const same = (value: unknown): unknown => value;
+const identical = (a: unknown, b: unknown): boolean => a === b;
+const misfit = (value: unknown, type: string): never => {
+  throw new TypeError(`${describe(value)} is not a ${type}`);
+};
+const describe = (value: unknown): string => {
+  const text = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+};
+
+const plain = (
+  sql: string,
+  array: ArrayType,
+  canonical: (value: unknown) => unknown,
+  parse: (text: string) => unknown = same as (text: string) => unknown,
+): ColumnType => ({ sql, array, cast: null, read: null, parse, canonical, encode: same, equal: identical });
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : (misfit(value, 'text') as never));
+
+const integer = (sql: string, array: ArrayType, bits: number): ColumnType => {
+  const bound = 2 ** (bits - 1);
+  const fits = (value: unknown): unknown =>
+    Number.isInteger(value) && (value as number) >= -bound && (value as number) < bound ? value : misfit(value, sql);
+  return plain(sql, array, fits, Number);
+};
+
+/** In folds a bigint, a number or a string, as the property is declared; bigint when that cannot be told. */
+function bigInteger(design: unknown): ColumnType {
+  const wide = (value: unknown): bigint => {
+    const whole = typeof value === 'bigint' ? value : BigInt(value as string);
+    return BigInt.asIntN(64, whole) === whole ? whole : (misfit(value, 'bigint') as never);
+  };
+  if (design === Number) {
+    const safe = (value: unknown): unknown =>
+      Number.isSafeInteger(Number(value)) ? Number(value) : misfit(value, 'safe integer');
+    return plain('bigint', 'int8', safe, Number);
+  }
+  if (design === String) return plain('bigint', 'int8', (value) => String(wide(value)));
+  return plain('bigint', 'int8', wide, BigInt);
+}
+
+const PLAIN_DECIMAL = /^(?:-?[1-9]\d*|-?0(?=\.\d*[1-9])|0)(?:\.(\d+))?$/;
+
+/** Exact decimals travel as strings; a number would have lost its cents before it came here. */
+function numeric(precision: number | null | undefined, scale: number | undefined): ColumnType {
+  const fixed = precision ? (scale ?? 0) : undefined;
+  const canonical = (value: unknown): string => {
+    const match = typeof value === 'string' ? PLAIN_DECIMAL.exec(value) : null;
+    if (match && (fixed === undefined || (match[1]?.length ?? 0) === fixed)) return value as string;
+    if (typeof value === 'number' && !Number.isInteger(value)) misfit(value, 'decimal string');
+    const decimal = new Decimal(value as Decimal.Value);
+    if (!decimal.isFinite()) misfit(value, 'decimal');
+    const text = fixed === undefined ? decimalText(value, decimal) : decimal.toFixed(fixed, Decimal.ROUND_HALF_UP);
+    return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
+  };
+  const sql = precision ? `numeric(${precision},${scale ?? 0})` : 'numeric';
+  return { ...plain(sql, 'text', canonical), cast: 'numeric' };
+}
+
+// Without a scale the database keeps the digits it is given, the last zeros too.
+const decimalText = (value: unknown, decimal: Decimal): string => {
+  const places = typeof value === 'string' ? /^[^eE]*\.(\d+)$/.exec(value)?.[1]?.length : undefined;
+  return places === undefined ? decimal.toFixed() : decimal.toFixed(places);
+};
+
+const instant: ColumnType = {
+  ...plain(
+    'timestamptz',
+    'timestamptz',
+    (value) => {
+      const date = value instanceof Date ? value : new Date(value as string);
+      return Number.isNaN(date.getTime()) ? misfit(value, 'instant') : date;
+    },
+    (text) => new Date(`${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, 'Z')}`),
+  ),
+  equal: (a, b) => a instanceof Date && b instanceof Date && a.getTime() === b.getTime(),
+};
+
+const day = plain('date', 'date', (value) => {
+  const text = value instanceof Date ? value.toISOString().slice(0, 10) : value;
+  return typeof text === 'string' && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))
+    ? text
+    : misfit(value, 'day (YYYY-MM-DD)');
+});
+
+const json = (sql: 'json' | 'jsonb'): ColumnType => ({
+  ...plain(
+    sql,
+    sql,
+    (value) => {
+      const text = JSON.stringify(value);
+      return text === undefined ? misfit(value, 'JSON value') : JSON.parse(text);
+    },
+    JSON.parse,
+  ),
+  encode: (value) => JSON.stringify(value),
+  equal: isDeepStrictEqual,
+});
+
+const bytes: ColumnType = {
+  ...plain(
+    'bytea',
+    'bytea',
+    (value) => (Buffer.isBuffer(value) ? value : misfit(value, 'Buffer')),
+    (text) => Buffer.from(text.slice(2), 'hex'),
+  ),
+  equal: (a, b) => Buffer.isBuffer(a) && Buffer.isBuffer(b) && a.equals(b),
+};
+
+const double: ColumnType = {
+  ...plain(
+    'double precision',
+    'text',
+    (value) => (Number.isFinite(value) ? value : misfit(value, 'finite number')),
+    Number,
+  ),
+  cast: 'double precision',
+  encode: String,
+};
+
+const textArray = (sql: string): ColumnType => ({
+  ...plain(
+    `${sql}[]`,
+    'text',
+    (value) => (Array.isArray(value) ? value.map(textOf) : misfit(value, 'list of texts')),
+    JSON.parse,
+  ),
+  cast: `${sql}[]`,
+  read: (column) => `to_jsonb(${column})`,
+  encode: (value) => `{${(value as string[]).map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`,
+  equal: isDeepStrictEqual,
+});
+
+/**
+ * The column type for a TypeORM type in its normal form.
+ * @throws Error for types that a read model cannot have
+ */
+export function columnType(type: string, options: ColumnOptions): ColumnType {
+  if (options.isArray) {
+    if (type === 'text' || type === 'uuid') return textArray(type);
+    throw new Error(`lists of ${type} are not supported; use jsonb`);
+  }
+  switch (type) {
+    case 'text':
+      return plain('text', 'text', textOf);
+    case 'character varying':
+    case 'varchar':
+      return plain(options.length ? `varchar(${options.length})` : 'text', 'text', textOf);
+    case 'uuid':
+      return plain('uuid', 'uuid', (value) => textOf(value).toLowerCase());
+    case 'smallint':
+    case 'int2':
+      return integer('smallint', 'int2', 16);
+    case 'integer':
+    case 'int':
+    case 'int4':
+      return integer('integer', 'int4', 32);
+    case 'bigint':
+    case 'int8':
+      return bigInteger(options.design);
+    case 'numeric':
+    case 'decimal':
+      return numeric(options.precision, options.scale);
+    case 'boolean':
+    case 'bool':
+      return plain(
+        'boolean',
+        'bool',
+        (value) => (typeof value === 'boolean' ? value : misfit(value, 'boolean')),
+        (text) => text === 't',
+      );
+    case 'timestamp with time zone':
+    case 'timestamptz':
+      return instant;
+    case 'date':
+      return day;
+    case 'json':
+    case 'jsonb':
+      return json(type);
+    case 'bytea':
+      return bytes;
+    case 'double precision':
+    case 'float8':
+    case 'float':
+      return double;
+    default:
+      throw new Error(`the type '${type}' is not supported in a read model`);
+  }
+}

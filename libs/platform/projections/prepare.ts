@@ -1,0 +1,66 @@
+import type { EventStore } from '#platform/event-store/event-store.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { migrate } from '#platform/postgres/migrations.js';
+import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { fixPartitions } from './builds.js';
+import { DecodedEvents } from './decoded-events.js';
+import type { Projection } from './projection.js';
+import { ProjectionAdmin } from './projection-admin.js';
+import { projectionMigrations } from './projections.migrations.js';
+import { describeTables } from './table-shape.js';
+import type { Model } from './writer.js';
+
+/** Brings the bookkeeping up to date, checks the bus' partitions, and looks up the projections' tables. */
+export async function prepareProjections(
+  pool: Pool,
+  projections: readonly Projection[],
+  partitions: number,
+): Promise<Model[]> {
+  const models: Model[] = [];
+  const owners = new Map<string, string>();
+  for (const projection of projections) {
+    const { name } = projection;
+    if (!/^[a-z][a-z0-9-]{0,40}$/.test(name)) {
+      throw new Error(`'${name}' is not a projection's name: lower-case letters, digits and -, at most 41`);
+    }
+    const shapes = await describeTables(projection);
+    for (const shape of shapes) {
+      const owner = owners.get(shape.name);
+      if (owner !== undefined) throw new Error(`${owner} and ${name} both have a table ${shape.name}`);
+      owners.set(shape.name, name);
+    }
+    models.push({ projection, shapes });
+  }
+  await migrate(pool, projectionMigrations);
+  await fixPartitions(pool, partitions);
+  return models;
+}
+
+export interface AdminOptions {
+  readonly store: EventStore;
+  readonly catalogue: EventCatalogue;
+  readonly projections: readonly Projection[];
+  readonly databaseUrl: string;
+  /** Of the bus that the hosts use. */
+  readonly partitions: number;
+}
+
+/** Admin operations without a host: for the command line and for benchmarks. */
+export async function openProjectionAdmin(
+  options: AdminOptions,
+): Promise<{ admin: ProjectionAdmin; close: () => Promise<void> }> {
+  const { store, catalogue, projections, databaseUrl, partitions } = options;
+  const pool = createPool(databaseUrl, {
+    max: projections.length + 4,
+    applicationName: 'yad projection admin',
+    synchronousCommit: 'off',
+  });
+  try {
+    const models = await prepareProjections(pool, projections, partitions);
+    const shop = { pool, log: { store, partitions }, decoded: new DecodedEvents(catalogue) };
+    return { admin: new ProjectionAdmin(shop, models), close: () => pool.end() };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventBus, Subscription } from '#platform/event-bus/event-bus.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { ensureLive, liveBuild } from './builds.js';
+import type { Log } from './catch-up.js';
+import { DecodedEvents } from './decoded-events.js';
+import { Lane } from './lane.js';
+import { Lanes } from './lanes.js';
+import { prepareProjections } from './prepare.js';
+import { Progress } from './progress.js';
+import type { Projection } from './projection.js';
+import { ProjectionAdmin } from './projection-admin.js';
+import { openReadModels, type TypeOrmReadModels } from './read-models.js';
+import { rebuild, type Workshop } from './rebuild.js';
+import { Reconciler } from './reconciler.js';
+import type { Model } from './writer.js';
+
+export interface ProjectionHostOptions {
+  readonly bus: EventBus;
+  readonly store: EventStore;
+  readonly catalogue: EventCatalogue;
+  readonly projections: readonly Projection[];
+  readonly databaseUrl: string;
+  /** The bus is Kafka, fed by a relay that writes `relay.state` and `relay.heads` in this database. */
+  readonly relayed?: boolean;
+  /** Consumer group of the bus. */
+  readonly group?: string;
+  /** Told of what goes wrong and is tried again. */
+  readonly onTrouble?: (error: unknown) => void;
+}
+
+/** Runs projections in this process: writers on the bus, the standing reconciler, progress, queries, admin. */
+export class ProjectionHost {
+  readonly progress: Progress;
+  readonly admin: ProjectionAdmin;
+  private readonly lanes: Lanes;
+  private readonly reconciler: Reconciler;
+  private readonly closing = new AbortController();
+  private readonly background = new Set<Promise<void>>();
+  private subscription: Subscription | undefined;
+
+  private constructor(
+    private readonly options: ProjectionHostOptions,
+    private readonly pool: Pool,
+    models: readonly Model[],
+    private readonly shop: Workshop,
+    readonly readModels: TypeOrmReadModels,
+  ) {
+    this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false });
+    this.admin = new ProjectionAdmin(shop, models);
+    this.lanes = new Lanes(this.trouble);
+    this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
+  }
+
+  /**
+   * Makes the tables that are missing, starts the writers and subscribes to the bus. A projection whose live build
+   * is of an older version is rebuilt beside it meanwhile, and joins when it is swapped in.
+   */
+  static async start(options: ProjectionHostOptions): Promise<ProjectionHost> {
+    const { projections, databaseUrl, bus, store, catalogue } = options;
+    const pool = createPool(databaseUrl, {
+      max: projections.length + 6,
+      applicationName: 'yad projections',
+      synchronousCommit: 'off',
+    });
+    try {
+      const models = await prepareProjections(pool, projections, bus.partitions);
+      const log: Log = { store, partitions: bus.partitions };
+      const shop: Workshop = { pool, log, decoded: new DecodedEvents(catalogue) };
+      for (const model of models) await ensureLive(pool, model, bus.partitions);
+      const host = new ProjectionHost(options, pool, models, shop, await openReadModels(databaseUrl, projections));
+      await host.run(models);
+      return host;
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.closing.abort(new Error('the projection host stops'));
+    // Lanes first: a delivery that waits for a database that is away must not keep the bus from closing.
+    await this.lanes.close();
+    await this.subscription?.close();
+    await this.reconciler.stop();
+    await Promise.all(this.background);
+    this.progress.close();
+    await this.readModels.close();
+    await this.pool.end();
+  }
+
+  private async run(models: readonly Model[]): Promise<void> {
+    for (const model of models) {
+      const live = await liveBuild(this.pool, model.projection.name);
+      if (live && live.version === model.projection.version) this.lanes.add(this.lane(model));
+      else this.inBackground(() => this.upgrade(model));
+    }
+    const subscribed = new Promise<void>((resolve) => this.inBackground(() => this.subscribe().then(resolve)));
+    this.reconciler.start();
+    // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
+    await Promise.race([subscribed, sleep(5_000, undefined, { ref: false })]);
+  }
+
+  private lane(model: Model): Lane {
+    return new Lane({
+      pool: this.pool,
+      model,
+      log: this.shop.log,
+      decoded: this.shop.decoded,
+      onCommit: () => this.progress.committed(),
+      onTrouble: this.trouble,
+    });
+  }
+
+  private async subscribe(): Promise<void> {
+    const { bus, group = 'yad-read-models' } = this.options;
+    await this.untilDone(async () => {
+      this.subscription = await bus.subscribe(group, this.lanes);
+    });
+  }
+
+  /** Brings the live build to this code's version, or waits until another process has. */
+  private async upgrade(model: Model): Promise<void> {
+    const { name, version } = model.projection;
+    await this.untilDone(async () => {
+      const live = await liveBuild(this.pool, name);
+      if (live && live.version > version)
+        throw new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
+      if (live?.version !== version) await rebuild(this.shop, [model], { signal: this.closing.signal });
+    });
+    if (!this.closing.signal.aborted) this.lanes.add(this.lane(model));
+  }
+
+  private async untilDone(attempt: () => Promise<void>): Promise<void> {
+    for (let wait = 250; !this.closing.signal.aborted; wait = Math.min(5_000, wait * 2)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (this.closing.signal.aborted) return;
+        this.trouble(error);
+        await sleep(wait, undefined, { signal: this.closing.signal }).catch(() => {});
+      }
+    }
+  }
+
+  private inBackground(work: () => Promise<void>): void {
+    const running = work()
+      .catch(this.trouble)
+      .finally(() => this.background.delete(running));
+    this.background.add(running);
+  }
+
+  private readonly trouble = (error: unknown): void => {
+    if (!this.closing.signal.aborted) this.options.onTrouble?.(error);
+  };
+}

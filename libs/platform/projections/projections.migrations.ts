@@ -1,0 +1,79 @@
+import type { Migration } from '#platform/postgres/migrations.js';
+
+/** Bookkeeping of the projection runtime. Rows of read models live in a schema per build, `rm_<projection>_g<n>`. */
+export const projectionMigrations: readonly Migration[] = [
+  {
+    name: 'projections/0001-bookkeeping',
+    sql: `
+create schema if not exists projections;
+create schema if not exists analytics;
+
+create table projections.settings (
+  id int primary key default 1 check (id = 1),
+  partitions int not null
+);
+comment on column projections.settings.partitions is 'Of the bus, for good: checkpoints are by partition.';
+
+create table projections.builds (
+  projection text collate "C" not null,
+  generation int not null,
+  version int not null,
+  schema text not null,
+  status text not null check (status in ('building', 'live', 'previous', 'scratch', 'failed', 'dropped')),
+  note text,
+  created_at timestamptz not null default now(),
+  live_at timestamptz,
+  primary key (projection, generation)
+);
+create unique index builds_live on projections.builds (projection) where status = 'live';
+
+create table projections.checkpoints (
+  projection text collate "C" not null,
+  generation int not null,
+  partition int not null,
+  position bigint not null,
+  epoch int not null,
+  primary key (projection, generation, partition)
+) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+comment on column projections.checkpoints.position is 'Every event of the partition at or below it is in the rows (or parked).';
+comment on column projections.checkpoints.epoch is 'Raised by every operation that changes what writers hold in memory; their next write then fails.';
+
+create table projections.dead_letters (
+  projection text collate "C" not null,
+  generation int not null,
+  position bigint not null,
+  subject text collate "C" not null,
+  event_id text not null,
+  event_type text not null,
+  error text not null,
+  cause boolean not null,
+  attempts int not null default 1,
+  parked_at timestamptz not null default now(),
+  primary key (projection, generation, position)
+);
+create index dead_letters_subject on projections.dead_letters (projection, generation, subject, position);
+comment on column projections.dead_letters.cause is 'True for the event that failed, false for those that wait behind it.';
+
+create table projections.discards (
+  projection text collate "C" not null,
+  version int not null,
+  position bigint not null,
+  subject text collate "C" not null,
+  event_type text not null,
+  error text not null,
+  discarded_at timestamptz not null default now(),
+  primary key (projection, version, position)
+);
+comment on table projections.discards is 'Events that a person decided to leave out; rebuilds of the same version leave them out too.';
+
+-- The fence: raises unless every checkpoint of the write moved, which undoes the whole write.
+create function projections.require_moved(moved bigint, expected int) returns boolean language plpgsql as $$
+begin
+  if moved <> expected then
+    raise exception 'checkpoint moved or epoch changed: % of % held', moved, expected using errcode = 'YD412';
+  end if;
+  return true;
+end $$;
+`,
+  },
+];

@@ -1,0 +1,184 @@
+import { DataSource, type EntityMetadata } from 'typeorm';
+import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import { columnType, type ColumnType } from './column-types.js';
+import type { Key, Projection, TableClass } from './projection.js';
+
+/** A row as folds see it: by property name, every column present, in canonical form. */
+export type Row = Record<string, unknown>;
+
+export interface Column {
+  readonly property: string;
+  /** Quoted name in the database. */
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly key: boolean;
+  readonly nullable: boolean;
+  /** Taken when a fold leaves the column out. */
+  readonly fallback: unknown;
+}
+
+export interface TableIndex {
+  readonly name: string;
+  readonly columns: string;
+  readonly unique: boolean;
+  readonly where?: string;
+}
+
+/** What the runtime knows of a read model's table, from its TypeORM entity. */
+export class TableShape {
+  readonly keys: readonly Column[];
+  private readonly values: readonly Column[];
+
+  constructor(
+    readonly target: TableClass,
+    readonly name: string,
+    readonly columns: readonly Column[],
+    readonly indices: readonly TableIndex[],
+  ) {
+    this.keys = columns.filter((column) => column.key);
+    this.values = columns.filter((column) => !column.key);
+    if (this.keys.length === 0) throw new Error(`table ${name} has no primary key`);
+  }
+
+  /**
+   * The key as one text, the same for the same row.
+   * @throws Error naming the column that is missing
+   */
+  keyText(key: Key): string {
+    let text = '';
+    for (const { property, type } of this.keys) {
+      const given = key[property];
+      if (given === undefined || given === null) throw new Error(`the key of ${this.name} lacks '${property}'`);
+      const value = String(type.canonical(given));
+      text = text === '' ? String(value) : `${text}\u0000${value}`;
+    }
+    return text;
+  }
+
+  /**
+   * The canonical row of what a fold gave. Columns that are as in `before` are taken over unlooked at.
+   * @throws Error naming the column whose value is missing or does not fit
+   */
+  row(folded: object, key: Key, before: Row | null): Row {
+    const row: Row = {};
+    for (const { property, type } of this.keys) {
+      row[property] = before ? before[property] : type.canonical(key[property]);
+    }
+    for (const column of this.values) {
+      const { property } = column;
+      const value = (folded as Row)[property];
+      row[property] = before && value === before[property] ? value : this.canonical(column, value);
+    }
+    return row;
+  }
+
+  private canonical(column: Column, value: unknown): unknown {
+    if (value === undefined) value = column.fallback;
+    if (value === null || value === undefined) {
+      if (column.nullable) return null;
+      throw new Error(`${this.name}.${column.property} has no value`);
+    }
+    try {
+      return column.type.canonical(value);
+    } catch (error) {
+      throw new Error(`${this.name}.${column.property}: ${(error as Error).message}`);
+    }
+  }
+
+  equal(a: Row, b: Row): boolean {
+    if (a === b) return true;
+    for (const { property, type } of this.values) {
+      const left = a[property];
+      const right = b[property];
+      if (left !== right && (left === null || right === null || !type.equal(left, right))) return false;
+    }
+    return true;
+  }
+
+  /** A row of the texts that the database gave for `selectList`. */
+  parse(texts: readonly (string | null)[]): Row {
+    const row: Row = {};
+    this.columns.forEach(({ property, type }, at) => {
+      const text = texts[at]!;
+      row[property] = text === null ? null : type.parse(text);
+    });
+    return row;
+  }
+
+  /** The columns as a read wants them, from the table's alias. */
+  selectList(alias: string): string {
+    return this.columns.map(({ name, type }) => type.read?.(`${alias}.${name}`) ?? `${alias}.${name}`).join(', ');
+  }
+}
+
+/** The tables of a projection, as its entities declare them. */
+export async function describeTables(projection: Projection): Promise<TableShape[]> {
+  const source = new DataSource({ type: 'postgres', entities: [...projection.tables] });
+  // Metadata without a connection: what initialize() does after it has connected.
+  await (source as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
+  return projection.tables.map((target) => {
+    if (!source.hasMetadata(target)) throw new Error(`${projection.name}: ${target.name} is not a TypeORM entity`);
+    try {
+      return shapeOf(source, source.getMetadata(target), target);
+    } catch (error) {
+      throw new Error(`${projection.name}, ${target.name}: ${(error as Error).message}`, { cause: error });
+    }
+  });
+}
+
+function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClass): TableShape {
+  const columns = metadata.columns.map((column) => columnOf(source, column, target));
+  const indices = metadata.indices.map((index) => ({
+    name: quote(index.name),
+    columns: index.columns
+      .map(({ databaseName, databasePath }) => {
+        const order = index.columnNamesWithOrderingMap[databasePath];
+        return quote(databaseName) + (order === -1 ? ' desc' : '');
+      })
+      .join(', '),
+    unique: index.isUnique,
+    where: index.where,
+  }));
+  return new TableShape(target, metadata.tableName, columns, indices);
+}
+
+function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass): Column {
+  const { propertyName, databaseName, isArray, length, precision, scale } = column;
+  const type = source.driver.normalizeType(column);
+  const design: unknown = Reflect.getMetadata('design:type', target.prototype, propertyName);
+  try {
+    if (column.isGenerated) throw new Error('generated values would differ from one rebuild to the next');
+    if (typeof column.default === 'function') throw new Error('defaults of the database would differ between rebuilds');
+    return {
+      property: propertyName,
+      name: quote(databaseName),
+      type: columnType(type, { isArray, length, precision, scale, design }),
+      key: column.isPrimary,
+      nullable: column.isNullable,
+      fallback: column.default,
+    };
+  } catch (error) {
+    throw new Error(`column ${propertyName}: ${(error as Error).message}`);
+  }
+}
+
+/** A name as an SQL identifier. */
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Statements that make a table in a schema: columns, NOT NULL, primary key; no other index. */
+export function createTableSql(shape: TableShape, schema: string): string {
+  const columns = shape.columns.map(({ name, type, key, nullable }) => {
+    // Bytes order keys, so that keyset cursors do not depend on the server's locale.
+    const collate = key && /^(text|varchar)/.test(type.sql) ? ' collate "C"' : '';
+    return `${name} ${type.sql}${collate}${nullable ? '' : ' not null'}`;
+  });
+  const key = shape.keys.map(({ name }) => name).join(', ');
+  return `create table ${quote(schema)}.${quote(shape.name)} (${columns.join(', ')}, primary key (${key}))`;
+}
+
+/** Statements that make a table's secondary indexes, where they are not there yet. */
+export const createIndexesSql = (shape: TableShape, schema: string): string[] =>
+  shape.indices.map(
+    ({ name, columns, unique, where }) =>
+      `create ${unique ? 'unique ' : ''}index if not exists ${name} on ${quote(schema)}.${quote(shape.name)} (${columns})${where ? ` where ${where}` : ''}`,
+  );
