@@ -1,0 +1,38 @@
+import { projections, queries } from '#analytical/index.js';
+import { eventContracts } from '#contracts/index.js';
+import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { createHttpApp } from '#platform/http/create-http-app.js';
+import { portFrom, required, serve } from '#platform/http/serve.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { ProjectionHost } from '#platform/projections/projection-host.js';
+
+const url = required('DATABASE_URL');
+const store = await PostgresEventStore.connect({ url });
+const bus = new KafkaBus({
+  brokers: required('KAFKA_BROKERS').split(','),
+  topic: process.env['YAD_TOPIC'],
+  partitions: portFrom('YAD_PARTITIONS', 6),
+});
+const host = await ProjectionHost.start({
+  bus,
+  store,
+  catalogue: new EventCatalogue(eventContracts),
+  projections,
+  databaseUrl: url,
+  relayed: true,
+  onTrouble: (error) => console.error('read models:', error),
+});
+const app = await createHttpApp({
+  queries,
+  read: host.readModels,
+  freshness: host.progress,
+  cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? url,
+  readiness: { store: () => store.head(), 'read models': () => host.readModels.rows('select 1') },
+});
+const close = async (): Promise<void> => {
+  await host.stop();
+  await bus.close();
+  await store.close();
+};
+console.log(`analytics answers on ${await serve(app, { port: portFrom('PORT', 3001), close })}`);

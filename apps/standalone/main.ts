@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { projections, queries } from '#analytical/index.js';
+import { eventContracts } from '#contracts/index.js';
+import { commands } from '#operational/index.js';
+import { auditQueries } from '#platform/audit/audit.queries.js';
+import { StoreFreshness } from '#platform/audit/store-freshness.js';
+import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { createHttpApp } from '#platform/http/create-http-app.js';
+import { portFrom, serve } from '#platform/http/serve.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
+import { isConnectionError } from '#platform/postgres/pool.js';
+import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { welcome } from './welcome.js';
+
+// All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
+const dataDir = process.env['YAD_DATA'] ?? join(process.cwd(), '.data');
+let embedded: EmbeddedPostgres | undefined;
+try {
+  const port = portFrom('PORT', 3000);
+  const named = process.env['DATABASE_URL'];
+  if (!named) embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: console.log });
+  const url = named ?? embedded!.url;
+  const catalogue = new EventCatalogue(eventContracts);
+  const store = await PostgresEventStore.connect({ url });
+  const pipeline = new CommandPipeline({ store, catalogue, isTransient: isConnectionError });
+  const bus = new LocalBus(store);
+  const host = await ProjectionHost.start({
+    bus,
+    store,
+    catalogue,
+    projections,
+    databaseUrl: url,
+    onTrouble: (error) => console.error('read models:', error),
+  });
+  const aggregates = [...new Set(commands.map(({ on }) => on))];
+  const app = await createHttpApp({
+    commands,
+    gateway: pipeline,
+    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    read: host.readModels,
+    freshness: new StoreFreshness(store, host.progress),
+    cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? url.split('@')[0]!,
+    readiness: { store: () => store.head() },
+  });
+  const close = async (): Promise<void> => {
+    await host.stop();
+    await bus.close();
+    await store.close();
+    await embedded?.stop();
+  };
+  const address = await serve(app, { port, close });
+  console.log(welcome(address, named ? 'the database that DATABASE_URL names' : dataDir));
+} catch (error) {
+  await embedded?.stop();
+  const { code, message } = error as { code?: string; message: string };
+  console.error(code === 'EADDRINUSE' ? `${message}: stop what listens there, or set PORT to another` : error);
+  process.exit(1);
+}

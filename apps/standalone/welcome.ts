@@ -1,0 +1,19 @@
+/** What a person who has just started Yad wants to know: where to look and what to try. */
+export const welcome = (address: string, data: string): string => `
+Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.
+
+  API documents   ${address}/docs   (${address}/openapi.json)
+
+Try a first command …
+
+  curl -s -X POST ${address}/v1/contacts -H 'content-type: application/json' \\
+    -d '{"id":"0198f3a0-1b2c-7d3e-8f40-123456789abc","kind":"person","name":{"given":"Ada","family":"Lovelace"}}'
+
+… and a first query, which waits for what the command wrote:
+
+  curl -s '${address}/v1/customers/0198f3a0-1b2c-7d3e-8f40-123456789abc?minPosition=1'
+
+Or a year of a real shop:
+
+  npx yad import online-retail.csv.gz --map online-retail
+`;

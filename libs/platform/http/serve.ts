@@ -1,0 +1,52 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+
+export interface ServeOptions {
+  port: number;
+  host?: string;
+  /** Closes what the application stands on, in order, after the last request is answered. */
+  close: () => Promise<void>;
+}
+
+/** Longest wait for an orderly end before the process ends anyway: it must not hang and look healthy. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Listens, and ends in order at SIGTERM or Ctrl-C: no new request, the running ones answered, then `close`.
+ * Resolves to the address that it answers on.
+ */
+export async function serve(app: NestFastifyApplication, options: ServeOptions): Promise<string> {
+  const { port, host = process.env['HOST'] ?? '127.0.0.1', close } = options;
+  await app.listen(port, host);
+  let ending = false;
+  const end = async (signal: string): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(1), PATIENCE_MS).unref();
+    try {
+      await app.close();
+      await close();
+      process.exit(0);
+    } catch (error) {
+      console.error(`did not end in order after ${signal}`, error);
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
+  return (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
+}
+
+/** A port from the environment, or another. @throws Error naming the variable */
+export function portFrom(name: string, otherwise: number): number {
+  const text = process.env[name];
+  if (text === undefined || text === '') return otherwise;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} is '${text}', not a port`);
+  return port;
+}
+
+/** A setting that must be there. @throws Error naming the variable */
+export function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set`);
+  return value;
+}
