@@ -1,0 +1,39 @@
+import { describe, it } from '@jest/globals';
+import {
+  contactAbsorbed,
+  contactMerged,
+  contactReleased,
+  contactUnmerged,
+} from '#contracts/contacts/contact.events.js';
+import { at } from '#platform/kernel/command.js';
+import { specify } from '#platform/kernel/specify.js';
+import { archived, merged, otherId, sara, specId, thirdId } from './examples.js';
+import { unmergeContacts } from './unmerge-contacts.command.js';
+
+const from = { from: otherId };
+const unmerged = contactUnmerged({ from: otherId, status: 'identified' });
+const released = at('from', contactReleased({ unmerged: specId }));
+const absorbed = contactAbsorbed({ merged: specId });
+
+describe('UnmergeContacts', () => {
+  it('tells both, and what the status is again', () => {
+    specify(unmergeContacts).given(sara, merged).where('from', sara, absorbed).when(from).then(unmerged, released);
+    specify(unmergeContacts)
+      .given(sara, archived, merged)
+      .where('from', sara, absorbed)
+      .when(from)
+      .then(contactUnmerged({ from: otherId, status: 'archived' }), released);
+  });
+  it('works when the survivor was itself merged since', () =>
+    specify(unmergeContacts)
+      .given(sara, merged)
+      .where('from', sara, absorbed, contactMerged({ into: thirdId, previousStatus: 'identified' }))
+      .when(from)
+      .then(unmerged, released));
+  it('refuses what is not merged, or not into that one', () => {
+    specify(unmergeContacts).given(sara).where('from', sara).when(from).refused('merged-into-it');
+    specify(unmergeContacts).given(sara, merged).where('from', sara).when({ from: thirdId }).refused('merged-into-it');
+    specify(unmergeContacts).given(sara, merged, unmerged).where('from', sara).when(from).refused('merged-into-it');
+    specify(unmergeContacts).where('from', sara).when(from).refused('contact-exists');
+  });
+});
