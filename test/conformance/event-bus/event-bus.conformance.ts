@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { partitionOf, type EventBus, type Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
@@ -76,15 +77,15 @@ export function eventBusConformance(name: string, open: (store: EventStore) => P
 
     it('gives every group everything, and a slow one holds back no other', async () => {
       const [fast, slow] = [new TestConsumer(), new TestConsumer()];
-      let release = (): void => {};
-      const held = new Promise<void>((resolve) => (release = resolve));
-      slow.before = () => held;
+      const held = new EventEmitter();
+      slow.before = async () => void (await once(held, 'release'));
       await bus.subscribe('fast', fast);
       await bus.subscribe('slow', slow);
       await append(store, 3000);
       await until('the fast one has all', all(fast));
       expect(slow.total).toBe(0);
-      release();
+      slow.before = () => {};
+      held.emit('release');
       await until('the slow one has all', all(slow));
       expect(slow.gaps).toEqual([]);
     });

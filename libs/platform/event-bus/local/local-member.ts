@@ -30,7 +30,7 @@ export class LocalMember {
   private async run(partitions: readonly number[], signal: AbortSignal): Promise<void> {
     const held = await this.insist(() => this.consumer.checkpoints(partitions), signal);
     if (!held) return;
-    const chain = new Array<bigint | undefined>(this.partitions).fill(undefined);
+    const chain = Array.from<bigint | undefined>({ length: this.partitions });
     for (const partition of partitions) chain[partition] = held.get(partition) ?? 0n;
     let position = chain.reduce<bigint>((least, at) => (at !== undefined && at < least ? at : least), MAX);
     while (!signal.aborted) {

@@ -146,6 +146,6 @@ export class SharedLog {
   }
 
   private ring(): void {
-    for (const wake of [...this.waiting]) wake();
+    for (const wake of this.waiting) wake();
   }
 }

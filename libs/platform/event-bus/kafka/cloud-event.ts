@@ -1,0 +1,107 @@
+import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
+import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
+import type { BusMessage } from '../event-bus.js';
+
+const SOURCE = '/yad';
+/** `{"data":` comes first, so that `data` starts here. */
+const DATA_AT = 8;
+/** `,"sealed":` */
+const SEALED_GAP = 10;
+
+/** What the body holds beside `data` and `sealed`; the id, type and subject are in the headers and the key. */
+interface Envelope {
+  stream: string;
+  revision: number;
+  schemaVersion: number;
+  occurredAt: string;
+  recordedAt: string;
+  commandId: string;
+  ordinal: number;
+  meta: EventMeta;
+}
+
+/**
+ * A CloudEvents 1.0 message in binary mode. Headers cost the client more than the body, so there are the required
+ * ones and one extension, `yadframe`: `position,previous,characters of data,characters of sealed`. With it a reader
+ * drops what it holds without parsing, and cuts `data` and `sealed` out byte for byte.
+ */
+export function toKafkaMessage({ event, partition, previous }: BusMessage): Message {
+  const { data, sealed } = event;
+  const envelope: Envelope = {
+    stream: event.stream,
+    revision: event.revision,
+    schemaVersion: event.schemaVersion,
+    occurredAt: event.occurredAt.toISOString(),
+    recordedAt: event.recordedAt.toISOString(),
+    commandId: event.commandId,
+    ordinal: event.ordinal,
+    meta: event.meta,
+  };
+  return {
+    key: event.subject,
+    partition,
+    timestamp: String(event.recordedAt.getTime()),
+    value: `{"data":${data},"sealed":${sealed ?? 'null'},${JSON.stringify(envelope).slice(1)}`,
+    headers: {
+      ce_specversion: '1.0',
+      ce_id: event.id,
+      ce_source: SOURCE,
+      ce_type: event.type,
+      ce_yadframe: `${event.position},${previous},${data.length},${sealed === null ? 0 : sealed.length}`,
+      'content-type': 'application/json',
+    },
+  };
+}
+
+/** Position, position before it in the partition, and the lengths of `data` and `sealed`. */
+export interface Frame {
+  position: bigint;
+  previous: bigint;
+  data: number;
+  sealed: number;
+}
+
+/** Undefined when the message is not one of ours. */
+export function frameOf(headers: IHeaders | undefined): Frame | undefined {
+  const frame = headers?.['ce_yadframe'];
+  if (frame === undefined) return undefined;
+  const parts = frame.toString().split(',');
+  if (parts.length !== 4 || !parts.every((part) => /^\d+$/.test(part))) return undefined;
+  return { position: BigInt(parts[0]!), previous: BigInt(parts[1]!), data: Number(parts[2]), sealed: Number(parts[3]) };
+}
+
+/**
+ * The event as it was stored.
+ * @throws Error when the message does not have the form that its frame promises.
+ */
+export function toStoredEvent(message: Pick<KafkaMessage, 'key' | 'value' | 'headers'>, frame: Frame): StoredEvent {
+  const { key, value, headers } = message;
+  if (!key || !value) throw new Error('the message has no key or no value');
+  const text = value.toString();
+  const sealedAt = DATA_AT + frame.data + SEALED_GAP;
+  const rest = sealedAt + (frame.sealed || 4);
+  if (text[rest] !== ',') throw new Error('the message is not framed as its header says');
+  const envelope = JSON.parse(`{${text.slice(rest + 1)}`) as Envelope;
+  return {
+    position: frame.position,
+    stream: envelope.stream,
+    revision: envelope.revision,
+    id: header(headers, 'ce_id'),
+    type: header(headers, 'ce_type'),
+    schemaVersion: envelope.schemaVersion,
+    occurredAt: new Date(envelope.occurredAt),
+    recordedAt: new Date(envelope.recordedAt),
+    subject: key.toString(),
+    commandId: envelope.commandId,
+    ordinal: envelope.ordinal,
+    meta: envelope.meta,
+    data: text.slice(DATA_AT, DATA_AT + frame.data),
+    sealed: frame.sealed ? text.slice(sealedAt, rest) : null,
+  };
+}
+
+function header(headers: IHeaders | undefined, name: string): string {
+  const value = headers?.[name];
+  if (value === undefined) throw new Error(`the message has no header ${name}`);
+  return value.toString();
+}

@@ -1,0 +1,63 @@
+import { consoleLog, type BusLog } from '../backoff.js';
+import type { Consumer, EventBus, Subscription } from '../event-bus.js';
+import type { KafkaConnection } from './client.js';
+import { KafkaMember, type News } from './kafka-member.js';
+
+export interface KafkaBusOptions {
+  connection: KafkaConnection;
+  topic?: string;
+  partitions?: number;
+  replicationFactor?: number;
+  /** Called when a consumer has ended for good: the process must end, or it would look healthy and do nothing. */
+  onFatal: (error: Error) => void;
+  /** What is known to be on Kafka, to notice and cure what Kafka or its client lost or withholds. */
+  news?: News;
+  /** How long a partition may stand behind the news without a delivery before something is done about it. */
+  stallMs?: number;
+  log?: BusLog;
+}
+
+/** The reading side on Kafka. Each subscription is a consumer of its own: one slow projection holds back no other. */
+export class KafkaBus implements EventBus {
+  readonly partitions: number;
+  private readonly members = new Set<KafkaMember>();
+
+  constructor(private readonly options: KafkaBusOptions) {
+    this.partitions = options.partitions ?? 6;
+  }
+
+  /**
+   * Resolves when the member has joined; when Kafka is away it goes on trying by itself.
+   * @throws PartitionsMismatch when the topic has another number of partitions.
+   */
+  async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
+    const { connection, topic = 'yad.events', replicationFactor, onFatal, news, stallMs, log } = this.options;
+    const member = new KafkaMember(group, consumer, {
+      connection,
+      topic: { name: topic, partitions: this.partitions, replicationFactor },
+      onFatal,
+      news,
+      stallMs: stallMs ?? 10_000,
+      log: log ?? consoleLog,
+    });
+    this.members.add(member);
+    try {
+      await member.start();
+    } catch (error) {
+      this.members.delete(member);
+      throw error;
+    }
+    return {
+      close: async () => {
+        this.members.delete(member);
+        await member.close();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    const members = [...this.members];
+    this.members.clear();
+    await Promise.all(members.map((member) => member.close()));
+  }
+}

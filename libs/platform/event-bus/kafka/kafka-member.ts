@@ -1,0 +1,248 @@
+import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { backoff, pause, type BusLog } from '../backoff.js';
+import type { BusMessage, Consumer, Subscription } from '../event-bus.js';
+import { createClient, within, type KafkaConnection } from './client.js';
+import { frameOf, toStoredEvent } from './cloud-event.js';
+import { DeliveryQueue } from './delivery-queue.js';
+import { leaveGroup } from './leave-group.js';
+import { StallWatch } from './stall-watch.js';
+import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
+
+/** What the relay has put on Kafka, and the store it came from. */
+export interface News {
+  /** Last position per partition that is on Kafka. */
+  heads(): Promise<ReadonlyMap<number, bigint>>;
+  eventAt(position: bigint): Promise<StoredEvent | undefined>;
+}
+
+export interface KafkaMemberOptions {
+  connection: KafkaConnection;
+  topic: Topic;
+  onFatal: (error: Error) => void;
+  news: News | undefined;
+  stallMs: number;
+  log: BusLog;
+}
+
+/** What one joining of the group brought. */
+interface Assignment {
+  partitions: readonly number[];
+  /** Up to where each partition is held or handed over; loaded from the consumer's checkpoints. */
+  floors: Promise<Map<number, bigint>>;
+}
+
+const HEARTBEAT_MS = 500;
+const SESSION_MS = 10_000;
+/** Offsets are hints that spare reading again what is held, so a second's worth of repeats is a fair price. */
+const HINT_EVERY_MS = 1000;
+
+/** One member of a consumer group, which heals itself: every ending of kafkajs is a restart or `onFatal`. */
+export class KafkaMember implements Subscription {
+  private readonly kafka: Kafka;
+  private readonly stop = new AbortController();
+  private readonly queue: DeliveryQueue;
+  private readonly watch: StallWatch | undefined;
+  private consumer: KafkaConsumer | undefined;
+  private assignment: Assignment | undefined;
+  private memberId: string | undefined;
+  private restarting: Promise<void> | undefined;
+  private broken = false;
+  private readonly hints = new Map<number, string>();
+  private hintedAt = 0;
+
+  constructor(
+    private readonly group: string,
+    private readonly target: Consumer,
+    private readonly options: KafkaMemberOptions,
+  ) {
+    // Many short tries: kafkajs' own backing off kept consumers away for 14 s after an outage of 8.
+    this.kafka = createClient(options.connection, { retries: 5 });
+    this.queue = new DeliveryQueue(target, HEARTBEAT_MS, this.stop.signal, group, options.log);
+    if (options.news) {
+      this.watch = new StallWatch(options.news, options.stallMs, {
+        partitions: () => (this.queue.busy || this.restarting ? [] : (this.assignment?.partitions ?? [])),
+        checkpoints: (partitions) => target.checkpoints(partitions),
+        restart: (partitions) => this.restart(`partitions ${partitions.join(', ')} stand still behind the news`),
+        deliver: (message) => this.deliverDirectly(message),
+        log: options.log,
+      });
+    }
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.connect();
+    } catch (error) {
+      if (error instanceof PartitionsMismatch) {
+        this.stop.abort();
+        throw error;
+      }
+      this.restart('kafka cannot be reached', error);
+    }
+    this.watch?.start();
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    this.watch?.stop();
+    await this.restarting;
+    await this.hint(this.consumer).catch(() => {});
+    await this.drop();
+  }
+
+  private async connect(): Promise<void> {
+    const { topic, onFatal } = this.options;
+    await ensureTopic(this.kafka, topic);
+    let mayRestart = false;
+    const consumer = this.kafka.consumer({
+      groupId: this.group,
+      sessionTimeout: SESSION_MS,
+      rebalanceTimeout: 15_000,
+      heartbeatInterval: HEARTBEAT_MS,
+      minBytes: 1,
+      maxWaitTimeInMs: 250,
+      maxBytesPerPartition: 256 * 1024,
+      allowAutoTopicCreation: false,
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 500,
+        retries: 5,
+        // Asked only when a restart could help. We restart by ourselves: kafkajs would forget its member id.
+        restartOnFailure: async () => {
+          mayRestart = true;
+          return false;
+        },
+      },
+    });
+    this.consumer = consumer;
+    const current = (): boolean => this.consumer === consumer && !this.stop.signal.aborted;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.memberId = payload.memberId;
+      this.assign(payload.memberAssignment[topic.name] ?? []);
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!current()) return;
+      if (mayRestart) return this.restart('the consumer crashed', payload.error);
+      this.stop.abort();
+      onFatal(payload.error);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic.name], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: topic.partitions,
+      eachBatch: (payload) => this.eachBatch(payload, consumer),
+    });
+  }
+
+  /** Reading goes on from the committed offsets, which are hints; what is held already is dropped by its position. */
+  private assign(partitions: readonly number[]): void {
+    this.hints.clear();
+    const floors = (async () => {
+      for (let failures = 1; ; failures++) {
+        try {
+          return new Map(await this.target.checkpoints(partitions));
+        } catch (error) {
+          if (this.stop.signal.aborted) throw error;
+          this.options.log.warn(`kafka: ${this.group} cannot read its checkpoints, trying again (${failures})`, error);
+          await pause(backoff(failures), this.stop.signal);
+        }
+      }
+    })();
+    floors.catch(() => {});
+    this.assignment = { partitions, floors };
+  }
+
+  private async eachBatch(payload: EachBatchPayload, consumer: KafkaConsumer): Promise<void> {
+    const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
+    const { assignment } = this;
+    if (!assignment || !isRunning() || isStale()) return;
+    const floors = await assignment.floors;
+    const messages = this.decode(batch.partition, batch.messages, floors.get(batch.partition) ?? 0n);
+    if (messages.length > 0) {
+      const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
+      if (!(await this.queue.push({ partition: batch.partition, messages, heartbeat, isCurrent }))) return;
+      floors.set(batch.partition, messages.at(-1)!.event.position);
+    }
+    resolveOffset(batch.lastOffset());
+    this.hints.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
+    if (Date.now() - this.hintedAt > HINT_EVERY_MS) void this.hint(consumer).catch(() => {});
+  }
+
+  /** Repeats, from a relay that sent again or a rewound offset, end here, before they are parsed. */
+  private decode(partition: number, batch: EachBatchPayload['batch']['messages'], floor: bigint): BusMessage[] {
+    const messages: BusMessage[] = [];
+    let at = floor;
+    for (const message of batch) {
+      const frame = frameOf(message.headers);
+      if (frame && frame.position <= at) continue;
+      try {
+        if (!frame) throw new Error('it carries no position');
+        messages.push({ partition, event: toStoredEvent(message, frame), previous: frame.previous });
+        at = frame.position;
+      } catch (error) {
+        // What should have been here is missed by the next message's `previous`, and read from the store.
+        this.options.log.warn(`kafka: message ${partition}/${message.offset} is not ours, passed over`, error);
+      }
+    }
+    return messages;
+  }
+
+  private async hint(consumer: KafkaConsumer | undefined): Promise<void> {
+    if (!consumer || this.hints.size === 0) return;
+    this.hintedAt = Date.now();
+    const topic = this.options.topic.name;
+    const offsets = [...this.hints].map(([partition, offset]) => ({ topic, partition, offset }));
+    this.hints.clear();
+    await within(2000, 'committing offsets', consumer.commitOffsets(offsets));
+  }
+
+  private async deliverDirectly(message: BusMessage): Promise<void> {
+    await this.queue.push({
+      partition: message.partition,
+      messages: [message],
+      heartbeat: async () => {},
+      isCurrent: () => this.assignment?.partitions.includes(message.partition) ?? false,
+    });
+  }
+
+  private restart(why: string, cause?: unknown): void {
+    if (this.stop.signal.aborted) return;
+    this.options.log.warn(`kafka: ${this.group} restarts: ${why}`, cause);
+    this.broken = true;
+    this.restarting ??= this.reconnect();
+  }
+
+  private async reconnect(): Promise<void> {
+    const { signal } = this.stop;
+    // A crash while connecting sets `broken` again, so it is another round, not a silence.
+    for (let round = 1; this.broken && !signal.aborted; round++) {
+      this.broken = false;
+      await this.drop();
+      await pause(backoff(round, { firstMs: 100, capMs: 1000 }), signal);
+      if (signal.aborted) break;
+      try {
+        if (this.memberId) await leaveGroup(this.kafka, this.group, this.memberId).catch(() => {});
+        await this.connect();
+      } catch (error) {
+        this.broken = true;
+        this.options.log.warn(`kafka: ${this.group} cannot start, trying again (${round})`, error);
+        if (error instanceof PartitionsMismatch) {
+          this.stop.abort();
+          this.options.onFatal(error);
+        }
+      }
+    }
+    this.restarting = undefined;
+  }
+
+  /** Never waits for ever: kafkajs' stop hangs when a fetch or batch does (#1168). */
+  private async drop(): Promise<void> {
+    const { consumer } = this;
+    this.consumer = undefined;
+    this.assignment = undefined;
+    if (consumer) await within(5000, 'disconnecting', consumer.disconnect()).catch(() => {});
+  }
+}

@@ -1,0 +1,126 @@
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
+import type { BusMessage, BusPublisher } from '../event-bus.js';
+import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
+import { toKafkaMessage } from './cloud-event.js';
+import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
+
+export interface KafkaPublisherOptions {
+  connection: KafkaConnection;
+  topic?: string;
+  partitions?: number;
+  replicationFactor?: number;
+  log?: BusLog;
+}
+
+const MAX_MESSAGES = 1000;
+const MAX_BYTES = 1_000_000;
+/** No answer for this long means a producer that will never answer (kafkajs #919). */
+const PATIENCE_MS = 15_000;
+/** Trying again cannot help: the message, the topic's settings or our rights must change. */
+const HOPELESS = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+]);
+
+/** The writing side on Kafka: in order, one send under way, acknowledged by all replicas in sync. */
+export class KafkaPublisher implements BusPublisher {
+  readonly partitions: number;
+  private readonly kafka: Kafka;
+  private readonly topic: Topic;
+  private readonly log: BusLog;
+  private readonly stop = new AbortController();
+  private producer: Producer | undefined;
+
+  constructor({
+    connection,
+    topic = 'yad.events',
+    partitions = 6,
+    replicationFactor,
+    log = consoleLog,
+  }: KafkaPublisherOptions) {
+    this.partitions = partitions;
+    this.topic = { name: topic, partitions, replicationFactor };
+    this.log = log;
+    // Few tries inside kafkajs: after them a new producer is made here, which also cures one that is stuck.
+    this.kafka = createClient(connection, { retries: 2, maxRetryTime: 300 });
+  }
+
+  /**
+   * Sends until all is acknowledged, through outages and a deleted topic. Parts may be sent twice; each partition's
+   * messages still end with the last ones in order, and the consumer drops repeats by position.
+   * @throws Error when trying again cannot help, or the publisher was closed.
+   */
+  async publish(messages: readonly BusMessage[]): Promise<void> {
+    let chunk: Message[] = [];
+    let bytes = 0;
+    for (const message of messages) {
+      const encoded = toKafkaMessage(message);
+      const size = (encoded.value as string).length + 300;
+      if (chunk.length > 0 && (chunk.length === MAX_MESSAGES || bytes + size > MAX_BYTES)) {
+        await this.send(chunk);
+        chunk = [];
+        bytes = 0;
+      }
+      chunk.push(encoded);
+      bytes += size;
+    }
+    if (chunk.length > 0) await this.send(chunk);
+  }
+
+  private async send(messages: Message[]): Promise<void> {
+    const { signal } = this.stop;
+    for (let failures = 1; ; failures++) {
+      if (signal.aborted) throw new Error('the publisher is closed');
+      try {
+        const producer = (this.producer ??= await this.connect());
+        await within(
+          PATIENCE_MS,
+          'a send',
+          producer.send({ topic: this.topic.name, acks: -1, timeout: 10_000, messages }),
+        );
+        return;
+      } catch (error) {
+        const type = kafkaErrorType(error);
+        if (error instanceof PartitionsMismatch || (type !== undefined && HOPELESS.has(type))) throw error;
+        if (!signal.aborted) this.log.warn(`kafka: publishing failed, trying again (${failures})`, error);
+        this.discard();
+        await pause(backoff(failures, { firstMs: 100, capMs: 1000 }), signal);
+      }
+    }
+  }
+
+  /** A new producer; the topic is looked at each time, so that one deleted under way is there again. */
+  private async connect(): Promise<Producer> {
+    if (await ensureTopic(this.kafka, this.topic)) this.log.warn(`kafka: created topic ${this.topic.name}`);
+    const producer = this.kafka.producer({
+      // Idempotence is experimental in kafkajs and was seen out of order (#598); repeats are dropped by position.
+      idempotent: false,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition!,
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  private discard(): void {
+    const { producer } = this;
+    this.producer = undefined;
+    producer?.disconnect().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    const { producer } = this;
+    this.producer = undefined;
+    await (producer && within(2000, 'disconnecting', producer.disconnect()).catch(() => {}));
+  }
+}

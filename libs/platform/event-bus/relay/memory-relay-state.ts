@@ -1,0 +1,43 @@
+import type { Lease, RelayState } from './relay-state.js';
+
+/** For specs: what relays in one process share. */
+export class MemoryRelayState implements RelayState {
+  private epoch = 0n;
+  private holder = '';
+  private expiresAt = 0;
+  private at = 0n;
+  private readonly last = new Map<number, bigint>();
+
+  async acquire(holder: string, ttlMs: number): Promise<Lease | undefined> {
+    if (Date.now() < this.expiresAt) return undefined;
+    this.epoch++;
+    this.holder = holder;
+    this.expiresAt = Date.now() + ttlMs;
+    return { epoch: this.epoch, holder, position: this.at, heads: new Map(this.last) };
+  }
+
+  async checkpoint(
+    lease: Lease,
+    position: bigint,
+    heads: ReadonlyMap<number, bigint>,
+    ttlMs: number,
+  ): Promise<boolean> {
+    if (lease.epoch !== this.epoch || lease.holder !== this.holder) return false;
+    this.at = position;
+    for (const [partition, head] of heads) this.last.set(partition, head);
+    this.expiresAt = Date.now() + ttlMs;
+    return true;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    if (lease.epoch === this.epoch && lease.holder === this.holder) this.expiresAt = 0;
+  }
+
+  async heads(): Promise<ReadonlyMap<number, bigint>> {
+    return new Map(this.last);
+  }
+
+  async position(): Promise<bigint> {
+    return this.at;
+  }
+}

@@ -1,0 +1,98 @@
+import { encodeArray } from '#platform/postgres/arrays.js';
+import { migrate } from '#platform/postgres/migrations.js';
+import { createPool, type Pool } from '#platform/postgres/pool.js';
+import type { Lease, RelayState } from './relay-state.js';
+import { relayMigrations } from './relay.migrations.js';
+
+/**
+ * The relay's state in PostgreSQL. Its commits do not wait for the disk: a server that loses the last of them has
+ * the relay send again what was sent, and consumers drop it. Only the change of hands is told apart by its holder,
+ * since an epoch that was lost may be given again.
+ */
+export class PostgresRelayState implements RelayState {
+  private constructor(private readonly pool: Pool) {}
+
+  /** Connects, and brings the schema up to date. */
+  static async connect(url: string): Promise<PostgresRelayState> {
+    const pool = createPool(url, { max: 2, applicationName: 'yad relay', synchronousCommit: 'off' });
+    try {
+      await migrate(pool, relayMigrations);
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return new PostgresRelayState(pool);
+  }
+
+  async acquire(holder: string, ttlMs: number): Promise<Lease | undefined> {
+    const { rows } = await this.pool.query<{ epoch: string; position: string }>(
+      `update relay.state set epoch = epoch + 1, holder = $1, expires_at = clock_timestamp() + $2 * interval '1 ms'
+       where id = 1 and expires_at < clock_timestamp() returning epoch, position`,
+      [holder, ttlMs],
+    );
+    const row = rows[0];
+    if (!row) return undefined;
+    // After the fence is up: no checkpoint of the one before can come between.
+    const heads = await this.heads();
+    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads };
+  }
+
+  async checkpoint(
+    lease: Lease,
+    position: bigint,
+    heads: ReadonlyMap<number, bigint>,
+    ttlMs: number,
+  ): Promise<boolean> {
+    // One statement: nobody sees the position without its heads, and a fenced relay moves neither.
+    const { rowCount } = await this.pool.query({
+      name: 'relay-checkpoint',
+      text: `
+        with moved as (
+          update relay.state set position = $3, published_at = clock_timestamp(),
+                 expires_at = clock_timestamp() + $4 * interval '1 ms'
+          where id = 1 and epoch = $1 and holder = $2 returning 1),
+        heads as (
+          insert into relay.heads (partition, position)
+          select h.partition, h.position from unnest($5::int[], $6::int8[]) h(partition, position)
+          where exists (select from moved)
+          on conflict (partition) do update set position = excluded.position)
+        select from moved`,
+      values: [
+        lease.epoch,
+        lease.holder,
+        position,
+        ttlMs,
+        encodeArray('int4', [...heads.keys()]),
+        encodeArray('int8', [...heads.values()]),
+      ],
+    });
+    return rowCount === 1;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    await this.pool.query(
+      `update relay.state set expires_at = '-infinity' where id = 1 and epoch = $1 and holder = $2`,
+      [lease.epoch, lease.holder],
+    );
+  }
+
+  async heads(): Promise<ReadonlyMap<number, bigint>> {
+    const { rows } = await this.pool.query<{ partition: number; position: string }>({
+      name: 'relay-heads',
+      text: `select partition, position from relay.heads`,
+    });
+    return new Map(rows.map(({ partition, position }) => [partition, BigInt(position)]));
+  }
+
+  async position(): Promise<bigint> {
+    const { rows } = await this.pool.query<{ position: string }>({
+      name: 'relay-position',
+      text: `select position from relay.state`,
+    });
+    return BigInt(rows[0]?.position ?? 0);
+  }
+
+  close(): Promise<void> {
+    return this.pool.end();
+  }
+}

@@ -1,0 +1,29 @@
+import type { Migration } from '#platform/postgres/migrations.js';
+
+export const relayMigrations: readonly Migration[] = [
+  {
+    name: 'relay/0001-state',
+    sql: `
+create schema relay;
+
+create table relay.state (
+  id           integer     primary key default 1 check (id = 1),
+  epoch        bigint      not null default 0,
+  holder       text        not null default '',
+  expires_at   timestamptz not null default '-infinity',
+  position     bigint      not null default 0,
+  published_at timestamptz
+) with (fillfactor = 10);
+insert into relay.state default values;
+
+create table relay.heads (
+  partition integer primary key,
+  position  bigint  not null
+) with (fillfactor = 10);
+
+comment on table relay.state is 'Who may publish, and up to where everything is on the bus.';
+comment on column relay.state.epoch is 'Grows with each change of hands: the fence.';
+comment on table relay.heads is 'Last position per partition at or below relay.state.position.';
+`,
+  },
+];

@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
+import { partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js';
+import { Checkpointer } from './checkpointer.js';
+import type { Lease, RelayState } from './relay-state.js';
+
+export interface RelayOptions {
+  store: EventStore;
+  publisher: BusPublisher;
+  state: RelayState;
+  /** How long the lease outlives its holder: the longest pause after a crash. */
+  leaseMs?: number;
+  /** Events read ahead of the send under way. */
+  readAhead?: number;
+  /** Events in one send. */
+  batch?: number;
+  log?: BusLog;
+}
+
+export interface RelayStatus {
+  role: 'waiting' | 'active' | 'ended';
+  /** Everything at or below is on the bus, as far as this process knows. */
+  position: bigint;
+}
+
+/**
+ * Takes events from the store to the bus: in order, at least once, one relay at a time. A second one waits for the
+ * lease; one that lost it without noticing can only send repeats, which consumers drop.
+ */
+export class Relay {
+  private readonly holder = randomUUID();
+  private readonly stop = new AbortController();
+  private readonly leaseMs: number;
+  private readonly log: BusLog;
+  private current: RelayStatus = { role: 'waiting', position: 0n };
+
+  constructor(private readonly options: RelayOptions) {
+    this.leaseMs = options.leaseMs ?? 5000;
+    this.log = options.log ?? consoleLog;
+  }
+
+  get status(): RelayStatus {
+    return this.current;
+  }
+
+  /**
+   * Runs until `close`.
+   * @throws Error when going on cannot help (the message is too large, the topic does not fit): end the process.
+   */
+  async run(): Promise<void> {
+    const { signal } = this.stop;
+    try {
+      for (let failures = 0; !signal.aborted;) {
+        try {
+          const lease = await this.options.state.acquire(this.holder, this.leaseMs);
+          failures = 0;
+          if (lease) await this.lead(lease);
+          else await pause(this.leaseMs / 5, signal);
+        } catch (error) {
+          if (error instanceof PublishFailed) throw error.cause;
+          this.log.warn('relay: cannot go on, trying again', error);
+          await pause(backoff(++failures, { capMs: 2000 }), signal);
+        }
+      }
+    } finally {
+      this.current = { role: 'ended', position: this.current.position };
+    }
+  }
+
+  /** Lets the send under way finish, records it, gives the lease back. `run` resolves then. */
+  close(): void {
+    this.stop.abort();
+  }
+
+  private async lead(lease: Lease): Promise<void> {
+    const { store, publisher, state, readAhead = 4000, batch = 1000 } = this.options;
+    const beyond = [...lease.heads.keys()].find((partition) => partition >= publisher.partitions);
+    if (beyond !== undefined) {
+      throw new PublishFailed(
+        new Error(
+          `partition ${beyond} was published, but there are ${publisher.partitions} now: set YAD_PARTITIONS as before`,
+        ),
+      );
+    }
+    const turn = new AbortController();
+    const end = (): void => turn.abort();
+    this.stop.signal.addEventListener('abort', end, { once: true });
+    if (this.stop.signal.aborted) end();
+    this.current = { role: 'active', position: lease.position };
+    const checkpointer = new Checkpointer(state, lease, this.leaseMs, this.log, end);
+    const reader = new Ahead(store, lease.position, readAhead, turn.signal);
+    const heads = Array.from({ length: publisher.partitions }, () => 0n);
+    for (const [partition, position] of lease.heads) heads[partition] = position;
+    try {
+      for (;;) {
+        const events = await reader.take(batch);
+        if (events.length === 0) break;
+        const messages = chained(events, heads);
+        await publisher.publish(messages).catch((error: unknown) => {
+          throw new PublishFailed(error);
+        });
+        const position = events.at(-1)!.position;
+        this.current = { role: 'active', position };
+        checkpointer.move(position, messages);
+      }
+    } finally {
+      turn.abort();
+      this.stop.signal.removeEventListener('abort', end);
+      this.current = { role: 'waiting', position: this.current.position };
+      await reader.ended.catch(() => {});
+      await checkpointer.close();
+    }
+    await reader.ended;
+  }
+}
+
+/** The publisher gave up: what it throws, it throws for good. */
+class PublishFailed extends Error {
+  constructor(override readonly cause: unknown) {
+    super('publishing failed');
+  }
+}
+
+/** Messages for events, each with the position before it in its partition; `heads` moves on. */
+function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] {
+  return events.map((event) => {
+    const partition = partitionOf(event.subject, heads.length);
+    const message = { partition, event, previous: heads[partition]! };
+    heads[partition] = event.position;
+    return message;
+  });
+}
+
+/** Reads the store while a send is under way, up to a bound. */
+class Ahead {
+  private events: StoredEvent[] = [];
+  private wakeTaker = (): void => {};
+  private wakeReader = (): void => {};
+  private done = false;
+  readonly ended: Promise<void>;
+
+  constructor(
+    store: EventStore,
+    after: bigint,
+    private readonly bound: number,
+    private readonly signal: AbortSignal,
+  ) {
+    const wake = (): void => {
+      this.wakeReader();
+      this.wakeTaker();
+    };
+    this.signal.addEventListener('abort', wake, { once: true });
+    this.ended = this.read(store, after).finally(() => {
+      this.done = true;
+      this.wakeTaker();
+    });
+    this.ended.catch(() => {});
+  }
+
+  private async read(store: EventStore, after: bigint): Promise<void> {
+    for await (const page of store.subscribeAll(after, { signal: this.signal, limit: 1000 })) {
+      for (const event of page) this.events.push(event);
+      this.wakeTaker();
+      if (this.events.length >= this.bound && !this.signal.aborted) {
+        await new Promise<void>((resolve) => (this.wakeReader = resolve));
+      }
+    }
+  }
+
+  /** At most `limit` events, in order, waiting for the first; none when the reading has ended. */
+  async take(limit: number): Promise<StoredEvent[]> {
+    while (this.events.length === 0 && !this.done && !this.signal.aborted) {
+      await new Promise<void>((resolve) => (this.wakeTaker = resolve));
+    }
+    if (this.signal.aborted) return [];
+    const taken = this.events.length <= limit ? this.events : this.events.slice(0, limit);
+    this.events = this.events.length <= limit ? [] : this.events.slice(limit);
+    this.wakeReader();
+    return taken;
+  }
+}
