@@ -1,0 +1,217 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import * as contact from '#contracts/contacts/contact.events.js';
+import * as order from '#contracts/sales/order.events.js';
+import * as back from '#contracts/sales/return.events.js';
+import * as service from '#contracts/service/case.events.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { foldInMemory } from '#platform/projections/fold.js';
+import { ExampleLog, idOf } from './examples.js';
+import { projections } from './index.js';
+
+const CONTACTS = ['ann', 'ben', 'cem', 'dia'];
+const zone = 'Europe/London';
+
+const step = fc.record({
+  who: fc.constantFrom(...CONTACTS),
+  other: fc.constantFrom(...CONTACTS),
+  what: fc.constantFrom(
+    ...(['sale', 'adjustment', 'walk-in', 'attach', 'detach', 'draft', 'refund', 'case', 'solve', 'rate'] as const),
+    ...(['tag', 'point', 'drop-point', 'attribute', 'relate', 'unrelate', 'stage', 'facts'] as const),
+  ),
+  on: fc.date({ min: new Date('2025-03-01T00:00:00Z'), max: new Date('2025-11-30T00:00:00Z'), noInvalidDate: true }),
+  currency: fc.constantFrom('GBP', 'EUR'),
+  cents: fc.integer({ min: -500, max: 100_000 }),
+});
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+/** A history of four contacts and their walk-in orders. */
+function historyOf(steps: readonly Step[]): ExampleLog {
+  const log = new ExampleLog();
+  for (const name of CONTACTS) {
+    const at = { stream: `contact-${idOf(name)}`, subject: idOf(name), on: '2025-01-01T00:00:00Z' };
+    log.add(
+      at,
+      contact.contactRegistered({ kind: 'person', status: 'identified', stage: 'lead', name: { full: name } }),
+    );
+  }
+  const walkIns: string[] = [];
+  steps.forEach(({ who, other, what, on: date, currency, cents }, n) => {
+    const on = date.toISOString();
+    const subject = idOf(who);
+    const own = idOf(`thing ${n}`);
+    const net = (cents / 100).toFixed(2);
+    const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: net }];
+    const onContact = { stream: `contact-${subject}`, subject, on };
+    const sell = (whom: string | undefined, kind: 'sale' | 'adjustment') => {
+      const at = { stream: `order-${own}`, subject: whom ?? own, on };
+      const about = { contact: whom, currency, zone, kind, net };
+      log.add(at, order.orderPlaced({ ...about, lines }));
+      const sale = cents > 0 ? { saleLines: 1, saleValue: net } : { saleLines: 0, saleValue: '0' };
+      log.add(at, order.orderCompleted({ ...about, placedAt: on, lines: 1, ...sale }));
+    };
+    const onCase = { stream: `case-${idOf(`case of ${who}`)}`, subject, on };
+    const about = { contact: subject, kind: 'question', channel: 'web', priority: 'low', openedAt: on } as const;
+    const relation = { kind: 'household', other: idOf(other), direction: 'to' } as const;
+    const reach = { kind: 'email', address: `${who}@example.com` } as const;
+    switch (what) {
+      case 'sale':
+      case 'adjustment':
+        return sell(subject, what);
+      case 'walk-in':
+        walkIns.push(own);
+        return sell(undefined, 'sale');
+      case 'attach':
+      case 'detach': {
+        const walkIn = walkIns.at(-1);
+        if (!walkIn) return;
+        const made =
+          what === 'attach' ? order.orderAttached({ contact: subject }) : order.orderDetached({ contact: subject });
+        return void log.add({ stream: `order-${walkIn}`, subject: walkIn, on }, made);
+      }
+      case 'draft':
+        return void log.add(
+          { stream: `order-${own}`, subject, on },
+          order.orderDrafted({ contact: subject, currency, zone, kind: 'sale', lines, net }),
+        );
+      case 'refund': {
+        const at = { stream: `return-${own}`, subject, on };
+        const terms = { contact: subject, currency, zone };
+        log.add(at, back.returnRequested({ ...terms, lines, value: net }));
+        return void log.add(at, back.returnRefunded({ ...terms, net: String(Math.abs(cents)), lineCount: 1 }));
+      }
+      case 'case':
+        return void log.add(onCase, service.caseOpened({ ...about, status: 'new', title: 'Where is it?' }));
+      case 'solve':
+        return void log.add(
+          onCase,
+          service.caseResolved({ ...about, status: 'resolved', resolution: 'answered', reopenings: 0 }),
+        );
+      case 'rate':
+        return void log.add(onCase, service.caseSatisfactionRecorded({ ...about, status: 'closed', score: 4 }));
+      case 'tag':
+        return void log.add(onContact, contact.contactTagged({ added: [other], tags: [other] }));
+      case 'point':
+        return void log.add(onContact, contact.contactPointAdded({ point: n + 1, pointKind: 'email', reach }));
+      case 'drop-point':
+        return void log.add(onContact, contact.contactPointRemoved({ point: n || 1, pointKind: 'email', reach }));
+      case 'attribute':
+        return void log.add(
+          onContact,
+          contact.contactAttributeSet({ name: other, content: { type: 'number', value: cents } }),
+        );
+      case 'relate':
+        return void log.add(onContact, contact.contactRelated(relation));
+      case 'unrelate':
+        return void log.add(onContact, contact.contactUnrelated(relation));
+      case 'stage':
+        return void log.add(
+          onContact,
+          contact.contactLifecycleStageChanged({ stage: 'customer', previousStage: 'lead' }),
+        );
+      case 'facts':
+        return void log.add(
+          onContact,
+          contact.contactExternalFactsImported({
+            ...{ source: other, date: on.slice(0, 10), licence: 'CC0' },
+            facts: [{ name: 'size', content: { type: 'number', value: cents } }],
+          }),
+        );
+    }
+  });
+  return log;
+}
+
+const foldAll = (events: readonly RecordedEvent[]) => projections.map((each) => foldInMemory(each, events));
+
+function bySubject(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
+  const groups = new Map<string, RecordedEvent[]>();
+  for (const event of events) groups.set(event.subject, [...(groups.get(event.subject) ?? []), event]);
+  return groups;
+}
+
+/** The events in another order: each customer's stay in theirs, the customers' mix as the numbers say. */
+function mixed(events: readonly RecordedEvent[], choices: readonly number[]): RecordedEvent[] {
+  const queues = [...bySubject(events).values()];
+  const order: RecordedEvent[] = [];
+  for (let i = 0; queues.length > 0; i++) {
+    const at = (choices[i % choices.length] ?? 0) % queues.length;
+    order.push(queues[at]!.shift()!);
+    if (queues[at]!.length === 0) queues.splice(at, 1);
+  }
+  return order;
+}
+
+describe('the read models, over random histories', () => {
+  const history = fc.array(step, { maxLength: 40 });
+
+  it('are the same in whatever order the deliveries of different customers come', () => {
+    fc.assert(
+      fc.property(history, fc.array(fc.nat(20), { minLength: 1, maxLength: 50 }), (steps, choices) => {
+        const { events } = historyOf(steps);
+        expect(foldAll(mixed(events, choices))).toEqual(foldAll(events));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('hold after a merge and its undoing what they held before, but for the timeline and the last sign of life', () => {
+    const lasting = (events: readonly RecordedEvent[]) =>
+      foldAll(events).map((tables) =>
+        [...tables]
+          .filter(([table]) => table !== 'timeline')
+          .map(([table, rows]) => [table, rows.map(({ last_event_at: _, ...row }) => row)]),
+      );
+    fc.assert(
+      fc.property(history, (steps) => {
+        const log = historyOf(steps);
+        const before = lasting(log.events);
+        const at = { stream: `contact-${idOf('ann')}`, subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
+        log.add(at, contact.contactMerged({ into: idOf('ben'), previousStatus: 'identified' }));
+        const merged = lasting(log.events);
+        log.add(at, contact.contactUnmerged({ from: idOf('ben'), status: 'identified' }));
+        expect(merged).not.toEqual(before);
+        expect(lasting(log.events)).toEqual(before);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('change with a merge in nothing but an alias and a status', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const log = historyOf(steps);
+        const [before] = foldAll(log.events);
+        const at = { stream: `contact-${idOf('ann')}`, subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
+        log.add(at, contact.contactMerged({ into: idOf('ben'), previousStatus: 'identified' }));
+        const [after, days] = foldAll(log.events);
+        const changed = [...after!].filter(
+          ([table, rows]) => JSON.stringify(rows, big) !== JSON.stringify(before!.get(table), big),
+        );
+        expect(changed.map(([table]) => table).sort()).toEqual(['alias', 'customers', 'timeline']);
+        expect(days).toEqual(foldAll(log.events.slice(0, -1))[1]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('belong each to one subject', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const { events } = historyOf(steps);
+        for (const tables of foldAll(events)) {
+          for (const [subject, own] of bySubject(events)) {
+            const alone = projections.map((each) => foldInMemory(each, own)).find((one) => sameTables(one, tables))!;
+            for (const [table, rows] of alone) {
+              expect(rows).toEqual(tables.get(table)!.filter((row) => row['subject'] === subject));
+            }
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+const big = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
+const sameTables = (a: Map<string, unknown>, b: Map<string, unknown>) => [...a.keys()].join() === [...b.keys()].join();
