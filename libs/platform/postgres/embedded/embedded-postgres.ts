@@ -17,11 +17,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { binaries, reachable, serverUser, type ServerUser } from './binaries.js';
+import { binaries, serverUser, type ServerUser } from './binaries.js';
 import { isRunning, ownerOf, releaseOwnership, takeOwnership } from './ownership.js';
+import { placeOf } from './place.js';
 
 export interface EmbeddedOptions {
   /** Folder of the data; made when it is not there. */
@@ -52,7 +52,9 @@ const START_PATIENCE_MS = 60_000;
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log = () => {}, durable = true } = options;
   const user = serverUser();
-  const dataDir = placeOf(resolve(options.dataDir), user, log);
+  const folder = resolve(options.dataDir);
+  const dataDir = placeOf(folder, user);
+  if (dataDir !== folder) log(`${folder} is where only root may enter; the data is kept in ${dataDir}`);
   mkdirSync(dataDir, { recursive: true });
   if (user) chownSync(dataDir, user.uid, user.gid);
   const bin = binaries(user);
@@ -89,14 +91,6 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     releaseOwnership(dataDir);
   };
   return { url: `${url}/yad`, port, stop: () => (stopping ??= stop()) };
-}
-
-/** The folder itself, or one aside where the server's user cannot come to it. */
-function placeOf(folder: string, user: ServerUser | undefined, log: (line: string) => void): string {
-  if (reachable(folder, user)) return folder;
-  const aside = join('/var/tmp', `yad-data-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
-  log(`${folder} is in a folder that only root may enter; the data is kept in ${aside}`);
-  return aside;
 }
 
 async function initialise(

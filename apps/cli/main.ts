@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { addDeadLetterCommands } from './dead-letters.command.js';
+import { addImportCommand } from './import/import.command.js';
+import { addReadModelCommands } from './read-models.command.js';
+
+const program = new Command('yad').description('Yad on the command line').showHelpAfterError();
+addImportCommand(program);
+addReadModelCommands(program);
+addDeadLetterCommands(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`yad: ${error instanceof Error ? error.message : String(error)}`);
+  if (process.env['YAD_DEBUG']) console.error(error);
+  process.exitCode = 1;
+}
