@@ -51,7 +51,27 @@ const plain = (
   parse: (text: string) => unknown = same as (text: string) => unknown,
 ): ColumnType => ({ sql, array, cast: null, read: null, parse, canonical, encode: same, equal: identical });
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : (misfit(value, 'text') as never));
+// What the database would refuse or change is refused or changed here, at the fold: were it found only when a batch
+// is written, which event is set aside would depend on where batches are cut.
+const textOf = (value: unknown): string => {
+  if (typeof value !== 'string' || value.includes('\0')) return misfit(value, 'text') as never;
+  const text = value as string & { isWellFormed(): boolean; toWellFormed(): string };
+  return text.isWellFormed() ? text : text.toWellFormed();
+};
+
+const boundedText = (length: number): ColumnType =>
+  plain(`varchar(${length})`, 'text', (value) => {
+    const text = textOf(value);
+    return text.length <= length || [...text].length <= length ? text : misfit(value, `text of at most ${length}`);
+  });
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const uuid = plain('uuid', 'uuid', (value) => {
+  if (typeof value !== 'string') return misfit(value, 'uuid');
+  if (UUID.test(value)) return value;
+  const lower = value.toLowerCase();
+  return UUID.test(lower) ? lower : misfit(value, 'uuid');
+});
 
 const integer = (sql: string, array: ArrayType, bits: number): ColumnType => {
   const bound = 2 ** (bits - 1);
@@ -79,17 +99,22 @@ const PLAIN_DECIMAL = /^(?:-?[1-9]\d*|-?0(?=\.\d*[1-9])|0)(?:\.(\d+))?$/;
 
 /** Exact decimals travel as strings; a number would have lost its cents before it came here. */
 function numeric(precision: number | null | undefined, scale: number | undefined): ColumnType {
+  const sql = precision ? `numeric(${precision},${scale ?? 0})` : 'numeric';
   const fixed = precision ? (scale ?? 0) : undefined;
+  const bound = precision ? new Decimal(10).pow(precision - (scale ?? 0)) : undefined;
+  // Below the bound for sure: sign, digits and point are fewer than the digits that fit.
+  const surely = precision ? precision - (scale ?? 0) : 0;
   const canonical = (value: unknown): string => {
     const match = typeof value === 'string' ? PLAIN_DECIMAL.exec(value) : null;
-    if (match && (fixed === undefined || (match[1]?.length ?? 0) === fixed)) return value as string;
+    const places = match?.[1]?.length ?? 0;
+    if (match && (fixed === undefined || (places === fixed && match[0].length - places <= surely))) return match[0];
     if (typeof value === 'number' && !Number.isInteger(value)) misfit(value, 'decimal string');
     const decimal = new Decimal(value as Decimal.Value);
     if (!decimal.isFinite()) misfit(value, 'decimal');
     const text = fixed === undefined ? decimalText(value, decimal) : decimal.toFixed(fixed, Decimal.ROUND_HALF_UP);
+    if (bound && new Decimal(text).abs().gte(bound)) misfit(value, sql);
     return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
   };
-  const sql = precision ? `numeric(${precision},${scale ?? 0})` : 'numeric';
   return { ...plain(sql, 'text', canonical), cast: 'numeric' };
 }
 
@@ -112,11 +137,19 @@ const instant: ColumnType = {
   equal: (a, b) => a instanceof Date && b instanceof Date && a.getTime() === b.getTime(),
 };
 
+const knownDays = new Set<string>();
+const isDay = (text: string): boolean => {
+  if (knownDays.has(text)) return true;
+  const instant = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(instant) || new Date(instant).toISOString().slice(0, 10) !== text) return false;
+  if (knownDays.size > 20_000) knownDays.clear();
+  knownDays.add(text);
+  return true;
+};
+
 const day = plain('date', 'date', (value) => {
   const text = value instanceof Date ? value.toISOString().slice(0, 10) : value;
-  return typeof text === 'string' && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))
-    ? text
-    : misfit(value, 'day (YYYY-MM-DD)');
+  return typeof text === 'string' && isDay(text) ? text : misfit(value, 'day (YYYY-MM-DD)');
 });
 
 const json = (sql: 'json' | 'jsonb'): ColumnType => ({
@@ -125,7 +158,7 @@ const json = (sql: 'json' | 'jsonb'): ColumnType => ({
     sql,
     (value) => {
       const text = JSON.stringify(value);
-      return text === undefined ? misfit(value, 'JSON value') : JSON.parse(text);
+      return text === undefined || text.includes('\\u0000') ? misfit(value, 'JSON value') : JSON.parse(text);
     },
     JSON.parse,
   ),
@@ -181,9 +214,9 @@ export function columnType(type: string, options: ColumnOptions): ColumnType {
       return plain('text', 'text', textOf);
     case 'character varying':
     case 'varchar':
-      return plain(options.length ? `varchar(${options.length})` : 'text', 'text', textOf);
+      return options.length ? boundedText(Number(options.length)) : plain('text', 'text', textOf);
     case 'uuid':
-      return plain('uuid', 'uuid', (value) => textOf(value).toLowerCase());
+      return uuid;
     case 'smallint':
     case 'int2':
       return integer('smallint', 'int2', 16);

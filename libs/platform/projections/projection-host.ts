@@ -81,9 +81,11 @@ export class ProjectionHost {
 
   async stop(): Promise<void> {
     this.closing.abort(new Error('the projection host stops'));
-    // Lanes first: a delivery that waits for a database that is away must not keep the bus from closing.
+    const closed = this.subscription?.close();
+    // A delivery that waits for a database that is away must not keep the bus from closing for ever.
+    await Promise.race([closed, sleep(3_000, undefined, { ref: false })]);
     await this.lanes.close();
-    await this.subscription?.close();
+    await closed;
     await this.reconciler.stop();
     await Promise.all(this.background);
     this.progress.close();

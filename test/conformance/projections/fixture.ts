@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import 'reflect-metadata';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
@@ -47,10 +48,17 @@ export class Entries {
   @Column('text', { nullable: true }) text!: string | null;
 }
 
+@Entity('tags')
+export class Tags {
+  @PrimaryColumn('uuid') subject!: string;
+  @PrimaryColumn('text') tag!: string;
+  @Column('int', { default: 0 }) uses!: number;
+}
+
 /** Amounts that make the fold throw, as a bug would; emptied when the bug is mended. */
 export const broken = new Set<string>();
 
-/** Counts by customer and day; sums that pass 10^10 are refused by the database, not by the fold. */
+/** Counts by customer and day. */
 export const counts = (version = 1): Projection =>
   projection({
     name: 'test-counts',
@@ -75,6 +83,21 @@ export const counts = (version = 1): Projection =>
       on(cleared, ({ data, subject }) => change(CountsByDay, { subject, day: data.day }, () => null)),
     ],
   });
+
+/** Texts as keys: one of more than a third of a page is refused by the database, not by the fold. */
+export const tags = (): Projection =>
+  projection({
+    name: 'test-tags',
+    version: 1,
+    tables: [Tags],
+    on: [
+      on(noted, ({ data, subject }) =>
+        change(Tags, { subject, tag: data.text }, (row) => ({ subject, tag: data.text, uses: (row?.uses ?? 0) + 1 })),
+      ),
+    ],
+  });
+
+export const refusedText = randomBytes(6000).toString('base64');
 
 export const timeline = (): Projection =>
   projection({
@@ -105,7 +128,7 @@ export const eventOf = ({ what, day, amount }: Happening): DomainEvent<any> => {
 
 /** A log, a database and what is needed to run projections by hand. */
 export class World {
-  readonly store = new MemoryEventStore(new TestClock());
+  store = new MemoryEventStore(new TestClock());
   readonly decoded = new DecodedEvents(catalogue);
   private revision = 0;
   private readonly lanes: Lane[] = [];
@@ -196,6 +219,7 @@ export class World {
   /** Forgets everything, for the next run on the same database. */
   async reset(): Promise<void> {
     await this.closeLanes();
+    this.store = new MemoryEventStore(new TestClock());
     const { rows } = await this.pool.query<{ schema: string }>(
       `select nspname as schema from pg_namespace where nspname like 'rm\\_%' or nspname like 'scratch%'`,
     );

@@ -7,7 +7,9 @@ import {
   expectedCounts,
   noted,
   PARTITIONS,
+  refusedText,
   subjectOf,
+  tags,
   timeline,
   World,
 } from './fixture.js';
@@ -24,7 +26,9 @@ async function expectCounts(version = 1): Promise<void> {
   const { rows } = await world.pool.query<any>(
     `select subject, day::text, total::text, amounts, events from analytics.counts_by_day`,
   );
-  const found = new Map<string, any>(rows.map(({ subject, day, total, amounts }: any) => [`${subject} ${day}`, { total, amounts }]));
+  const found = new Map<string, any>(
+    rows.map(({ subject, day, total, amounts }: any) => [`${subject} ${day}`, { total, amounts }]),
+  );
   const expected = await expectedCounts(world, version);
   expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [key, { total, amounts }] of expected) {
@@ -87,27 +91,25 @@ describe('a lane', () => {
   });
 
   it('finds the event whose row the database refuses', async () => {
-    const lane = await world.lane(counts());
-    for (let i = 0; i < 20; i++) {
-      await world.append(i % 3, counted({ amount: i === 7 ? '99999999999999' : '1.00', day: '2026-01-01' }));
-    }
+    const lane = await world.lane(tags());
+    for (let i = 0; i < 20; i++) await world.append(i % 3, noted({ text: i === 7 ? refusedText : 'usual' }));
     await lane.deliver({ messages: await world.messages(), partitions: all });
-    const admin = await world.admin(counts());
+    const admin = await world.admin(tags());
     const letters = await admin.deadLetters();
-    expect(letters[0]).toMatchObject({ position: 8n, cause: true, error: expect.stringMatching(/overflow/) });
+    expect(letters[0]).toMatchObject({ position: 8n, cause: true, error: expect.stringMatching(/exceeds/) });
     // Of the 20 events, 7 are the poison's subject's: 2 before it, the poison, 4 after.
     expect(letters).toHaveLength(5);
-    const { rows } = await world.pool.query<any>(`select subject, events from analytics.counts_by_day`);
-    expect(new Map(rows.map(({ subject, events }: any) => [subject, events]))).toEqual(
+    const { rows } = await world.pool.query<any>(`select subject, uses from analytics.tags`);
+    expect(new Map(rows.map(({ subject, uses }: any) => [subject, uses]))).toEqual(
       new Map([
         [subjectOf(0), 7],
         [subjectOf(1), 2],
         [subjectOf(2), 6],
       ]),
     );
-    expect(await admin.discard('test-counts', subjectOf(1))).toEqual({ applied: 4, parked: 0, discarded: 1 });
+    expect(await admin.discard('test-tags', subjectOf(1))).toEqual({ applied: 4, parked: 0, discarded: 1 });
     // What a person left out is left out by a rebuild too.
-    const comparison = await admin.verify('test-counts');
+    const comparison = await admin.verify('test-tags');
     expect(comparison.differences).toEqual([]);
     expect(comparison.equal).toBe(true);
   });

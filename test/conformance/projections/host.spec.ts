@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { partitionOf, type Consumer, type Delivery, type EventBus } from '#platform/event-bus/event-bus.js';
+import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { catalogue, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
+
+let world: World;
+const hosts: ProjectionHost[] = [];
+beforeEach(async () => {
+  world = await World.create();
+});
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.stop();
+  await world.close();
+});
+
+async function start(bus: EventBus, options: { relayed?: boolean; version?: number } = {}): Promise<ProjectionHost> {
+  const host = await ProjectionHost.start({
+    bus,
+    store: world.store,
+    catalogue,
+    projections: [counts(options.version), timeline()],
+    databaseUrl: world.url,
+    relayed: options.relayed,
+  });
+  hosts.push(host);
+  return host;
+}
+
+/** A bus that loses everything: a dead broker, a topic gone. */
+const deafBus: EventBus = {
+  partitions: PARTITIONS,
+  subscribe: async (_group: string, consumer: Consumer) => {
+    await consumer.checkpoints([0, 1, 2, 3]);
+    return { close: async () => {} };
+  },
+  close: async () => {},
+};
+
+describe('a projection host', () => {
+  it('applies what the local bus brings; a reader can wait for its own write', async () => {
+    const bus = new LocalBus(world.store, { partitions: PARTITIONS });
+    const host = await start(bus);
+    expect(await host.progress.current(['test-counts'])).toEqual({ position: 0n, recordedAt: null });
+    for (let i = 0; i < 25; i++) await world.append(i % 4, counted({ amount: '1.10', day: '2026-01-01' }));
+    const position = await world.append(1, noted({ text: 'last' }));
+    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 5_000)).toBe(true);
+    expect(await host.progress.waitFor(position + 1n, ['test-counts'], 50)).toBe(false);
+    const reached = await host.progress.current(['test-counts', 'test-timeline']);
+    expect(reached).toEqual({ position, recordedAt: new Date('2026-01-15T12:00:00Z') });
+    const rows = await host.readModels.rows(
+      `select day, total, "lastPosition", "lastAt" from counts_by_day where subject = $1`,
+      [subjectOf(0)],
+    );
+    expect(rows).toEqual([{ day: '2026-01-01', total: '7.70', lastPosition: '25', lastAt: expect.any(Date) }]);
+    await expect(host.progress.current(['nobody'])).rejects.toThrow('the projection nobody has no live build');
+    await bus.close();
+  });
+
+  it('only lags when the bus is dead: the store is read directly', async () => {
+    const host = await start(deafBus);
+    const position = await world.append(1, counted({ amount: '1.10', day: '2026-01-01' }));
+    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 8_000)).toBe(true);
+    expect(await world.rows('entries')).toHaveLength(1);
+  });
+
+  it('counts a partition without news as far as the relay has come', async () => {
+    await world.pool.query(`create schema relay;
+      create table relay.state (id int primary key default 1, epoch int, holder text, expires_at timestamptz, position bigint, published_at timestamptz);
+      create table relay.heads (partition int primary key, position bigint);
+      insert into relay.state (position) values (0)`);
+    let consumer: Consumer | undefined;
+    const bus: EventBus = {
+      ...deafBus,
+      subscribe: async (_group, given) => {
+        consumer = given;
+        await given.checkpoints([0, 1, 2, 3]);
+        return { close: async () => {} };
+      },
+    };
+    const host = await start(bus, { relayed: true });
+    const position = await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    const partition = partitionOf(subjectOf(1), PARTITIONS);
+    const [event] = await world.store.readAll({ after: 0n, limit: 1 });
+    const delivery: Delivery = { messages: [{ partition, event: event!, previous: 0n }], partitions: [partition] };
+    await consumer!.deliver(delivery);
+    // Applied, but the relay has not said that nothing else is at or below.
+    expect(await host.progress.waitFor(position, ['test-counts'], 30)).toBe(false);
+    await world.pool.query(`update relay.state set position = 1`);
+    await world.pool.query(`insert into relay.heads values ($1, 1)`, [partition]);
+    expect(await host.progress.waitFor(position, ['test-counts'], 2_000)).toBe(true);
+  });
+
+  it('refuses another number of partitions', async () => {
+    await start(deafBus);
+    const other = { ...deafBus, partitions: PARTITIONS + 1 };
+    await expect(start(other)).rejects.toThrow('the bus has 5 partitions, but the read models were built with 4');
+  });
+
+  it('builds a new version beside the old one and joins when it is live', async () => {
+    const bus = new LocalBus(world.store, { partitions: PARTITIONS });
+    const first = await start(bus);
+    const before = await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    expect(await first.progress.waitFor(before, ['test-counts'], 5_000)).toBe(true);
+    await first.stop();
+    hosts.pop();
+    await start(bus, { version: 2 });
+    const host = hosts.at(-1)!;
+    const after = await world.append(1, counted({ amount: '2.00', day: '2026-01-01' }));
+    for (let i = 0; i < 100; i++) {
+      const [live] = (await host.admin.builds('test-counts')).filter(({ status }) => status === 'live');
+      if (live!.version === 2) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(await host.progress.waitFor(after, ['test-counts'], 5_000)).toBe(true);
+    const [row] = await host.readModels.rows(`select amounts from counts_by_day`);
+    expect(row!.amounts).toEqual(['v2:1.00', 'v2:2.00']);
+    await bus.close();
+  });
+});
