@@ -8,6 +8,9 @@ const size = (value: number) => ({ type: 'number' as const, value });
 const set = contactAttributeSet({ name: 'size', content: size(38) });
 const cleared = contactAttributeCleared({ name: 'size', attributeType: 'number', previous: size(38) });
 
+const of = (type: string, value: unknown) =>
+  specify(setAttribute).given(sara).when({ name: 'a', content: { type, value } });
+
 describe('SetAttribute', () => {
   it('sets, changes and clears a value', () => {
     specify(setAttribute)
@@ -42,8 +45,6 @@ describe('SetAttribute', () => {
     specify(setAttribute).given(sara).when({ name: 'size', content: null }).nothing();
   });
   it('refuses a value that is not of its type', () => {
-    const of = (type: string, value: unknown) =>
-      specify(setAttribute).given(sara).when({ name: 'a', content: { type, value } });
     of('number', '38').invalid('/content/value');
     of('date', '2026-02-30').invalid('/content/value');
     of('decimal', '1e3').invalid('/content/value');

@@ -1,0 +1,170 @@
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { encode } from '#platform/kernel/event-catalogue.js';
+import type { EventContract } from '#platform/kernel/event-contract.js';
+import { sample } from './sample.js';
+import type { Extent, JsonSchema } from './sample.js';
+
+/** The class of a field, whether it may be absent, and its schema without what is only said about it. */
+interface FieldShape {
+  class: 'open' | 'personal';
+  required: boolean;
+  schema: JsonSchema;
+}
+
+/** What the store holds of one event: JSON of the open fields and, apart, of the personal ones. */
+interface StoredForm {
+  data: Record<string, unknown>;
+  sealed: Record<string, unknown> | null;
+}
+
+/** The stored form of one version of one event: what was shipped stays as it is. */
+export interface Golden {
+  type: string;
+  version: number;
+  fields: Record<string, FieldShape>;
+  samples: Record<Extent, StoredForm>;
+}
+
+export const GOLDEN = join(process.cwd(), 'test', 'golden');
+const fileOf = (folder: string, type: string, version: number): string => join(folder, `${type}.v${version}.json`);
+
+/** The golden file that a contract of today would have. */
+export function goldenOf(contract: EventContract<any>): Golden {
+  const schema = inlined(z.toJSONSchema(contract.schema));
+  const fields = Object.entries(contract.fields).map(([name, field]): [string, FieldShape] => [
+    name,
+    {
+      class: field.personal ? 'personal' : 'open',
+      required: (schema['required'] ?? []).includes(name),
+      schema: bare(schema['properties'][name]),
+    },
+  ]);
+  const stored = (extent: Extent): StoredForm => {
+    // Through the contract, so that a sample is what the event would be.
+    const { data, sealed } = encode(contract(contract.schema.parse(sample(schema, extent))));
+    return { data: JSON.parse(data), sealed: sealed === null ? null : JSON.parse(sealed) };
+  };
+  return {
+    type: contract.type,
+    version: contract.version,
+    fields: Object.fromEntries(fields.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    samples: { full: stored('full'), minimal: stored('minimal') },
+  };
+}
+
+/**
+ * Writes the golden files of versions that have none; never touches one that is there.
+ * @returns the names of the written files.
+ */
+export function writeMissing(contracts: readonly EventContract<any>[], folder = GOLDEN): string[] {
+  const missing = contracts.filter(({ type, version }) => !existsSync(fileOf(folder, type, version)));
+  return missing.map((contract) => {
+    const file = fileOf(folder, contract.type, contract.version);
+    writeFileSync(file, `${JSON.stringify(goldenOf(contract), null, 2)}\n`, { flag: 'wx' });
+    return file;
+  });
+}
+
+/**
+ * What is wrong with a contract beside its golden files; undefined when nothing is. A shape that differs from
+ * the shipped one is never right, also when files may be written.
+ */
+export function complaint(contract: EventContract<any>, folder = GOLDEN): string | undefined {
+  const { type, version } = contract;
+  for (let shipped = 1; shipped <= version; shipped++) {
+    if (existsSync(fileOf(folder, type, shipped))) continue;
+    const hint = shipped === version ? 'write it with YAD_UPDATE_GOLDEN=1' : 'a shipped version never loses its file';
+    return `${type} version ${shipped} has no golden file ${fileOf(folder, type, shipped)}: ${hint}`;
+  }
+  const golden = read(fileOf(folder, type, version));
+  // Through JSON, as the file is.
+  const today = JSON.parse(JSON.stringify(goldenOf(contract))) as Golden;
+  const names = [...new Set([...Object.keys(golden.fields), ...Object.keys(today.fields)])];
+  const changes = names.flatMap((name) => changeOf(name, golden.fields[name], today.fields[name]));
+  if (changes.length === 0) return undefined;
+  return [
+    `${type} version ${version} was shipped and its shape is not to change:`,
+    ...changes.map((change) => `  ${change}`),
+    `Raise the version to ${version + 1}, give an upcast { ${version}: (v${version}) => v${version + 1} }, and run with YAD_UPDATE_GOLDEN=1.`,
+  ].join('\n');
+}
+
+function changeOf(name: string, was: FieldShape | undefined, is: FieldShape | undefined): string[] {
+  if (isDeepStrictEqual(was, is)) return [];
+  if (!was) return [`field ${name} is new`];
+  if (!is) return [`field ${name} is gone`];
+  return (['class', 'required', 'schema'] as const)
+    .filter((part) => !isDeepStrictEqual(was[part], is[part]))
+    .map((part) => `${name}: ${part} was ${JSON.stringify(was[part])}, is ${JSON.stringify(is[part])}`);
+}
+
+/** All golden files there are, of every version. */
+export const allGolden = (folder = GOLDEN): Golden[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .toSorted()
+    .map((file) => read(join(folder, file)));
+
+const read = (file: string): Golden => JSON.parse(readFileSync(file, 'utf8')) as Golden;
+
+/** A golden sample as the store would give it back. */
+export const storedEvent = ({ type, version, samples }: Golden, extent: Extent): StoredEvent => ({
+  id: '0198f3a0-1b2c-7d3e-8f40-00000000000e',
+  stream: 'golden-0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  revision: 0,
+  position: 1n,
+  type,
+  schemaVersion: version,
+  occurredAt: new Date('2011-12-09T12:50:00Z'),
+  recordedAt: new Date('2011-12-09T12:50:01Z'),
+  subject: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  commandId: '0198f3a0-1b2c-7d3e-8f40-00000000000c',
+  ordinal: 0,
+  data: JSON.stringify(samples[extent].data),
+  sealed: samples[extent].sealed === null ? null : JSON.stringify(samples[extent].sealed),
+  meta: { actor: 'golden' },
+});
+
+/** The schema with its definitions in place, so that the name of a definition is no part of the shape. */
+function inlined(schema: JsonSchema): JsonSchema {
+  const definitions: Record<string, JsonSchema> = schema['$defs'] ?? {};
+  const resolve = (node: unknown, within: readonly string[]): any => {
+    if (Array.isArray(node)) return node.map((item) => resolve(item, within));
+    if (typeof node !== 'object' || node === null) return node;
+    const { $ref, ...more } = node as JsonSchema;
+    const own = Object.fromEntries(Object.entries(more).map(([key, value]) => [key, resolve(value, within)]));
+    if ($ref === undefined) return own;
+    if (within.includes($ref)) throw new Error(`${$ref} contains itself: an event has an end`);
+    const definition = definitions[String($ref).replace('#/$defs/', '')];
+    return { ...resolve(definition, [...within, $ref]), ...own };
+  };
+  const { $defs: _definitions, $schema: _dialect, ...root } = schema;
+  return resolve(root, []);
+}
+
+const SAID_ONLY = new Set(['examples', 'description', 'title', 'id', 'deprecated']);
+
+/** Their patterns are zod's way to check the format, and change with zod's version. */
+const SAID_BY_FORMAT = new Set(['date', 'date-time', 'time', 'duration']);
+
+/** The schema without annotations; names of properties are kept, whatever they are. */
+function bare(schema: JsonSchema): JsonSchema {
+  const strip = (value: unknown): unknown => (isSchema(value) ? bare(value) : value);
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key]) => !SAID_ONLY.has(key) && !(key === 'pattern' && SAID_BY_FORMAT.has(schema['format'])))
+      .map(([key, value]): [string, unknown] => {
+        if (key === 'properties') {
+          return [key, Object.fromEntries(Object.entries<JsonSchema>(value).map(([name, of]) => [name, bare(of)]))];
+        }
+        return [key, Array.isArray(value) ? value.map(strip) : strip(value)];
+      }),
+  );
+}
+
+const isSchema = (value: unknown): value is JsonSchema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
