@@ -23,24 +23,23 @@ export interface ReadModelTables extends ReadModels {
 /** Makes the tables of these projections in a new database. */
 export async function createReadModelTables(projections: readonly Projection[]): Promise<ReadModelTables> {
   const database = await createTestDatabase();
-  const client = new pg.Client({ connectionString: database.url, types });
-  await client.connect();
+  const pool = new pg.Pool({ connectionString: database.url, types, max: 4 });
   const shapes = (await Promise.all(projections.map(describeTables))).flat();
   for (const shape of shapes) {
-    for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await client.query(sql);
+    for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await pool.query(sql);
   }
   const insertInto = async (name: string, rows: readonly object[]): Promise<void> => {
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
     for (let from = 0; from < rows.length; from += 10_000) {
       const slice = JSON.stringify(rows.slice(from, from + 10_000), plain);
-      await client.query(`insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`, [slice]);
+      await pool.query(`insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`, [slice]);
     }
   };
   const empty = async (): Promise<void> => {
-    await client.query(`truncate ${shapes.map(({ name }) => `"${name}"`).join(', ')}`);
+    await pool.query(`truncate ${shapes.map(({ name }) => `"${name}"`).join(', ')}`);
   };
   return {
-    rows: async (sql, parameters) => (await client.query(sql, [...(parameters ?? [])])).rows,
+    rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows,
     insert: (table, rows) => insertInto(tableNameOf(table), rows),
     empty,
     fold: async (events) => {
@@ -50,7 +49,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
       }
     },
     drop: async () => {
-      await client.end();
+      await pool.end();
       await database.drop();
     },
   };
