@@ -1,0 +1,25 @@
+import { describe, it } from '@jest/globals';
+import { caseRejected } from '#contracts/service/case.events.js';
+import { specify } from '#platform/kernel/specify.js';
+import { as, done, inProgress, opened, rejected } from './examples.js';
+import { rejectCase } from './reject-case.command.js';
+
+const when = { reason: 'spam' };
+
+describe('RejectCase', () => {
+  it('declines what is open', () => {
+    specify(rejectCase).given(opened).when(when).then(rejected);
+    specify(rejectCase)
+      .given(...inProgress)
+      .when(when)
+      .then(caseRejected({ ...as('rejected'), reason: 'spam' }));
+  });
+  it('refuses what is not open', () => {
+    specify(rejectCase).when(when).refused('case-exists');
+    for (const past of done)
+      specify(rejectCase)
+        .given(...past)
+        .when(when)
+        .refused('case-is-open');
+  });
+});
