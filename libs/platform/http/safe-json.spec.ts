@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { canonicalJson, hostileIn, parseJson } from './safe-json.js';
+
+/** The same value, with the keys of its objects in another order. */
+function shuffled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shuffled);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, shuffled(inner)] as const);
+  return Object.fromEntries(entries.toReversed());
+}
+
+describe('canonical JSON', () => {
+  it('is the same for the same value, whatever the order of its keys, and means the same', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const stored = JSON.parse(JSON.stringify(value)) as unknown;
+        expect(canonicalJson(shuffled(stored))).toBe(canonicalJson(stored));
+        expect(JSON.parse(canonicalJson(stored))).toEqual(stored);
+      }),
+    );
+  });
+
+  it('tells different values apart', () => {
+    const texts = [{ a: 1 }, { a: '1' }, { b: 1 }, { a: [1] }, { a: { b: 1 } }, { a: 1, b: 2 }, [], {}, null];
+    expect(new Set(texts.map(canonicalJson)).size).toBe(texts.length);
+    expect(canonicalJson({ a: undefined, b: 1 })).toBe(canonicalJson({ b: 1 }));
+  });
+});
+
+describe('hostile JSON', () => {
+  it('is named where it stands', () => {
+    expect(hostileIn(parseJson('{"a":[1,{"constructor":2}]}'))?.pointer).toBe('/a/1/constructor');
+    expect(hostileIn(parseJson('{"a\\u0000":1}'))?.pointer).toBe('/a\0');
+    expect(hostileIn(parseJson('{"a":"😀","b":[{}],"c":null}'))).toBeUndefined();
+  });
+
+  it('may be a whole megabyte deep without harm', () => {
+    const deep = parseJson('['.repeat(500_000) + ']'.repeat(500_000));
+    expect(hostileIn(deep)?.message).toContain('deeper');
+  });
+});
