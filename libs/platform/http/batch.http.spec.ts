@@ -70,19 +70,18 @@ describe('POST /v1/commands:batch', () => {
   });
 
   it('takes 10,000 items and not one more; the same keys again store nothing', async () => {
-    const items = Array.from({ length: 10_000 }, (_, i) => ({
-      command: 'SendParcel',
-      key: `k${i}`,
-      input: { label: `${i}` },
-    }));
-    const first = await batch(items);
-    expect(first.outcomes.every(({ status, repeated }) => status === 201 && !repeated)).toBe(true);
+    const item = (i: number) => ({ command: 'SendParcel', key: `k${i}`, input: { label: `${i}` } });
+    const items = Array.from({ length: 10_000 }, (_, i) => item(i));
+    // Not held against the document, which takes longer than all else here.
+    const send = async () =>
+      (await app.inject({ method: 'POST', url: '/v1/commands:batch', payload: { items } })).json().outcomes as any[];
+    const first = await send();
+    expect(first.every(({ status, repeated }) => status === 201 && !repeated)).toBe(true);
     const before = (await store.head()).position;
-    const again = await batch(items);
-    expect(again.outcomes.every(({ status, repeated }) => status === 201 && repeated)).toBe(true);
-    expect(again.outcomes.map(({ id }) => id)).toEqual(first.outcomes.map(({ id }) => id));
+    const again = await send();
+    expect(again).toEqual(first.map((outcome) => ({ ...outcome, repeated: true })));
     expect((await store.head()).position).toBe(before);
-    const { status, body } = await batch([...items, items[0]]);
+    const { status, body } = await batch([...items, item(0)]);
     expect({ status, pointers: pointers(body) }).toEqual({ status: 400, pointers: ['/items'] });
   });
 
