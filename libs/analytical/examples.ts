@@ -8,16 +8,39 @@ import type { OrdersByCustomerDay } from './orders-by-customer-day/orders-by-cus
 
 /** A row of `orders_by_customer_day` on which nothing happened but what is given. */
 export const aDay = (given: Partial<OrdersByCustomerDay> & { subject: string; day: string }): OrdersByCustomerDay => ({
-  ...{ currency: 'GBP', contact: true, orders: 0, adjustments: 0, lines: 0, value: '0' },
-  ...{ sale_orders: 0, sale_lines: 0, sale_value: '0', returns: 0, return_lines: 0, refunds: '0', exchanges: 0 },
+  currency: 'GBP',
+  contact: true,
+  orders: 0,
+  adjustments: 0,
+  lines: 0,
+  value: '0',
+  sale_orders: 0,
+  sale_lines: 0,
+  sale_value: '0',
+  returns: 0,
+  return_lines: 0,
+  refunds: '0',
+  exchanges: 0,
   ...given,
 });
 
 /** A registered person. */
 export const aCustomer = (subject: string, given: Partial<Customer> = {}): Customer => ({
-  ...{ subject, kind: 'person', status: 'active', stage: 'customer', name: '', details: {}, points: [] },
-  ...{ identities: [], attributes: {}, facts: [], tags: [], owner: null, origin: null },
-  ...{ first_seen_at: new Date('2026-01-01T00:00:00Z'), last_event_at: new Date('2026-01-01T00:00:00Z') },
+  subject,
+  kind: 'person',
+  status: 'active',
+  stage: 'customer',
+  name: '',
+  details: {},
+  points: [],
+  identities: [],
+  attributes: {},
+  facts: [],
+  tags: [],
+  owner: null,
+  origin: null,
+  first_seen_at: new Date('2026-01-01T00:00:00Z'),
+  last_event_at: new Date('2026-01-01T00:00:00Z'),
   ...given,
 });
 
@@ -34,9 +57,17 @@ export class ExampleLog {
     const revision = this.revisions.get(at.stream) ?? 0;
     this.revisions.set(at.stream, revision + 1);
     const recorded = {
-      ...{ id: newId(), stream: at.stream, revision, position: BigInt(this.events.length + 1) },
-      ...{ type: event.contract.type, schemaVersion: event.contract.version, subject: at.subject },
-      ...{ occurredAt: new Date(at.on), recordedAt: new Date(at.on), commandId: newId(), meta: { actor: 'example' } },
+      id: newId(),
+      stream: at.stream,
+      revision,
+      position: BigInt(this.events.length + 1),
+      type: event.contract.type,
+      schemaVersion: event.contract.version,
+      subject: at.subject,
+      occurredAt: new Date(at.on),
+      recordedAt: new Date(at.on),
+      commandId: newId(),
+      meta: { actor: 'example' },
       data: JSON.parse(JSON.stringify(event.contract.schema.parse(event.data))),
     };
     this.events.push(recorded);

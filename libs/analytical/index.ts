@@ -10,6 +10,9 @@ export const projections: Projection[] = [customer360, ordersByCustomerDay];
 /** Every question that the read models answer. */
 export const queries: QueryDefinition[] = [
   ...customer360Queries,
-  ...[salesByDay, salesSummary],
-  ...[rfm, rfmCustomers, customerRfm],
+  salesByDay,
+  salesSummary,
+  rfm,
+  rfmCustomers,
+  customerRfm,
 ];

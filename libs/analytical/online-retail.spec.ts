@@ -37,7 +37,13 @@ function invoices(): Document[] {
     const number = line['InvoiceNo']!;
     const customer = line['CustomerID']!.replace(/\.0$/, '') || undefined;
     const document = found.get(number) ?? {
-      ...{ number, customer, at: line['InvoiceDate']!.replace(' ', 'T'), net: 0, lines: 0, saleLines: 0, saleValue: 0 },
+      number,
+      customer,
+      at: line['InvoiceDate']!.replace(' ', 'T'),
+      net: 0,
+      lines: 0,
+      saleLines: 0,
+      saleValue: 0,
     };
     const quantity = Number(line['Quantity']);
     const price = Math.round(Number(line['UnitPrice']) * THOUSANDTHS);
@@ -66,9 +72,18 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
     ? returnRefunded({ ...about, net: amount(-net), lineCount: lines })
     : orderCompleted({ ...about, kind, placedAt, net: amount(net), lines, saleLines, saleValue: amount(saleValue) });
   return {
-    ...{ id, stream: `${number.startsWith('C') ? 'return' : 'order'}-${id}`, revision: 1, position: BigInt(index + 1) },
-    ...{ type: event.contract.type, schemaVersion: 1, occurredAt, recordedAt: occurredAt, subject: contact ?? id },
-    ...{ commandId: id, meta: { actor: 'spec' }, data: event.data },
+    id,
+    stream: `${number.startsWith('C') ? 'return' : 'order'}-${id}`,
+    revision: 1,
+    position: BigInt(index + 1),
+    type: event.contract.type,
+    schemaVersion: 1,
+    occurredAt,
+    recordedAt: occurredAt,
+    subject: contact ?? id,
+    commandId: id,
+    meta: { actor: 'spec' },
+    data: event.data,
   };
 }
 

@@ -20,6 +20,8 @@ export interface ReadModelTables extends ReadModels {
   drop(): Promise<void>;
 }
 
+const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
+
 /** Makes the tables of these projections in a new database. */
 export async function createReadModelTables(projections: readonly Projection[]): Promise<ReadModelTables> {
   const database = await createTestDatabase();
@@ -29,7 +31,6 @@ export async function createReadModelTables(projections: readonly Projection[]):
     for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await pool.query(sql);
   }
   const insertInto = async (name: string, rows: readonly object[]): Promise<void> => {
-    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
     for (let from = 0; from < rows.length; from += 10_000) {
       const slice = JSON.stringify(rows.slice(from, from + 10_000), plain);
       await pool.query(`insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`, [slice]);

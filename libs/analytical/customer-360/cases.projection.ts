@@ -10,8 +10,15 @@ type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' |
 const finished: readonly CaseStatus[] = ['resolved', 'closed', 'rejected', 'duplicate'];
 
 const untouched = {
-  ...{ title: '', first_responded_at: null, resolved_at: null, closed_at: null, resolution: null },
-  ...{ reopenings: 0, escalation_level: 0, satisfaction: null, merged_into: null },
+  title: '',
+  first_responded_at: null,
+  resolved_at: null,
+  closed_at: null,
+  resolution: null,
+  reopenings: 0,
+  escalation_level: 0,
+  satisfaction: null,
+  merged_into: null,
 };
 
 /** Every event of a case says all that a list of cases shows; `more` adds what only this one says. */
@@ -26,9 +33,15 @@ function ofCase<Data extends About>(
       ...untouched,
       ...row,
       ...key,
-      ...{ number: data.number ?? null, contact: data.contact ?? null, kind: data.kind },
-      ...{ category: data.category ?? null, channel: data.channel, priority: data.priority },
-      ...{ queue: data.queue ?? null, assignee: data.assignee ?? null, status: data.status },
+      number: data.number ?? null,
+      contact: data.contact ?? null,
+      kind: data.kind,
+      category: data.category ?? null,
+      channel: data.channel,
+      priority: data.priority,
+      queue: data.queue ?? null,
+      assignee: data.assignee ?? null,
+      status: data.status,
       is_open: !finished.includes(data.status),
       opened_at: new Date(data.openedAt),
       last_event_at: row && row.last_event_at > occurredAt ? row.last_event_at : occurredAt,
@@ -65,7 +78,10 @@ export const caseHandlers = [
     reopenings: data.reopenings,
   })),
   ofCase(service.caseReopened, ({ data }) => ({
-    ...{ resolved_at: null, closed_at: null, resolution: null, merged_into: null },
+    resolved_at: null,
+    closed_at: null,
+    resolution: null,
+    merged_into: null,
     reopenings: data.reopenings,
   })),
   ofCase(service.caseRejected, ({ occurredAt }) => ({ closed_at: occurredAt })),

@@ -13,21 +13,37 @@ const ann = idOf('ann');
 const tables = (log: ExampleLog) => foldInMemory(customer360, log.events);
 const attribute = (value: string) => ({ name: 'size', content: { type: 'string', value } as const });
 
-describe('customer 360, the fold', () => {
-  const registered = () => {
-    const log = new ExampleLog();
-    const add = (on: string, event: Parameters<ExampleLog['add']>[1]) =>
-      log.add({ stream: `contact-${ann}`, subject: ann, on: `${on}T00:00:00Z` }, event);
-    add(
-      '2026-01-10',
-      contact.contactRegistered({
-        ...{ kind: 'person', status: 'identified', stage: 'lead', name: { full: 'Ann Lee', given: 'Ann' } },
-        ...{ language: 'en', identities: [{ system: 'shop', key: '1' }], attributes: [attribute('small')] },
-      }),
-    );
-    return { log, add, customer: () => tables(log).get('customers')![0]! };
-  };
+const registered = () => {
+  const log = new ExampleLog();
+  const add = (on: string, event: Parameters<ExampleLog['add']>[1]) =>
+    log.add({ stream: `contact-${ann}`, subject: ann, on: `${on}T00:00:00Z` }, event);
+  add(
+    '2026-01-10',
+    contact.contactRegistered({
+      kind: 'person',
+      status: 'identified',
+      stage: 'lead',
+      name: {
+        full: 'Ann Lee',
+        given: 'Ann',
+      },
+      language: 'en',
+      identities: [
+        {
+          system: 'shop',
+          key: '1',
+        },
+      ],
+      attributes: [attribute('small')],
+    }),
+  );
+  return { log, add, customer: () => tables(log).get('customers')![0]! };
+};
 
+const facts = (date: string, value: string) =>
+  contact.contactExternalFactsImported({ source: 'gazette', date, licence: 'CC0', facts: [attribute(value)] });
+
+describe('customer 360, the fold', () => {
   it('keeps the profile as the events tell it', () => {
     const { add, customer } = registered();
     expect(customer()).toMatchObject({ name: 'Ann Lee', details: { given: 'Ann', language: 'en' }, owner: null });
@@ -37,10 +53,19 @@ describe('customer 360, the fold', () => {
     add('2026-01-12', contact.contactOwnerAssigned({ owner: 'eve' }));
     add('2026-01-13', contact.contactActivated({ status: 'active', by: 'business' }));
     expect(customer()).toMatchObject({
-      ...{ name: 'Ann Ray', details: { language: 'en' }, status: 'active', owner: 'eve' },
+      name: 'Ann Ray',
+      details: { language: 'en' },
+      status: 'active',
+      owner: 'eve',
       identities: [
-        { system: 'shop', key: '1' },
-        { system: 'web', key: 'x' },
+        {
+          system: 'shop',
+          key: '1',
+        },
+        {
+          system: 'web',
+          key: 'x',
+        },
       ],
       attributes: { size: { value: 'large' } },
       last_event_at: new Date('2026-01-13T00:00:00Z'),
@@ -48,7 +73,12 @@ describe('customer 360, the fold', () => {
     add(
       '2026-01-14',
       contact.contactAttributeCleared({
-        ...{ name: 'size', attributeType: 'string', previous: { type: 'string', value: 'large' } },
+        name: 'size',
+        attributeType: 'string',
+        previous: {
+          type: 'string',
+          value: 'large',
+        },
       }),
     );
     add('2026-01-14', contact.contactOwnerAssigned({ previousOwner: 'eve' }));
@@ -57,8 +87,6 @@ describe('customer 360, the fold', () => {
 
   it('takes the newest fact of a source, whichever was imported last', () => {
     const { add, customer } = registered();
-    const facts = (date: string, value: string) =>
-      contact.contactExternalFactsImported({ source: 'gazette', date, licence: 'CC0', facts: [attribute(value)] });
     add('2026-01-11', facts('2025-06-01', 'new'));
     add('2026-01-12', facts('2024-06-01', 'old'));
     expect(customer()['facts']).toMatchObject([{ content: { value: 'new' }, date: '2025-06-01', source: 'gazette' }]);

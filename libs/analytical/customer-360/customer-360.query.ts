@@ -73,8 +73,11 @@ export const Customer360 = z
 function profileOf(row: Customer): z.infer<z.ZodObject<typeof profile>> {
   const { subject: id, name, first_seen_at, last_event_at, ...rest } = row;
   return {
-    ...{ ...rest, id, name: name === '' ? null : name },
-    ...{ firstSeenAt: isoOf(first_seen_at), lastEventAt: isoOf(last_event_at) },
+    ...rest,
+    id,
+    name: name === '' ? null : name,
+    firstSeenAt: isoOf(first_seen_at),
+    lastEventAt: isoOf(last_event_at),
   };
 }
 

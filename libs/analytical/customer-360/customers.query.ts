@@ -80,8 +80,11 @@ export const listCustomers = pagedQuery({
       rows,
       size,
       ({ subject: id, name, first_seen_at, last_event_at, ...row }) => ({
-        ...{ id, ...row, name: name === '' ? null : name },
-        ...{ firstSeenAt: first_seen_at.toISOString(), lastEventAt: last_event_at.toISOString() },
+        id,
+        ...row,
+        name: name === '' ? null : name,
+        firstSeenAt: first_seen_at.toISOString(),
+        lastEventAt: last_event_at.toISOString(),
       }),
       keyset,
     );

@@ -8,6 +8,14 @@ import { customerTimeline } from './timeline.query.js';
 
 /** All questions of this folder. */
 export const customer360Queries = [
-  ...[listCustomers, customer360View, customerTimeline, customerOrders],
-  ...[listOrders, getOrder, listReturns, getReturn, listCases, getCase],
+  listCustomers,
+  customer360View,
+  customerTimeline,
+  customerOrders,
+  listOrders,
+  getOrder,
+  listReturns,
+  getReturn,
+  listCases,
+  getCase,
 ];

@@ -9,7 +9,14 @@ import { conditionsOf, contact, customer, documentOf, documentsPage, text, type 
 const reads = ['customer-360'];
 const count = z.int().min(0);
 const OrderStatuses = z.enum([
-  ...['draft', 'placed', 'confirmed', 'on-hold', 'partially-fulfilled', 'fulfilled', 'completed', 'cancelled'],
+  'draft',
+  'placed',
+  'confirmed',
+  'on-hold',
+  'partially-fulfilled',
+  'fulfilled',
+  'completed',
+  'cancelled',
 ] as [string, ...string[]]);
 export const OrderView = z
   .object({
@@ -40,11 +47,24 @@ const orders: Documents = {
   name: 'order',
   time: 'ordered_at',
   columns: {
-    ...{ id: 'd.id', number: 'd.number', kind: 'd.kind', status: 'd.status', contact: 'd.contact' },
-    ...{ currency: 'd.currency', net: 'd.net::text', invoiced: 'd.invoiced::text', paid: 'd.paid::text' },
-    ...{ lines: 'd.lines', channel: 'd.channel', salesperson: 'd.salesperson', zone: 'd.zone' },
-    ...{ orderedAt: 'd.ordered_at', orderedOn: 'd.ordered_on', completedAt: 'd.completed_at' },
-    ...{ completedOn: 'd.completed_on', cancelledAt: 'd.cancelled_at' },
+    id: 'd.id',
+    number: 'd.number',
+    kind: 'd.kind',
+    status: 'd.status',
+    contact: 'd.contact',
+    currency: 'd.currency',
+    net: 'd.net::text',
+    invoiced: 'd.invoiced::text',
+    paid: 'd.paid::text',
+    lines: 'd.lines',
+    channel: 'd.channel',
+    salesperson: 'd.salesperson',
+    zone: 'd.zone',
+    orderedAt: 'd.ordered_at',
+    orderedOn: 'd.ordered_on',
+    completedAt: 'd.completed_at',
+    completedOn: 'd.completed_on',
+    cancelledAt: 'd.cancelled_at',
   },
 };
 

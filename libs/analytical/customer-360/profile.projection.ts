@@ -22,22 +22,34 @@ const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
 const withTags = (event: RecordedEvent<{ tags: string[] }>) => ofCustomer(event, () => ({ tags: event.data.tags }));
 
 const relationKey = ({ subject, data: { kind, other, direction } }: RecordedEvent<any>) => ({
-  ...{ subject, kind, other, direction },
+  subject,
+  kind,
+  other,
+  direction,
 });
 
 /** The details that are known, without the name, which has columns of its own. */
 function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
   const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data as any;
   const known = {
-    ...{ given: name?.given, family: name?.family, birthDate, language, zone },
-    ...{ jobTitle, department, website, registrationNumber, remarks },
+    given: name?.given,
+    family: name?.family,
+    birthDate,
+    language,
+    zone,
+    jobTitle,
+    department,
+    website,
+    registrationNumber,
+    remarks,
   };
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }
 
+const placeOf = ({ source, name }: CustomerFact): string => JSON.stringify([source, name]);
+
 /** Newer facts of a source replace its older ones of the same name, in whatever order they were imported. */
 function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFact[]): CustomerFact[] {
-  const placeOf = ({ source, name }: CustomerFact) => JSON.stringify([source, name]);
   const newest = new Map(known.map((fact) => [placeOf(fact), fact]));
   for (const fact of imported) {
     const before = newest.get(placeOf(fact));

@@ -9,7 +9,14 @@ import { conditionsOf, contact, customer, documentOf, documentsPage, text, type 
 const reads = ['customer-360'];
 const count = z.int().min(0);
 const ReturnStatuses = z.enum([
-  ...['requested', 'authorised', 'denied', 'received', 'inspected', 'refunded', 'exchanged', 'closed'],
+  'requested',
+  'authorised',
+  'denied',
+  'received',
+  'inspected',
+  'refunded',
+  'exchanged',
+  'closed',
 ] as [string, ...string[]]);
 
 export const ReturnView = z
@@ -40,11 +47,23 @@ const returns: Documents = {
   name: 'return',
   time: 'requested_at',
   columns: {
-    ...{ id: 'd.id', number: 'd.number', status: 'd.status', contact: 'd.contact', order: 'd.order_id' },
-    ...{ replacement: 'd.replacement', currency: 'd.currency', value: 'd.value::text', refunded: 'd.refunded::text' },
-    ...{ lines: 'd.lines', salesperson: 'd.salesperson', zone: 'd.zone', requestedAt: 'd.requested_at' },
-    ...{ requestedOn: 'd.requested_on', refundedAt: 'd.refunded_at', refundedOn: 'd.refunded_on' },
-    ...{ closedAt: 'd.closed_at' },
+    id: 'd.id',
+    number: 'd.number',
+    status: 'd.status',
+    contact: 'd.contact',
+    order: 'd.order_id',
+    replacement: 'd.replacement',
+    currency: 'd.currency',
+    value: 'd.value::text',
+    refunded: 'd.refunded::text',
+    lines: 'd.lines',
+    salesperson: 'd.salesperson',
+    zone: 'd.zone',
+    requestedAt: 'd.requested_at',
+    requestedOn: 'd.requested_on',
+    refundedAt: 'd.refunded_at',
+    refundedOn: 'd.refunded_on',
+    closedAt: 'd.closed_at',
   },
 };
 

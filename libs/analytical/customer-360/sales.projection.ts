@@ -19,8 +19,14 @@ const ofReturn = (event: RecordedEvent, fold: (row: ReturnRow) => Partial<Return
 const toReturnStatus = (status: string) => (event: RecordedEvent) => ofReturn(event, () => ({ status }));
 
 const noSales = {
-  ...{ orders: 0, adjustments: 0, returns: 0, first_order_at: null, last_order_at: null },
-  ...{ value: '0', refunds: '0', net: '0' },
+  orders: 0,
+  adjustments: 0,
+  returns: 0,
+  first_order_at: null,
+  last_order_at: null,
+  value: '0',
+  refunds: '0',
+  net: '0',
 };
 
 function ofSales(
@@ -45,12 +51,23 @@ const termsInto =
     const key = keyOf(event);
     return change(OrderRow, key, (draft) => ({
       ...key,
-      ...{ number: data.number ?? null, kind: data.kind, status, currency: data.currency, net: data.net },
+      number: data.number ?? null,
+      kind: data.kind,
+      status,
+      currency: data.currency,
+      net: data.net,
       contact: data.contact ?? draft?.contact ?? null,
-      ...{ invoiced: draft?.invoiced ?? '0', paid: draft?.paid ?? '0', lines: data.lines.length },
-      ...{ channel: data.channel ?? null, salesperson: data.salesperson ?? null, zone: data.zone },
-      ...{ ordered_at: occurredAt, ordered_on: dayOf(occurredAt, data.zone) },
-      ...{ completed_at: null, completed_on: null, cancelled_at: null },
+      invoiced: draft?.invoiced ?? '0',
+      paid: draft?.paid ?? '0',
+      lines: data.lines.length,
+      channel: data.channel ?? null,
+      salesperson: data.salesperson ?? null,
+      zone: data.zone,
+      ordered_at: occurredAt,
+      ordered_on: dayOf(occurredAt, data.zone),
+      completed_at: null,
+      completed_on: null,
+      cancelled_at: null,
     }));
   };
 
@@ -108,12 +125,22 @@ export const salesHandlers = [
     const key = keyOf(event);
     return change(ReturnRow, key, () => ({
       ...key,
-      ...{ number: data.number ?? null, status: 'requested', contact: data.contact ?? null },
-      ...{ order_id: data.order ?? null, replacement: null, currency: data.currency },
-      ...{ value: data.value, refunded: '0', lines: data.lines.length },
-      ...{ salesperson: data.salesperson ?? null, zone: data.zone },
-      ...{ requested_at: occurredAt, requested_on: dayOf(occurredAt, data.zone) },
-      ...{ refunded_at: null, refunded_on: null, closed_at: null },
+      number: data.number ?? null,
+      status: 'requested',
+      contact: data.contact ?? null,
+      order_id: data.order ?? null,
+      replacement: null,
+      currency: data.currency,
+      value: data.value,
+      refunded: '0',
+      lines: data.lines.length,
+      salesperson: data.salesperson ?? null,
+      zone: data.zone,
+      requested_at: occurredAt,
+      requested_on: dayOf(occurredAt, data.zone),
+      refunded_at: null,
+      refunded_on: null,
+      closed_at: null,
     }));
   }),
   on(back.returnAuthorised, toReturnStatus('authorised')),

@@ -10,7 +10,13 @@ const order = idOf('order');
 const about = { contact: ann, currency: 'GBP', zone: 'Europe/London' };
 const completed = (given: Partial<Parameters<typeof orderCompleted>[0]>) =>
   orderCompleted({
-    ...{ ...about, kind: 'sale', placedAt: '2026-07-01T00:00:00Z', net: '10', lines: 2, saleLines: 1, saleValue: '12' },
+    ...about,
+    kind: 'sale',
+    placedAt: '2026-07-01T00:00:00Z',
+    net: '10',
+    lines: 2,
+    saleLines: 1,
+    saleValue: '12',
     ...given,
   });
 
@@ -31,8 +37,15 @@ describe('orders by customer and day', () => {
       ),
     ).toEqual([
       aDay({
-        ...{ subject: ann, day: '2026-07-02', orders: 3, adjustments: 1, lines: 6, value: '-5.7' },
-        ...{ sale_orders: 2, sale_lines: 2, sale_value: '0.3' },
+        subject: ann,
+        day: '2026-07-02',
+        orders: 3,
+        adjustments: 1,
+        lines: 6,
+        value: '-5.7',
+        sale_orders: 2,
+        sale_lines: 2,
+        sale_value: '0.3',
       }),
     ]);
   });

@@ -10,6 +10,8 @@ import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 const [ann, ben, walkIn] = ['ann', 'ben', 'walk-in'].map(idOf) as [string, string, string];
 const since = new Date('2026-01-01T00:00:00Z');
 
+const sale = (value: string) => ({ orders: 1, lines: 2, value, sale_orders: 1, sale_lines: 1, sale_value: value });
+
 let read: ReadModelTables;
 beforeAll(async () => {
   read = await createReadModelTables([customer360, ordersByCustomerDay]);
@@ -18,7 +20,6 @@ afterAll(() => read.drop());
 beforeEach(async () => {
   await read.empty();
   await read.insert(Customer, [aCustomer(ann), aCustomer(ben)]);
-  const sale = (value: string) => ({ orders: 1, lines: 2, value, sale_orders: 1, sale_lines: 1, sale_value: value });
   await read.insert(OrdersByCustomerDay, [
     aDay({ subject: ann, day: '2026-01-01', ...sale('10.10') }),
     aDay({ subject: ann, day: '2026-01-02', ...sale('0.20') }),
@@ -33,10 +34,31 @@ beforeEach(async () => {
 describe('the summary of sales', () => {
   it('counts documents, customers and exact totals in one currency', async () => {
     expect(await ask(salesSummary, read, { currency: 'GBP' })).toEqual({
-      ...{ currency: 'GBP', from: null, to: null, documents: 5, orders: 3, adjustments: 1, creditNotes: 1 },
-      ...{ lines: 7, returnLines: 1, customers: 2, value: '8.3', refunds: '3', net: '5.3' },
-      sales: { orders: 3, lines: 3, customers: 1, value: '15.3' },
-      customerSales: { orders: 2, lines: 2, customers: 1, value: '10.3' },
+      currency: 'GBP',
+      from: null,
+      to: null,
+      documents: 5,
+      orders: 3,
+      adjustments: 1,
+      creditNotes: 1,
+      lines: 7,
+      returnLines: 1,
+      customers: 2,
+      value: '8.3',
+      refunds: '3',
+      net: '5.3',
+      sales: {
+        orders: 3,
+        lines: 3,
+        customers: 1,
+        value: '15.3',
+      },
+      customerSales: {
+        orders: 2,
+        lines: 2,
+        customers: 1,
+        value: '10.3',
+      },
     });
   });
 
@@ -44,7 +66,9 @@ describe('the summary of sales', () => {
     const span = { currency: 'GBP', from: '2026-01-02', to: '2026-01-03' };
     expect(await ask(salesSummary, read, span)).toMatchObject({ documents: 4, net: '-4.8', from: '2026-01-02' });
     expect(await ask(salesSummary, read, { ...span, from: '2027-01-01', to: undefined })).toMatchObject({
-      ...{ documents: 0, customers: 0, net: '0' },
+      documents: 0,
+      customers: 0,
+      net: '0',
     });
     await expect(ask(salesSummary, read, { ...span, to: '2026-01-01' })).rejects.toMatchObject({
       kind: 'invalid-input',

@@ -37,7 +37,7 @@ picked as (
          percentile_disc((select at from places)) within group (order by frequency) as f,
          percentile_disc((select at from places)) within group (order by monetary) as m
     from purchases),
-thresholds as (
+thresholds as materialized (
   select coalesce($4::numeric[], ${interpolated('r')}) as r,
          coalesce($5::numeric[], ${interpolated('f')}) as f,
          coalesce($6::numeric[], ${interpolated('m')}) as m

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { cellOf, segmentCells, segmentMap, segmentNames } from './rfm-segments.js';
 
+const at = (r: number, f: number, m: number) => segmentCells()[cellOf(r, f, m)];
+
 describe('the map of RFM segments', () => {
   it('covers all 125 cells once', () => {
     const size = segmentMap.blocks.reduce((sum, { r, f, m }) => sum + r.length * f.length * m.length, 0);
@@ -13,7 +15,6 @@ describe('the map of RFM segments', () => {
   });
 
   it('puts the corners where their names say', () => {
-    const at = (r: number, f: number, m: number) => segmentCells()[cellOf(r, f, m)];
     expect([at(5, 5, 5), at(1, 1, 1), at(5, 1, 1), at(1, 5, 5), at(1, 5, 1)]).toEqual([
       'champions',
       'lost',

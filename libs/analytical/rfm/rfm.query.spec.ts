@@ -53,7 +53,7 @@ describe('RFM', () => {
       days.map((day, n) => sold(who(n), day, 1, '5')),
     );
     const scores = await askAll(rfmCustomers, read, asked);
-    expect(scores.map(({ recency, r, f, m }) => [recency, r, f, m]).sort()).toEqual([
+    expect(scores.map(({ recency, r, f, m }) => [recency, r, f, m]).toSorted()).toEqual([
       [1, 5, 1, 1],
       [1, 5, 1, 1],
       [1, 5, 1, 1],

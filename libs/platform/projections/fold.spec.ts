@@ -10,16 +10,43 @@ class Tally {
   @PrimaryColumn('integer') bucket!: number;
   @Column('integer') count!: number;
 }
-class Stranger {}
+class Stranger {
+  subject!: string;
+}
 
 const event = (type: string, bucket: number): RecordedEvent => ({
-  ...{ id: '', stream: 's-1', revision: 0, position: 1n, type, schemaVersion: 1, subject: 'a', commandId: '' },
-  ...{ occurredAt: new Date(0), recordedAt: new Date(0), meta: { actor: '' }, data: { bucket } },
+  id: '',
+  stream: 's-1',
+  revision: 0,
+  position: 1n,
+  type,
+  schemaVersion: 1,
+  subject: 'a',
+  commandId: '',
+  occurredAt: new Date(0),
+  recordedAt: new Date(0),
+  meta: { actor: '' },
+  data: { bucket },
 });
 const tally = (fold: (row: Tally | undefined) => Tally | null, table: any = Tally) =>
   projection({
-    ...{ name: 'tally', version: 1, tables: [Tally] },
-    on: [['counted', ({ subject, data }) => change<Tally>(table, { subject, bucket: data.bucket }, fold)]],
+    name: 'tally',
+    version: 1,
+    tables: [Tally],
+    on: [
+      [
+        'counted',
+        ({ subject, data }) =>
+          change<Tally>(
+            table,
+            {
+              subject,
+              bucket: data.bucket,
+            },
+            fold,
+          ),
+      ],
+    ],
   });
 const counting = tally((row) => ({ ...(row as Tally), count: (row?.count ?? 0) + 1 }));
 

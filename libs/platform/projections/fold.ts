@@ -31,7 +31,7 @@ export function foldInMemory(
   return new Map(
     [...tables].map(([table, rows]) => [
       tableNameOf(table),
-      [...rows].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row),
+      [...rows].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row),
     ]),
   );
 }
