@@ -70,8 +70,7 @@ describe('POST /v1/commands:batch', () => {
   });
 
   it('takes 10,000 items and not one more; the same keys again store nothing', async () => {
-    const item = (i: number) => ({ command: 'SendParcel', key: `k${i}`, input: { label: `${i}` } });
-    const items = Array.from({ length: 10_000 }, (_, i) => item(i));
+    const items = Array.from({ length: 10_000 }, (_, i) => keyed(i));
     // Not held against the document, which takes longer than all else here.
     const send = async () =>
       (await app.inject({ method: 'POST', url: '/v1/commands:batch', payload: { items } })).json().outcomes as any[];
@@ -81,7 +80,7 @@ describe('POST /v1/commands:batch', () => {
     const again = await send();
     expect(again).toEqual(first.map((outcome) => ({ ...outcome, repeated: true })));
     expect((await store.head()).position).toBe(before);
-    const { status, body } = await batch([...items, item(0)]);
+    const { status, body } = await batch([...items, keyed(0)]);
     expect({ status, pointers: pointers(body) }).toEqual({ status: 400, pointers: ['/items'] });
   });
 
@@ -130,3 +129,5 @@ describe('POST /v1/commands:batch', () => {
 });
 
 const pointers = (outcome: any) => outcome.errors.map(({ pointer }: { pointer: string }) => pointer);
+
+const keyed = (i: number) => ({ command: 'SendParcel', key: `k${i}`, input: { label: `${i}` } });

@@ -1,4 +1,6 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Overloaded, TooContended } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from './testing/conforming-client.js';
 import { startParcels } from './testing/parcels.js';
@@ -222,6 +224,29 @@ describe('commands over HTTP', () => {
 });
 
 describe('the shell', () => {
+  it.each([
+    ['overloaded', new Overloaded(), 503],
+    ['too-contended', new TooContended('parcel-1'), 409],
+  ])('says when to come back: %s', async (kind, error, expected) => {
+    const { app } = await startParcels({ gateway: { execute: () => Promise.reject(error) } });
+    const { status, headers, body } = await (await conformingClient(app)).post('/v1/parcels', { label: 'x' });
+    expect({ status, type: body.type }).toEqual({ status: expected, type: `urn:yad:problem:${kind}` });
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    await app.close();
+  });
+
+  it('answers what is not HTTP with a problem too', async () => {
+    const { app } = await startParcels();
+    await app.listen(0, '127.0.0.1');
+    const socket = connect((app.getHttpServer().address() as { port: number }).port, '127.0.0.1');
+    socket.write('this is not HTTP\r\n\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toContain('400 Bad Request');
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ type: 'urn:yad:problem:malformed-request' });
+    await app.close();
+  });
+
   it('answers health, and is not ready while a check fails', async () => {
     const { app } = await startParcels({ readiness: { store: () => Promise.reject(new Error('no connection')) } });
     const client = await conformingClient(app);
