@@ -10,6 +10,7 @@ import { list } from '#platform/kernel/specify.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
 import type { AppendOutcome, EventStore, Receipt } from '#platform/event-store/event-store.js';
 import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
+import { ReceiptLookup } from './receipt-lookup.js';
 import { WarmStates, type WarmState } from './warm-states.js';
 
 const MAX_TRIES = 12;
@@ -41,6 +42,7 @@ interface Target {
 export class CommandPipeline implements CommandGateway {
   private readonly states: WarmStates;
   private readonly appender: Appender;
+  private readonly receipts: ReceiptLookup;
   private readonly underWay = new Map<string, { fingerprint: Buffer; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
   private readonly clock: Clock;
@@ -50,6 +52,7 @@ export class CommandPipeline implements CommandGateway {
     this.clock = clock;
     this.states = new WarmStates(store, catalogue, warmStreams);
     this.appender = new Appender(store, appending);
+    this.receipts = new ReceiptLookup(store);
   }
 
   execute(message: CommandMessage): Promise<CommandResult> {
@@ -226,8 +229,8 @@ export class CommandPipeline implements CommandGateway {
     return { id: message.id, stream: own.stream, revision: own.revision, position, events: 0, repeated: false };
   }
 
-  private async receiptOf({ commandId }: CommandMessage): Promise<Receipt | undefined> {
-    return (await this.store.receipts([commandId])).get(commandId);
+  private receiptOf({ commandId }: CommandMessage): Promise<Receipt | undefined> {
+    return this.receipts.find(commandId);
   }
 
   private repeat(message: CommandMessage, receipt: Receipt): CommandResult {

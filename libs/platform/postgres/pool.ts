@@ -11,6 +11,8 @@ export interface PoolOptions {
   synchronousCommit?: 'on' | 'off';
   /** Schemas to look in, in order. */
   searchPath?: string;
+  /** For tables that grow for ever: a plan that was made while they were small must not read them whole. */
+  indexesOnly?: boolean;
 }
 
 /** A pool of connections whose idle errors (a server that restarts) do not end the process. */
@@ -20,6 +22,7 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
     // Arrays hide their sizes from the planner; a plan made for one size serves all of ours.
     '-c plan_cache_mode=force_generic_plan',
     '-c timezone=UTC',
+    ...(options.indexesOnly ? ['-c enable_seqscan=off'] : []),
     ...(options.searchPath ? [`-c search_path=${options.searchPath}`] : []),
   ];
   const pool = new pg.Pool({

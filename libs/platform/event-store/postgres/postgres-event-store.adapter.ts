@@ -7,7 +7,8 @@ import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Re
 import { appendParameters, APPEND_SQL } from './append-parameters.js';
 import { judge } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
-import { EVENT_COLUMNS, parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { statements, type Statement } from './statements.js';
 import { storeMigrations } from './store.migrations.js';
 
 const MAX_ROUNDS = 20;
@@ -38,7 +39,7 @@ export class PostgresEventStore implements EventStore {
     clock = systemClock,
     readers = 4,
   }: PostgresEventStoreOptions): Promise<PostgresEventStore> {
-    const writers = createPool(url, { max: 2, applicationName: 'yad store: append' });
+    const writers = createPool(url, { max: 2, applicationName: 'yad store: append', indexesOnly: true });
     try {
       await migrate(writers, storeMigrations);
     } catch (error) {
@@ -47,7 +48,7 @@ export class PostgresEventStore implements EventStore {
     }
     return new PostgresEventStore(
       writers,
-      createPool(url, { max: readers, applicationName: 'yad store: read' }),
+      createPool(url, { max: readers, applicationName: 'yad store: read', indexesOnly: true }),
       url,
       clock,
     );
@@ -110,14 +111,7 @@ export class PostgresEventStore implements EventStore {
 
   /** The last revision of each stream that has one. */
   private async revisions(streams: string[]): Promise<Map<string, number>> {
-    const { rows } = await this.writers.query<any>({
-      name: 'revisions',
-      text: `select s.stream, (select e.revision from store.events e where e.stream = s.stream order by e.revision desc limit 1)
-             from unnest($1::text[]) s(stream)`,
-      values: [encodeArray('text', [...new Set(streams)])],
-      rowMode: 'array',
-      types,
-    });
+    const rows = await this.query(this.writers, statements.revisions, [encodeArray('text', [...new Set(streams)])]);
     return new Map(rows.filter((row: any) => row[1] !== null) as [string, number][]);
   }
 
@@ -131,21 +125,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   async receipts(commandIds: string[]): Promise<Map<string, Receipt>> {
-    const { rows } = await this.readers.query<any>({
-      name: 'receipts',
-      text: `
-        select e.command_id, e.fingerprint, e.stream,
-               (select max(o.revision) from store.events o where o.command_id = e.command_id and o.stream = e.stream),
-               (select max(o.position) from store.events o where o.command_id = e.command_id),
-               (select count(*)::int from store.events o where o.command_id = e.command_id)
-        from store.events e where e.command_id = any($1::uuid[]) and e.ordinal = 0
-        union all
-        select r.command_id, r.fingerprint, r.stream, r.revision, r.position, 0
-        from store.receipts r where r.command_id = any($1::uuid[])`,
-      values: [encodeArray('uuid', commandIds)],
-      rowMode: 'array',
-      types,
-    });
+    const rows = await this.query(this.readers, statements.receipts, [encodeArray('uuid', commandIds)]);
     return new Map(rows.map((row: ReceiptRow) => [row[0], toReceipt(row)]));
   }
 
@@ -153,47 +133,27 @@ export class PostgresEventStore implements EventStore {
     stream: string,
     { fromRevision = 0, through, limit = 1_000_000 }: { fromRevision?: number; through?: bigint; limit?: number } = {},
   ): Promise<StoredEvent[]> {
-    return this.read('read-stream', `stream = $1 and revision >= $2 and position <= $3 order by revision limit $4`, [
-      stream,
-      fromRevision,
-      through ?? MAX_POSITION,
-      limit,
-    ]);
+    return this.read(statements.readStream, [stream, fromRevision, through ?? MAX_POSITION, limit]);
   }
 
   readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
-    return this.read('read-all', `position > $1 and position <= $2 order by position limit $3`, [
-      after,
-      through ?? MAX_POSITION,
-      limit,
-    ]);
+    return this.read(statements.readAll, [after, through ?? MAX_POSITION, limit]);
   }
 
   readSubjects(subjects: string[], { after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
-    // One subject, the usual case, is one range of its index; several are merged by their position.
-    const where =
-      subjects.length === 1
-        ? `subject = $1 and position > $2 and position <= $3 order by position limit $4`
-        : `subject = any($1::uuid[]) and position > $2 and position <= $3 order by position limit $4`;
-    const subject = subjects.length === 1 ? subjects[0] : encodeArray('uuid', subjects);
-    return this.read(`read-subject${subjects.length === 1 ? '' : 's'}`, where, [
-      subject,
-      after,
-      through ?? MAX_POSITION,
-      limit,
-    ]);
+    const distinct = encodeArray('uuid', [...new Set(subjects)]);
+    return this.read(statements.readSubjects, [distinct, after, through ?? MAX_POSITION, limit]);
   }
 
-  private async read(name: string, where: string, values: unknown[]): Promise<StoredEvent[]> {
-    const { rows } = await this.readers.query<any>({
-      name,
-      text: `select ${EVENT_COLUMNS} from store.events where ${where}`,
-      values,
-      rowMode: 'array',
-      types,
-    });
+  private async read(statement: Statement, values: unknown[]): Promise<StoredEvent[]> {
+    const rows = await this.query(this.readers, statement, values);
     for (const row of rows) row[11] = parseMeta(row[11]);
     return (rows as EventRow[]).map(toStoredEvent);
+  }
+
+  private async query(pool: Pool, { name, text }: Statement, values: unknown[]): Promise<any[]> {
+    const { rows } = await pool.query<any>({ name, text, values, rowMode: 'array', types });
+    return rows;
   }
 
   async positionAt(recordedAt: Date): Promise<bigint> {
@@ -207,13 +167,8 @@ export class PostgresEventStore implements EventStore {
   }
 
   async head(): Promise<Head> {
-    const { rows } = await this.readers.query<any>({
-      name: 'head',
-      text: `select position, recorded_at from store.events order by position desc limit 1`,
-      rowMode: 'array',
-      types,
-    });
-    return rows[0] ? { position: rows[0][0], recordedAt: rows[0][1] } : { position: 0n, recordedAt: null };
+    const [row] = await this.query(this.readers, statements.head, []);
+    return row ? { position: row[0], recordedAt: row[1] } : { position: 0n, recordedAt: null };
   }
 
   async *subscribeAll(
