@@ -75,7 +75,10 @@ export const listCases = pagedQuery({
   parameters: z.strictObject({
     contact,
     status: CaseStatus.optional(),
-    open: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),
+    open: z
+      .enum(['true', 'false'])
+      .transform((text) => text === 'true')
+      .optional(),
     kind: CaseKind.optional(),
     queue: text,
     assignee: text,
