@@ -9,6 +9,8 @@ import { OrdersByCustomerDay } from '../orders-by-customer-day/orders-by-custome
 import { ordersByCustomerDay } from '../orders-by-customer-day/index.js';
 import { aDay } from '../examples.js';
 import { customerRfm, rfm, rfmCustomers } from './index.js';
+import { scoreParameters } from './rfm-parameters.js';
+import { scores } from './rfm-scores.js';
 
 const who = (n: number): string => derivedId('customer', String(n));
 const since = new Date('2026-01-01T00:00:00Z');
@@ -148,5 +150,13 @@ describe('RFM', () => {
     });
     await expect(ask(rfm, read, { ...asked, ...fixed })).rejects.toMatchObject({ kind: 'invalid-input' });
     await expect(ask(rfm, read, { ...asked, method: 'fixed', ...fixed, recencyBounds: '9,1,2,3' })).rejects.toThrow();
+  });
+
+  it('works the bounds out once, not for each customer (inlined, they cost ten times the rest)', async () => {
+    const parameters = scoreParameters({ ...asked, zone: 'UTC', method: 'independent' }, asked.asOf);
+    const plan = await read.rows(`explain (costs off) ${scores} select * from scored`, parameters);
+    const lines = plan.map((line) => String(line['QUERY PLAN']).trim());
+    expect(lines).toContain('CTE thresholds');
+    expect(lines.some((line) => line.startsWith('->  CTE Scan on thresholds'))).toBe(true);
   });
 });
