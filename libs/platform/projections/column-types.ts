@@ -12,6 +12,8 @@ export interface ColumnType {
   readonly cast: string | null;
   /** SQL that reads the column, given its name; null: the name itself. */
   readonly read: ((column: string) => string) | null;
+  /** Its canonical form is a deep copy. */
+  readonly document?: boolean;
   /** The value of the database's text. */
   parse(text: string): unknown;
   /**
@@ -162,6 +164,7 @@ const json = (sql: 'json' | 'jsonb'): ColumnType => ({
     },
     JSON.parse,
   ),
+  document: true,
   encode: (value) => JSON.stringify(value),
   equal: isDeepStrictEqual,
 });

@@ -27,6 +27,9 @@ export interface FillOptions {
   readonly flushRows?: number;
 }
 
+/** Events decoded at a time: few enough that they are garbage before the collector would have to move them. */
+const SLICE = 250;
+
 /**
  * Fills builds from ONE pass over the log: ranges are read in parallel, each event is decoded once and folded in
  * order, rows stay in memory and are written in bulk while the fold goes on. Checkpoints move with the rows, so a
@@ -34,7 +37,7 @@ export interface FillOptions {
  * @throws the signal's reason; StaleWriter when somebody else writes to one of the builds
  */
 export async function fill(log: Log, targets: readonly FillTarget[], options: FillOptions = {}): Promise<void> {
-  const { signal, onProgress, pageSize = 2_000, readAhead = 4, flushRows = 20_000 } = options;
+  const { signal, onProgress, pageSize = 500, readAhead = 3, flushRows = 30_000 } = options;
   const passengers = targets.map((target) => new Passenger(target, log, flushRows));
   const first = min(passengers.map((passenger) => passenger.start));
   const last = max(targets.flatMap(({ targets }) => [...targets.values()]));
@@ -42,7 +45,11 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
   try {
     for await (const page of pages(log, first, last, pageSize, readAhead)) {
       if (signal?.aborted) break;
-      for (const passenger of passengers) await passenger.take(page);
+      for (let at = 0; at < page.length; at += SLICE) {
+        const slice = page.slice(at, at + SLICE);
+        for (const passenger of passengers) await passenger.take(slice);
+        for (const { writer } of targets) writer.decoded.forget(slice);
+      }
       const position = page.at(-1)!.position;
       const eventsPerSecond = (Number(position - first) * 1000) / Math.max(1, Date.now() - began);
       onProgress?.({ position, target: last, eventsPerSecond, secondsLeft: Number(last - position) / eventsPerSecond });

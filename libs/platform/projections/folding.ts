@@ -202,7 +202,9 @@ export class Folding {
         const entry = held ?? { key: change.key, row: null, saved: null };
         const before = entry.row;
         const folded = change.fold(before ?? undefined);
-        const row = folded === null ? null : table.shape.row(folded, change.key, before);
+        // Nothing came of it: many events only look.
+        if (folded === before) continue;
+        const row = folded === null ? null : table.shape.row(folded, change.key, before, change.fresh);
         done.push([entry, before]);
         entry.row = row;
         if (change.fresh) table.keepUntilWritten(key, entry);

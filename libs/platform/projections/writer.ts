@@ -54,7 +54,7 @@ export class BuildWriter {
   constructor(
     private readonly database: Pool | PoolClient,
     readonly model: Model,
-    private readonly decoded: DecodedEvents,
+    readonly decoded: DecodedEvents,
     private readonly capacity = 100_000,
     /** The connection is in a transaction: a refused write is undone by savepoint. */
     private readonly inTransaction = false,
