@@ -6,17 +6,14 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { Id } from '#platform/kernel/ids.js';
+import { Position } from '#platform/kernel/position.js';
 import type { EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
 import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/query.js';
 import { stateAsOf } from './as-of.js';
 
 const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
 const limit = z.coerce.number().int().min(1).max(1000).default(100).describe('Events in one page');
-const Position = z
-  .string()
-  .regex(/^\d{1,19}$/, { error: 'is not a position (a whole number)' })
-  .meta({ id: 'Position' });
-const Revision = z.coerce.number().int().min(0);
+const Revision = z.coerce.number().int().min(0).max(2_147_483_646);
 
 /** A recorded event as auditors see it: the whole envelope, in the version of today. */
 export const AuditedEvent = z

@@ -175,6 +175,37 @@ describe('the command pipeline', () => {
     ]);
   });
 
+  it('keeps the order of commands on a stream also where one has to wait before it is refused', async () => {
+    const { pipeline, message } = setUp();
+    const id = newId();
+    const settled = await Promise.allSettled([
+      pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 10 })),
+      pipeline.execute(message(pay, id, { amount: 8 })),
+      // Refused while the two before are under way; what comes after must not be decided before it.
+      pipeline.execute(message(pay, id, { amount: 8 })),
+      pipeline.execute(message(pay, id, { amount: -6 })),
+      pipeline.execute(message(pay, id, { amount: 8 })),
+    ]);
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
+  });
+
+  it('does not refuse on a state that another process has moved on from', async () => {
+    const { pipeline, other, message } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }));
+    await other.execute(message(pay, id, { amount: -9 }));
+    expect(await pipeline.execute(message(pay, id, { amount: 10 }))).toMatchObject({ revision: 2 });
+    await other.execute(message(pay, id, { amount: -1 }));
+    const exact = message(pay, id, { amount: 1 }, { expectedRevision: 3 });
+    expect(await pipeline.execute(exact)).toMatchObject({ revision: 4 });
+  });
+
   it('refuses a stale revision', async () => {
     const { pipeline, message } = setUp();
     const id = newId();

@@ -28,6 +28,12 @@ interface Participants {
   refs: Record<string, { entry: WarmState; aggregate: Aggregate; id: string } | undefined>;
 }
 
+/** Held by a command that decides again, so that those behind it on its stream wait. */
+interface Turn {
+  readonly over: Promise<void>;
+  readonly end: () => void;
+}
+
 interface Target {
   entry: WarmState;
   aggregate: Aggregate;
@@ -43,6 +49,7 @@ export class CommandPipeline implements CommandGateway {
   private readonly states: WarmStates;
   private readonly appender: Appender;
   private readonly receipts: ReceiptLookup;
+  private readonly turns = new Map<string, Turn>();
   private readonly underWay = new Map<string, { fingerprint: Buffer; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
   private readonly clock: Clock;
@@ -69,13 +76,35 @@ export class CommandPipeline implements CommandGateway {
   private async run(message: CommandMessage): Promise<CommandResult> {
     const { definition, id } = message;
     const stream = streamOf(definition.on.name, id);
-    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-      // A state may wait while others are loaded, and change meanwhile: all are taken from the cache at once.
-      const participants = this.peekAll(message, stream, attempt) ?? (await this.loadAll(message, stream, attempt));
-      const result = await this.decideAndAppend(message, participants);
-      if (result) return result;
+    let turn: Turn | undefined;
+    try {
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        // One that has to wait and decide again must not be overtaken by those that came after it.
+        for (let other = this.turns.get(stream); other && other !== turn; other = this.turns.get(stream)) {
+          await other.over;
+        }
+        // A state may wait while others are loaded, and change meanwhile: all are taken from the cache at once.
+        const participants = this.peekAll(message, stream, attempt) ?? (await this.loadAll(message, stream, attempt));
+        const result = await this.decideAndAppend(message, participants, () => (turn ??= this.takeTurn(stream)));
+        if (result) return result;
+      }
+      throw new TooContended(stream);
+    } finally {
+      if (turn) {
+        this.turns.delete(stream);
+        turn.end();
+      }
     }
-    throw new TooContended(stream);
+  }
+
+  private takeTurn(stream: string): Turn | undefined {
+    // Somebody who came before holds it: we wait for them, and then have ours.
+    if (this.turns.has(stream)) return undefined;
+    let end!: () => void;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    const turn = { over, end };
+    this.turns.set(stream, turn);
+    return turn;
   }
 
   private peekAll(message: CommandMessage, stream: string, attempt: number): Participants | undefined {
@@ -118,6 +147,7 @@ export class CommandPipeline implements CommandGateway {
   private async decideAndAppend(
     message: CommandMessage,
     participants: Participants,
+    takeTurn: () => void,
   ): Promise<CommandResult | undefined> {
     const { definition, commandId, fingerprint, expectedRevision } = message;
     const { own } = participants;
@@ -132,15 +162,19 @@ export class CommandPipeline implements CommandGateway {
       decided = list(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
     } catch (refusal) {
       if (!(refusal instanceof RuleViolation || refusal instanceof StaleRevision)) throw refusal;
+      takeTurn();
       // A refusal must not rest on what may yet fail to be stored.
       if (await settle(participants)) return undefined;
       // The state that refuses may be this very command's own doing, the first time it came.
       const receipt = fingerprint && (await this.receiptOf(message));
       if (receipt) return this.repeat(message, receipt);
+      // Nor on a state that another process has moved on from: an append would have told, a refusal has to ask.
+      if (await this.isBehind(participants)) return undefined;
       throw refusal;
     }
     if (decided.length === 0) {
-      if (await settle(participants)) return undefined;
+      takeTurn();
+      if ((await settle(participants)) || (await this.isBehind(participants))) return undefined;
       return this.answerWithoutEvents(message, own);
     }
 
@@ -171,7 +205,22 @@ export class CommandPipeline implements CommandGateway {
     for (const entry of touched) this.states.drop(entry);
     if (outcome.kind === 'repeated') return this.repeat(message, outcome.receipt);
     for (const ref of Object.values(participants.refs)) if (ref) this.states.drop(ref.entry);
+    takeTurn();
     return undefined;
+  }
+
+  /** Whether the store holds events that these states do not know; such states are dropped. */
+  private async isBehind({ own, refs }: Participants): Promise<boolean> {
+    const entries = [own, ...Object.values(refs).map((ref) => ref!.entry)];
+    const newer = await Promise.all(
+      entries.map(async (entry) => {
+        const { stream, revision } = entry;
+        const unknown = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1 });
+        if (unknown.length > 0) this.states.drop(entry);
+        return unknown.length > 0;
+      }),
+    );
+    return newer.includes(true);
   }
 
   /** Gives each decided event its stream, revision and subject, and moves the warm states on. */

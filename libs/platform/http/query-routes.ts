@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { busQueryOf } from '#platform/commands/cqrs/command-bus.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
+import { Position } from '#platform/kernel/position.js';
 import type { Freshness } from '#platform/projections/freshness.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
 import { authorise, type Authenticator } from './authenticator.js';
@@ -29,9 +30,6 @@ interface Shell {
   authenticator: Authenticator;
   parts: QueryParts;
 }
-
-const POSITION = /^(0|[1-9]\d{0,18})$/;
-const MAX_POSITION = 2n ** 63n - 1n;
 
 /** A controller with one GET route for each query of the registry. */
 export function queryController(definitions: readonly QueryDefinition[]): Type {
@@ -125,9 +123,9 @@ function refuse(pointer: string, message: string): never {
 }
 
 function positionOf(text: string | string[]): bigint {
-  const position = typeof text === 'string' && POSITION.test(text) ? BigInt(text) : -1n;
-  if (position < 0n || position > MAX_POSITION) refuse('/minPosition', 'is not a position such as "1234"');
-  return position;
+  const parsed = Position.safeParse(text);
+  if (!parsed.success) refuse('/minPosition', parsed.error.issues[0]!.message);
+  return BigInt(parsed.data);
 }
 
 /** The names of the parameters in a route's path. */

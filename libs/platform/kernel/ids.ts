@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 import { v5, v7 } from 'uuid';
 import { z } from 'zod';
 
@@ -28,4 +28,6 @@ const namespace = 'b2b6f6d4-9c0e-5d53-8a1e-79616400d000';
 export const derivedId = (...words: string[]): string => v5(JSON.stringify(words), namespace);
 
 /** 16 bytes that tell one text from another, to recognise a repeated command. */
-export const fingerprint = (text: string): Buffer => createHash('sha256').update(text).digest().subarray(0, 16);
+export const fingerprint = (text: string): Buffer =>
+  // In one call and by way of hex: a quarter of what a Hash object costs.
+  Buffer.from(hash('sha256', text, 'hex').slice(0, 32), 'hex');

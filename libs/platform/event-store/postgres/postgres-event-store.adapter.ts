@@ -1,5 +1,6 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
+import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, isConnectionError, type Pool } from '#platform/postgres/pool.js';
@@ -200,8 +201,6 @@ export class PostgresEventStore implements EventStore {
     await Promise.all([this.writers.end(), this.readers.end()]);
   }
 }
-
-const MAX_POSITION = 9_223_372_036_854_775_807n;
 
 const isClash = (error: unknown): boolean => {
   const code = (error as { code?: string }).code;

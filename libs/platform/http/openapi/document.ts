@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Position } from '#platform/kernel/position.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { QueryDefinition } from '#platform/projections/query.js';
@@ -12,10 +13,6 @@ export interface DocumentedRegistries {
   queries?: readonly QueryDefinition[];
 }
 
-const Position = z
-  .string()
-  .regex(/^(0|[1-9]\d{0,18})$/)
-  .meta({ id: 'Position', description: 'A place in the log, as a decimal string.', examples: ['1234'] });
 const CommandResult = z
   .strictObject({
     id: z.string().meta({ examples: ['0198f3a0-1b2c-7d3e-8f40-123456789abc'] }),
