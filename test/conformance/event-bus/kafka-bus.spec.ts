@@ -11,7 +11,6 @@ const brokers = process.env['YAD_TEST_KAFKA_BROKERS']?.split(',');
 const log = { warn: process.env['YAD_TEST_LOG'] ? console.warn : (): void => {} };
 
 if (brokers) {
-  const connection = { brokers };
   const topics: string[] = [];
   const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
   beforeAll(() => admin.connect());
@@ -23,7 +22,7 @@ if (brokers) {
   eventBusConformance('relay and Kafka', async (store) => {
     const topic = `yad.test.${newId()}`;
     topics.push(topic);
-    const options = { connection, topic, partitions: 4, log };
+    const options = { brokers, topic, partitions: 4, log };
     const publisher = new KafkaPublisher(options);
     const relay = new Relay({ store, publisher, state: new MemoryRelayState(), log });
     const running = relay.run();
@@ -48,7 +47,7 @@ if (brokers) {
       const topic = `yad.test.${newId()}`;
       topics.push(topic);
       await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
-      const bus = new KafkaBus({ connection, topic, partitions: 6, onFatal: () => {}, log });
+      const bus = new KafkaBus({ brokers, topic, partitions: 6, onFatal: () => {}, log });
       const consumer = { checkpoints: async () => new Map(), deliver: async () => {} };
       await expect(bus.subscribe('any', consumer)).rejects.toThrow(/has 2 partitions.*set to 6.*YAD_PARTITIONS to 2/);
     });

@@ -3,13 +3,15 @@ import type { Consumer, EventBus, Subscription } from '../event-bus.js';
 import type { KafkaConnection } from './client.js';
 import { KafkaMember, type News } from './kafka-member.js';
 
-export interface KafkaBusOptions {
-  connection: KafkaConnection;
+export interface KafkaBusOptions extends KafkaConnection {
   topic?: string;
   partitions?: number;
   replicationFactor?: number;
-  /** Called when a consumer has ended for good: the process must end, or it would look healthy and do nothing. */
-  onFatal: (error: Error) => void;
+  /**
+   * Called when a consumer has ended for good: the process must end, or it would look healthy and do nothing.
+   * Without it the error is thrown where nobody catches it, which ends the process.
+   */
+  onFatal?: (error: Error) => void;
   /** What is known to be on Kafka, to notice and cure what Kafka or its client lost or withholds. */
   news?: News;
   /** How long a partition may stand behind the news without a delivery before something is done about it. */
@@ -31,11 +33,12 @@ export class KafkaBus implements EventBus {
    * @throws PartitionsMismatch when the topic has another number of partitions.
    */
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
-    const { connection, topic = 'yad.events', replicationFactor, onFatal, news, stallMs, log } = this.options;
+    const { topic = 'yad.events', replicationFactor, onFatal, news, stallMs, log, ...rest } = this.options;
+    const { partitions: _, ...connection } = rest;
     const member = new KafkaMember(group, consumer, {
       connection,
       topic: { name: topic, partitions: this.partitions, replicationFactor },
-      onFatal,
+      onFatal: onFatal ?? fatal,
       news,
       stallMs: stallMs ?? 10_000,
       log: log ?? consoleLog,
@@ -60,4 +63,10 @@ export class KafkaBus implements EventBus {
     this.members.clear();
     await Promise.all(members.map((member) => member.close()));
   }
+}
+
+function fatal(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
 }

@@ -62,7 +62,7 @@ export class KafkaMember implements Subscription {
     if (options.news) {
       this.watch = new StallWatch(options.news, options.stallMs, {
         partitions: () => (this.queue.busy || this.restarting ? [] : (this.assignment?.partitions ?? [])),
-        checkpoints: (partitions) => target.checkpoints(partitions),
+        reached: async () => (await this.assignment?.floors) ?? new Map<number, bigint>(),
         restart: (partitions) => this.restart(`partitions ${partitions.join(', ')} stand still behind the news`),
         deliver: (message) => this.deliverDirectly(message),
         log: options.log,
@@ -200,12 +200,12 @@ export class KafkaMember implements Subscription {
   }
 
   private async deliverDirectly(message: BusMessage): Promise<void> {
-    await this.queue.push({
-      partition: message.partition,
-      messages: [message],
-      heartbeat: async () => {},
-      isCurrent: () => this.assignment?.partitions.includes(message.partition) ?? false,
-    });
+    const { assignment } = this;
+    const { partition, event } = message;
+    const isCurrent = (): boolean => this.assignment === assignment;
+    if (await this.queue.push({ partition, messages: [message], heartbeat: none, isCurrent })) {
+      (await assignment?.floors)?.set(partition, event.position);
+    }
   }
 
   private restart(why: string, cause?: unknown): void {
@@ -246,3 +246,6 @@ export class KafkaMember implements Subscription {
     if (consumer) await within(5000, 'disconnecting', consumer.disconnect()).catch(() => {});
   }
 }
+
+/** A delivery that did not come by a fetch has no batch whose heartbeat to beat. */
+async function none(): Promise<void> {}

@@ -5,8 +5,7 @@ import { createClient, kafkaErrorType, within, type KafkaConnection } from './cl
 import { toKafkaMessage } from './cloud-event.js';
 import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
 
-export interface KafkaPublisherOptions {
-  connection: KafkaConnection;
+export interface KafkaPublisherOptions extends KafkaConnection {
   topic?: string;
   partitions?: number;
   replicationFactor?: number;
@@ -37,11 +36,11 @@ export class KafkaPublisher implements BusPublisher {
   private producer: Producer | undefined;
 
   constructor({
-    connection,
     topic = 'yad.events',
     partitions = 6,
     replicationFactor,
     log = consoleLog,
+    ...connection
   }: KafkaPublisherOptions) {
     this.partitions = partitions;
     this.topic = { name: topic, partitions, replicationFactor };

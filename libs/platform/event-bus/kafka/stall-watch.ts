@@ -5,7 +5,8 @@ import type { News } from './kafka-member.js';
 export interface Stalled {
   /** The partitions to look at now; none while a delivery or restart is under way. */
   partitions(): readonly number[];
-  checkpoints(partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>>;
+  /** Up to where each of its partitions was handed over. */
+  reached(): Promise<ReadonlyMap<number, bigint>>;
   restart(partitions: readonly number[]): void;
   deliver(message: BusMessage): Promise<void>;
   log: BusLog;
@@ -19,7 +20,7 @@ interface Standing {
 
 /**
  * Watches the lag, not the liveness: kafkajs has been seen to fetch nothing and look well (#659), and a topic deleted
- * under way, a lost tail or read models set back leave nothing to fetch. A partition that stands behind what the
+ * under way or a lost tail leave nothing to fetch. A partition that stands behind what the
  * relay has published is first restarted; if that does not help, its latest event is handed over from the store, and
  * its `previous` makes the consumer read what it lacks.
  */
@@ -53,11 +54,11 @@ export class StallWatch {
     if (partitions.length === 0) return;
     // Heads first: a delivery between the two looks then cannot make a partition seem behind.
     const heads = await this.news.heads();
-    const checkpoints = await this.member.checkpoints(partitions);
+    const reached = await this.member.reached();
     const now = performance.now();
     const stalled: number[] = [];
     for (const partition of partitions) {
-      const at = checkpoints.get(partition) ?? 0n;
+      const at = reached.get(partition) ?? 0n;
       const known = this.standing.get(partition);
       if (at >= (heads.get(partition) ?? 0n)) this.standing.delete(partition);
       else if (known?.at !== at) this.standing.set(partition, { at, since: now, restarted: false });

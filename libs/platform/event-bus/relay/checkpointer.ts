@@ -54,7 +54,7 @@ export class Checkpointer {
 
   private kick(): void {
     this.dirty = true;
-    this.running ??= this.run().finally(() => (this.running = undefined));
+    this.running ??= this.run();
   }
 
   private async run(): Promise<void> {
@@ -68,6 +68,8 @@ export class Checkpointer {
         await pause(backoff(++failures, { capMs: 1000 }), this.wake.signal);
       }
     }
+    // In the same turn as the last look at `dirty`: a move in between cannot be left lying.
+    this.running = undefined;
   }
 
   private async record(): Promise<void> {

@@ -1,0 +1,62 @@
+import { createServer, type Server } from 'node:http';
+import type { Relay } from '#platform/event-bus/relay/relay.js';
+import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+
+/** Events behind the store from which on an active relay that does not get on is not ready. */
+const LAG = 10_000n;
+/** A relay that stands behind the store and has not moved for this long is not ready, however small the lag. */
+const STILL_MS = 15_000;
+
+export interface Health {
+  ready: boolean;
+  role: string;
+  /** Everything at or below is on the bus, by whichever relay. */
+  position: string;
+  head: string;
+  lag: string;
+}
+
+/** Tells live from ready by what the relay gets done, not by whether it runs. */
+export class HealthCheck {
+  private lastPosition = -1n;
+  private movedAt = performance.now();
+
+  constructor(
+    private readonly relay: Pick<Relay, 'status'>,
+    private readonly state: Pick<RelayState, 'position'>,
+    private readonly store: Pick<EventStore, 'head'>,
+  ) {}
+
+  async look(): Promise<Health> {
+    const [position, head] = [await this.state.position(), (await this.store.head()).position];
+    const now = performance.now();
+    if (position !== this.lastPosition || position >= head) this.movedAt = now;
+    const catchingUp = this.lastPosition >= 0n && position > this.lastPosition;
+    this.lastPosition = position;
+    const { role } = this.relay.status;
+    const lag = head > position ? head - position : 0n;
+    const moving = now - this.movedAt < STILL_MS && (lag < LAG || catchingUp || role === 'waiting');
+    return { ready: role !== 'ended' && moving, role, position: `${position}`, head: `${head}`, lag: `${lag}` };
+  }
+}
+
+/** Serves `/health/live` and `/health/ready`; the body of both says how far the relay has come. */
+export function serveHealth(port: number, check: HealthCheck): Promise<Server> {
+  const server = createServer((request, response) => {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    if (request.url === '/health/live') answer(200, { live: true });
+    else if (request.url !== '/health/ready') answer(404, { title: 'not found' });
+    else
+      check.look().then(
+        (health) => answer(health.ready ? 200 : 503, health),
+        (error: Error) => answer(503, { ready: false, reason: error.message }),
+      );
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, () => resolve(server));
+  });
+}

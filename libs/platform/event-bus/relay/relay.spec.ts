@@ -1,0 +1,229 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { newId } from '#platform/kernel/ids.js';
+import { createTestDatabase } from '../../../../test/support/postgres.js';
+import { append, positionsOf } from '../../../../test/conformance/event-bus/event-bus.conformance.js';
+import { until } from '../../../../test/conformance/event-bus/test-consumer.js';
+import type { BusMessage, BusPublisher } from '../event-bus.js';
+import { MemoryRelayState } from './memory-relay-state.js';
+import { PostgresRelayState } from './postgres-relay-state.js';
+import { Relay } from './relay.js';
+import type { RelayState } from './relay-state.js';
+
+const log = { warn: (): void => {} };
+const PARTITIONS = 4;
+
+/** A topic in memory; `before` may wait or throw. */
+class Topic implements BusPublisher {
+  readonly partitions = PARTITIONS;
+  readonly messages: BusMessage[] = [];
+  underWay = 0;
+  before: () => Promise<void> | void = () => {};
+
+  async publish(messages: readonly BusMessage[]): Promise<void> {
+    expect(++this.underWay).toBe(1);
+    await this.before();
+    await new Promise((resolve) => setImmediate(resolve));
+    this.messages.push(...messages);
+    this.underWay--;
+  }
+  async close(): Promise<void> {}
+
+  /** Without repeats, per partition, in the order of their first coming. */
+  byPartition(): Map<number, bigint[]> {
+    const seen = new Map<number, bigint[]>();
+    for (const { partition, event, previous } of this.messages) {
+      const list = seen.get(partition) ?? [];
+      const last = list.at(-1) ?? 0n;
+      if (event.position <= last) continue;
+      expect(previous).toBe(last);
+      seen.set(partition, [...list, event.position]);
+    }
+    return seen;
+  }
+}
+
+const sorted = (map: ReadonlyMap<number, unknown>): unknown[] => [...map].toSorted(([a], [b]) => a - b);
+
+async function expectHeads(state: RelayState, store: EventStore): Promise<void> {
+  const expected = [...(await positionsOf(store, PARTITIONS))].map(([p, list]) => [p, list.at(-1)!] as const);
+  expect(sorted(await state.heads())).toEqual(sorted(new Map(expected)));
+}
+
+function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
+  describe(`relay, state ${name}`, () => {
+    let store: MemoryEventStore;
+    let topic: Topic;
+    let state: RelayState;
+    const relays: Relay[] = [];
+    afterEach(() => {
+      for (const relay of relays.splice(0)) relay.close();
+    });
+    beforeEach(async () => {
+      store = new MemoryEventStore();
+      topic = new Topic();
+      state = await newState();
+    });
+
+    const start = (publisher: BusPublisher = topic, leaseMs = 300, own = state) => {
+      const relay = new Relay({ store, publisher, state: own, leaseMs, log });
+      relays.push(relay);
+      const ended = relay.run();
+      ended.catch(() => {});
+      return { relay, ended };
+    };
+    const published = async (): Promise<boolean> => (await state.position()) === (await store.head()).position;
+
+    it('publishes all in order, then records position and heads', async () => {
+      await append(store, 2500);
+      const { relay, ended } = start();
+      for (let i = 0; i < 10; i++) await append(store, 10);
+      await until('all is published', published);
+      expect(sorted(topic.byPartition())).toEqual(sorted(await positionsOf(store, PARTITIONS)));
+      expect(topic.messages).toHaveLength(2600);
+      await expectHeads(state, store);
+      relay.close();
+      await ended;
+      expect(relay.status).toEqual({ role: 'ended', position: 2600n });
+    });
+
+    it('is never ahead of what is on the bus, and a stop waits for the send under way', async () => {
+      await append(store, 10);
+      let release: (() => void) | undefined;
+      topic.before = () => new Promise((resolve) => (release = resolve));
+      const { relay, ended } = start();
+      await until('a send is under way', () => release !== undefined);
+      expect(await state.position()).toBe(0n);
+      expect([...(await state.heads())]).toEqual([]);
+      relay.close();
+      release!();
+      await ended;
+      expect(topic.messages).toHaveLength(10);
+      expect(await state.position()).toBe(10n);
+      const next = start();
+      topic.before = () => {};
+      await append(store, 5);
+      await until('the next takes over at once', published);
+      expect(topic.messages).toHaveLength(15);
+      next.relay.close();
+      await next.ended;
+    });
+
+    it('killed between sending and recording, causes repeats only, with the same chain', async () => {
+      let killed = false;
+      // What it sent is on the bus; of a dead process nothing more is heard.
+      const dying = start(topic, 300, {
+        acquire: (...args) => state.acquire(...args),
+        checkpoint: (...args) => {
+          killed ||= topic.messages.length > 0;
+          return killed ? dead() : state.checkpoint(...args);
+        },
+        release: dead,
+        heads: () => state.heads(),
+        position: () => state.position(),
+      });
+      await append(store, 100);
+      await until('it was killed after a send', () => killed);
+      dying.relay.close();
+      const before = topic.messages.length;
+      await dying.ended;
+      const next = start();
+      await until('the next has published all', published);
+      expect(topic.messages.length).toBe(before + 100);
+      expect(sorted(topic.byPartition())).toEqual(sorted(await positionsOf(store, PARTITIONS)));
+      next.relay.close();
+      await next.ended;
+    });
+
+    it('is one at a time: the second waits, takes over, and fences the first', async () => {
+      let stuck: (() => void) | undefined;
+      const slow = new Topic();
+      const first = start(slow);
+      await until('the first leads', () => first.relay.status.role === 'active');
+      const second = start();
+      await append(store, 20);
+      await until('the first has published', published);
+      expect(topic.messages).toHaveLength(0);
+      expect(second.relay.status.role).toBe('waiting');
+      // The first stands still, as a paused process does: it neither renews nor knows that time goes by.
+      const renew = state.checkpoint.bind(state);
+      slow.before = () => new Promise((resolve) => (stuck = resolve));
+      let paused = true;
+      state.checkpoint = (lease, ...rest) =>
+        paused && lease.holder === holderOf(first.relay) ? hang() : renew(lease, ...rest);
+      await append(store, 20);
+      await until('the second leads', () => second.relay.status.role === 'active');
+      await until('the second has published', published);
+      expect(topic.messages).toHaveLength(20);
+      paused = false;
+      await until('the first is in a send', () => stuck !== undefined);
+      stuck!();
+      await until('the first has noticed', () => first.relay.status.role === 'waiting');
+      await append(store, 20);
+      await until('the second goes on', published);
+      expect(topic.messages).toHaveLength(40);
+      // What the first still sent were repeats.
+      expect(slow.messages).toHaveLength(40);
+      await expectHeads(state, store);
+      for (const { relay } of [first, second]) relay.close();
+      await Promise.all([first.ended, second.ended]);
+    });
+
+    it('ends with the error when publishing can never succeed', async () => {
+      topic.before = () => {
+        throw new Error('MESSAGE_TOO_LARGE');
+      };
+      const { relay, ended } = start();
+      await append(store, 1);
+      await expect(ended).rejects.toThrow('MESSAGE_TOO_LARGE');
+      expect(relay.status.role).toBe('ended');
+      expect(await state.position()).toBe(0n);
+    });
+
+    it('goes on when its state was away for a while', async () => {
+      const real = state.checkpoint.bind(state);
+      let failures = 0;
+      state.checkpoint = (...args) => (failures++ < 3 ? Promise.reject(new Error('away')) : real(...args));
+      const { relay, ended } = start();
+      await append(store, 50);
+      await until('all is recorded', published);
+      await expectHeads(state, store);
+      relay.close();
+      await ended;
+    });
+  });
+}
+
+const holderOf = (relay: Relay): string => (relay as unknown as { holder: string }).holder;
+const hang = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => resolve(false), 1500));
+
+relaySpecs('in memory', async () => new MemoryRelayState());
+
+describe('with PostgreSQL', () => {
+  const made: { drop(): Promise<void>; state?: PostgresRelayState }[] = [];
+  afterAll(async () => {
+    for (const { state, drop } of made) {
+      await state?.close();
+      await drop();
+    }
+  });
+  relaySpecs('in PostgreSQL', async () => {
+    const database = await createTestDatabase();
+    const state = await PostgresRelayState.connect(database.url);
+    made.push({ ...database, state });
+    return state;
+  });
+
+  it('gives the lease to one of many that ask at once', async () => {
+    const database = await createTestDatabase();
+    const state = await PostgresRelayState.connect(database.url);
+    made.push({ ...database, state });
+    const leases = await Promise.all(Array.from({ length: 10 }, () => state.acquire(newId(), 10_000)));
+    expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
+  });
+});
+
+async function dead(): Promise<never> {
+  throw new Error('killed');
+}
