@@ -77,7 +77,7 @@ export async function createIndexes(pool: Pool, shapes: readonly TableShape[], s
 /** Points the public views at a build. Must run in a transaction. */
 export async function pointViews(client: PoolClient, shapes: readonly TableShape[], schema: string): Promise<void> {
   // Always in the same order, so that two swaps cannot lock each other out.
-  for (const { name } of [...shapes].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const { name } of shapes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const view = `analytics.${quote(name)}`;
     const as = `as select * from ${quote(schema)}.${quote(name)}`;
     await client.query('savepoint view');

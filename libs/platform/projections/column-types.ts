@@ -82,12 +82,13 @@ const integer = (sql: string, array: ArrayType, bits: number): ColumnType => {
   return plain(sql, array, fits, Number);
 };
 
+const wide = (value: unknown): bigint => {
+  const whole = typeof value === 'bigint' ? value : BigInt(value as string);
+  return BigInt.asIntN(64, whole) === whole ? whole : (misfit(value, 'bigint') as never);
+};
+
 /** In folds a bigint, a number or a string, as the property is declared; bigint when that cannot be told. */
 function bigInteger(design: unknown): ColumnType {
-  const wide = (value: unknown): bigint => {
-    const whole = typeof value === 'bigint' ? value : BigInt(value as string);
-    return BigInt.asIntN(64, whole) === whole ? whole : (misfit(value, 'bigint') as never);
-  };
   if (design === Number) {
     const safe = (value: unknown): unknown =>
       Number.isSafeInteger(Number(value)) ? Number(value) : misfit(value, 'safe integer');

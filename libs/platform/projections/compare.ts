@@ -72,7 +72,7 @@ async function buckets(shape: TableShape, side: Side): Promise<Map<number, Bucke
 async function differing(shape: TableShape, bucket: number, left: Side, right: Side): Promise<Difference[]> {
   const [ours, theirs] = [await bucketRows(shape, bucket, left), await bucketRows(shape, bucket, right)];
   const found: Difference[] = [];
-  for (const key of [...new Set([...ours.keys(), ...theirs.keys()])].sort()) {
+  for (const key of [...new Set([...ours.keys(), ...theirs.keys()])].toSorted()) {
     const [l, r] = [ours.get(key) ?? null, theirs.get(key) ?? null];
     if (l !== r && found.length < MOST) found.push({ table: shape.name, key, left: l, right: r });
   }

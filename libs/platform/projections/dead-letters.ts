@@ -104,7 +104,7 @@ async function takeLetters(client: PoolClient, live: Build, subject: string): Pr
   );
   return rows
     .map((row) => ({ ...row, position: BigInt(row.position) }))
-    .sort((a, b) => (a.position < b.position ? -1 : 1));
+    .toSorted((a, b) => (a.position < b.position ? -1 : 1));
 }
 
 /** Folds the events of these letters; those that fail, and all behind them, are letters again. Resolves to how many. */

@@ -214,7 +214,7 @@ export class Folding {
         }
       }
     } catch (error) {
-      for (const [entry, before] of done.reverse()) entry.row = before;
+      for (const [entry, before] of done.toReversed()) entry.row = before;
       throw error;
     }
   }

@@ -76,7 +76,7 @@ export class TableShape {
     try {
       return column.type.canonical(value);
     } catch (error) {
-      throw new Error(`${this.name}.${column.property}: ${(error as Error).message}`);
+      throw new Error(`${this.name}.${column.property}: ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -173,7 +173,7 @@ function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass
       fallback: column.default,
     };
   } catch (error) {
-    throw new Error(`column ${propertyName}: ${(error as Error).message}`);
+    throw new Error(`column ${propertyName}: ${(error as Error).message}`, { cause: error });
   }
 }
 

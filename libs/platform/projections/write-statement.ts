@@ -113,10 +113,10 @@ function upsertSql(shape: TableShape, table: string, array: (type: ArrayType) =>
 const castOf = (expression: string, cast: string | null): string => (cast ? `${expression}::${cast}` : expression);
 
 function columnArray({ get, type }: Column, rows: readonly Row[]): Buffer {
-  const values = new Array<unknown>(rows.length);
-  for (let i = 0; i < rows.length; i++) {
-    const value = get(rows[i]!);
-    values[i] = value === null || value === undefined ? null : type.encode(value);
+  const values: unknown[] = [];
+  for (const row of rows) {
+    const value = get(row);
+    values.push(value === null || value === undefined ? null : type.encode(value));
   }
   return encodeArray(type.array, values);
 }

@@ -113,7 +113,7 @@ export class BuildWriter {
   async flush(advance: ReadonlyMap<number, bigint>): Promise<void> {
     const writes = this.folding.take();
     const moves: Moves = { partitions: [], from: [], to: [] };
-    for (const [partition, to] of [...advance].sort(([a], [b]) => a - b)) {
+    for (const [partition, to] of [...advance].toSorted(([a], [b]) => a - b)) {
       const from = this.checkpoints.get(partition);
       if (from === undefined) throw new Error(`partition ${partition} is not one of this build's`);
       if (to <= from) continue;

@@ -216,6 +216,15 @@ export class World {
     return rows.map(({ row }) => row);
   }
 
+  /** As a server that restarts would. */
+  async breakConnections(): Promise<void> {
+    const other = createPool(this.url, { max: 1 });
+    await other.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    await other.end();
+  }
+
   /** Forgets everything, for the next run on the same database. */
   async reset(): Promise<void> {
     await this.closeLanes();

@@ -30,7 +30,7 @@ async function expectCounts(version = 1): Promise<void> {
     rows.map(({ subject, day, total, amounts }: any) => [`${subject} ${day}`, { total, amounts }]),
   );
   const expected = await expectedCounts(world, version);
-  expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+  expect([...found.keys()].toSorted()).toEqual([...expected.keys()].toSorted());
   for (const [key, { total, amounts }] of expected) {
     expect(found.get(key)?.amounts).toEqual(amounts);
     expect(Number(found.get(key)?.total)).toBeCloseTo(Number(total), 6);
@@ -124,6 +124,21 @@ describe('a lane', () => {
       both.push(one.deliver(delivery), two.deliver(delivery));
     }
     await Promise.all(both);
+    await expectCounts();
+  });
+
+  it('goes on when the server breaks its connections', async () => {
+    const lane = await world.lane(counts());
+    for (let i = 0; i < 300; i++) await world.happen({ subject: i % 9, what: 'counted', day: i, amount: i });
+    const messages = await world.messages();
+    const delivered: Promise<void>[] = [];
+    for (let at = 0; at < 300; at += 5) {
+      delivered.push(lane.deliver({ messages: messages.slice(at, at + 5), partitions: all }));
+      if (at % 50 !== 0) continue;
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      await world.breakConnections();
+    }
+    await Promise.all(delivered);
     await expectCounts();
   });
 
