@@ -105,7 +105,7 @@ function changeOf(name: string, was: FieldShape | undefined, is: FieldShape | un
 /** All golden files there are, of every version. */
 export const allGolden = (folder = GOLDEN): Golden[] =>
   readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
+    .filter((file) => /\.v\d+\.json$/.test(file))
     .toSorted()
     .map((file) => read(join(folder, file)));
 
