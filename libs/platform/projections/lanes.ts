@@ -1,5 +1,6 @@
 import type { Consumer, Delivery } from '#platform/event-bus/event-bus.js';
 import { max } from './catch-up.js';
+import type { DecodedEvents } from './decoded-events.js';
 import type { Lane } from './lane.js';
 
 /**
@@ -9,7 +10,10 @@ import type { Lane } from './lane.js';
 export class Lanes implements Consumer {
   private readonly lanes = new Set<Lane>();
 
-  constructor(private readonly onTrouble: (error: unknown) => void) {}
+  constructor(
+    private readonly decoded: DecodedEvents,
+    private readonly onTrouble: (error: unknown) => void,
+  ) {}
 
   [Symbol.iterator](): Iterator<Lane> {
     return this.lanes.values();
@@ -35,6 +39,7 @@ export class Lanes implements Consumer {
 
   async deliver(delivery: Delivery): Promise<void> {
     const outcomes = await Promise.allSettled([...this.lanes].map((lane) => lane.deliver(delivery)));
+    this.decoded.forget(delivery.messages.map(({ event }) => event));
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected');
     for (const { reason } of failures) this.onTrouble(reason);
     if (failures.length > 0 && failures.length === outcomes.length) throw failures[0]!.reason;

@@ -50,7 +50,7 @@ export class ProjectionHost {
   ) {
     this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false });
     this.admin = new ProjectionAdmin(shop, models);
-    this.lanes = new Lanes(this.trouble);
+    this.lanes = new Lanes(shop.decoded, this.trouble);
     this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
   }
 
@@ -94,11 +94,13 @@ export class ProjectionHost {
   }
 
   private async run(models: readonly Model[]): Promise<void> {
+    const outdated: Model[] = [];
     for (const model of models) {
       const live = await liveBuild(this.pool, model.projection.name);
-      if (live && live.version === model.projection.version) this.lanes.add(this.lane(model));
-      else this.inBackground(() => this.upgrade(model));
+      if (live?.version === model.projection.version) this.lanes.add(this.lane(model));
+      else outdated.push(model);
     }
+    if (outdated.length > 0) this.inBackground(() => this.upgrade(outdated));
     const subscribed = new Promise<void>((resolve) => this.inBackground(() => this.subscribe().then(resolve)));
     this.reconciler.start();
     // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
@@ -123,16 +125,28 @@ export class ProjectionHost {
     });
   }
 
-  /** Brings the live build to this code's version, or waits until another process has. */
-  private async upgrade(model: Model): Promise<void> {
-    const { name, version } = model.projection;
+  /** Brings live builds to this code's versions from one pass over the log, or waits until another process has. */
+  private async upgrade(outdated: readonly Model[]): Promise<void> {
+    const waiting = new Set(outdated);
     await this.untilDone(async () => {
-      const live = await liveBuild(this.pool, name);
-      if (live && live.version > version)
-        throw new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
-      if (live?.version !== version) await rebuild(this.shop, [model], { signal: this.closing.signal });
+      const due: Model[] = [];
+      let newer: Error | undefined;
+      for (const model of waiting) {
+        const { name, version } = model.projection;
+        const live = await liveBuild(this.pool, name);
+        if (live?.version === version) {
+          waiting.delete(model);
+          this.lanes.add(this.lane(model));
+        } else if (!live || live.version < version) due.push(model);
+        else newer = new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
+      }
+      if (due.length > 0) await rebuild(this.shop, due, { signal: this.closing.signal });
+      for (const model of due) {
+        waiting.delete(model);
+        this.lanes.add(this.lane(model));
+      }
+      if (newer) throw newer;
     });
-    if (!this.closing.signal.aborted) this.lanes.add(this.lane(model));
   }
 
   private async untilDone(attempt: () => Promise<void>): Promise<void> {
