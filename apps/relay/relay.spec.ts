@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { RelayStatus } from '#platform/event-bus/relay/relay.js';
+import { HealthCheck, serveHealth } from './health.js';
+import { readSettings } from './settings.js';
+
+describe('the relay’s settings', () => {
+  const env = { DATABASE_URL: 'postgres://x', KAFKA_BROKERS: 'a:1, b:2' };
+  it('come from the environment, with defaults', () => {
+    expect(readSettings(env)).toEqual({
+      databaseUrl: 'postgres://x',
+      brokers: ['a:1', 'b:2'],
+      topic: 'yad.events',
+      partitions: 6,
+      port: undefined,
+    });
+    expect(readSettings({ ...env, YAD_PARTITIONS: '12', YAD_TOPIC: 't', PORT: '8080' })).toMatchObject({
+      topic: 't',
+      partitions: 12,
+      port: 8080,
+    });
+  });
+  it.each([
+    [{ DATABASE_URL: '' }, 'DATABASE_URL is not set'],
+    [{ KAFKA_BROKERS: ' , ' }, 'KAFKA_BROKERS names no broker'],
+    [{ YAD_PARTITIONS: '1.5' }, 'YAD_PARTITIONS is a whole number from 1 to 1000, not "1.5"'],
+    [{ PORT: 'http' }, 'PORT is a whole number'],
+  ])('name what is wrong: %j', (more, message) => {
+    expect(() => readSettings({ ...env, ...more })).toThrow(message);
+  });
+});
+
+describe('the relay’s health', () => {
+  let server: Server | undefined;
+  afterEach(() => void server?.close());
+
+  it('is ready while it gets on, and not when it has ended, is far behind or cannot tell', async () => {
+    let status: RelayStatus = { role: 'active', position: 0n };
+    let [position, head] = [0n, 0n];
+    const check = new HealthCheck(
+      {
+        get status() {
+          return status;
+        },
+      },
+      { position: async () => position },
+      {
+        head: async () => {
+          if (head < 0n) throw new Error('the store is away');
+          return { position: head, recordedAt: null };
+        },
+      },
+    );
+    server = await serveHealth(0, check);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
+    const ready = async (): Promise<number> => (await fetch(`${url}/ready`)).status;
+
+    expect((await fetch(`${url}/live`)).status).toBe(200);
+    expect((await fetch(`${url}/other`)).status).toBe(404);
+    expect(await ready()).toBe(200);
+    head = 50_000n;
+    expect(await ready()).toBe(503);
+    position = 10_000n;
+    expect(await ready()).toBe(200);
+    expect(await ready()).toBe(503);
+    status = { role: 'waiting', position: 0n };
+    expect(await ready()).toBe(200);
+    status = { role: 'ended', position: 0n };
+    expect(await ready()).toBe(503);
+    status = { role: 'active', position: 0n };
+    head = -1n;
+    const answer = await fetch(`${url}/ready`);
+    expect([answer.status, await answer.json()]).toEqual([503, { ready: false, reason: 'the store is away' }]);
+  });
+});
