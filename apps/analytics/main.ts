@@ -1,18 +1,25 @@
 import { projections, queries } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
+import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
-import { portFrom, required, serve } from '#platform/http/serve.js';
+import { portFrom, required, serve, wholeFrom } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { ProjectionHost } from '#platform/projections/projection-host.js';
 
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });
+const relay = await PostgresRelayState.connect(url);
 const bus = new KafkaBus({
   brokers: required('KAFKA_BROKERS').split(','),
+  clientId: 'yad-analytics',
   topic: process.env['YAD_TOPIC'],
-  partitions: portFrom('YAD_PARTITIONS', 6),
+  partitions: wholeFrom('YAD_PARTITIONS', 6, 10_000),
+  news: {
+    heads: () => relay.heads(),
+    eventAt: async (position) => (await store.readAll({ after: position - 1n, through: position, limit: 1 }))[0],
+  },
 });
 const host = await ProjectionHost.start({
   bus,
@@ -33,6 +40,7 @@ const app = await createHttpApp({
 const close = async (): Promise<void> => {
   await host.stop();
   await bus.close();
+  await relay.close();
   await store.close();
 };
 console.log(`analytics answers on ${await serve(app, { port: portFrom('PORT', 3001), close })}`);

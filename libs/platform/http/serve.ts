@@ -36,12 +36,15 @@ export async function serve(app: NestFastifyApplication, options: ServeOptions):
 }
 
 /** A port from the environment, or another. @throws Error naming the variable */
-export function portFrom(name: string, otherwise: number): number {
+export const portFrom = (name: string, otherwise: number): number => wholeFrom(name, otherwise, 65_535);
+
+/** A whole number from the environment, or another. @throws Error naming the variable and what it may be */
+export function wholeFrom(name: string, otherwise: number, most: number): number {
   const text = process.env[name];
   if (text === undefined || text === '') return otherwise;
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} is '${text}', not a port`);
-  return port;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new Error(`${name} is '${text}', not a whole number from 0 to ${most}`);
 }
 
 /** A setting that must be there. @throws Error naming the variable */
