@@ -34,9 +34,12 @@ async function main(): Promise<void> {
   let server: Server | undefined;
   if (settings.port !== undefined) server = await serveHealth(settings.port, new HealthCheck(relay, state, store));
   console.log(`relay: store -> ${topic} (${partitions} partitions) on ${brokers.join(', ')}`);
-  await relay.run().catch((error: unknown) => {
-    if (!stopping) throw error;
-  });
+  await publisher
+    .open()
+    .then(() => relay.run())
+    .catch((error: unknown) => {
+      if (!stopping) throw error;
+    });
   server?.close();
   await Promise.all([publisher.close(), state.close(), store.close()]);
   console.log('relay: stopped');

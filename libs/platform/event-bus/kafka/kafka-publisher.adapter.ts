@@ -71,22 +71,32 @@ export class KafkaPublisher implements BusPublisher {
     if (chunk.length > 0) await this.send(chunk);
   }
 
-  private async send(messages: Message[]): Promise<void> {
+  /**
+   * Connects and sees to the topic, so that a wrong setting shows before there is anything to publish. Tries until
+   * Kafka is there.
+   * @throws PartitionsMismatch
+   */
+  open(): Promise<void> {
+    return this.insist('connecting', async () => {});
+  }
+
+  private send(messages: Message[]): Promise<void> {
+    return this.insist('publishing', (producer) =>
+      within(PATIENCE_MS, 'a send', producer.send({ topic: this.topic.name, acks: -1, timeout: 10_000, messages })),
+    );
+  }
+
+  private async insist(what: string, work: (producer: Producer) => Promise<unknown>): Promise<void> {
     const { signal } = this.stop;
     for (let failures = 1; ; failures++) {
       if (signal.aborted) throw new Error('the publisher is closed');
       try {
-        const producer = (this.producer ??= await this.connect());
-        await within(
-          PATIENCE_MS,
-          'a send',
-          producer.send({ topic: this.topic.name, acks: -1, timeout: 10_000, messages }),
-        );
+        await work((this.producer ??= await this.connect()));
         return;
       } catch (error) {
         const type = kafkaErrorType(error);
         if (error instanceof PartitionsMismatch || (type !== undefined && HOPELESS.has(type))) throw error;
-        if (!signal.aborted) this.log.warn(`kafka: publishing failed, trying again (${failures})`, error);
+        if (!signal.aborted) this.log.warn(`kafka: ${what} failed, trying again (${failures})`, error);
         this.discard();
         await pause(backoff(failures, { firstMs: 100, capMs: 1000 }), signal);
       }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
@@ -91,6 +92,8 @@ export class SharedLog {
   /** Follows the store from its head of now; what is before, readers fetch by themselves. */
   private async follow(): Promise<void> {
     const { signal } = this.stop;
+    // Each wait on the store listens to it for a moment; that is no leak.
+    setMaxListeners(0, signal);
     for (let failures = 0; !signal.aborted;) {
       try {
         if (this.recentAfter < 0n) {

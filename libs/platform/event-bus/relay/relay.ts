@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
@@ -85,6 +86,8 @@ export class Relay {
       );
     }
     const turn = new AbortController();
+    // Each wait on the store listens to it for a moment; that is no leak.
+    setMaxListeners(0, turn.signal);
     const end = (): void => turn.abort();
     this.stop.signal.addEventListener('abort', end, { once: true });
     if (this.stop.signal.aborted) end();
