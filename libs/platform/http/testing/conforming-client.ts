@@ -69,6 +69,7 @@ export async function conformingClient(app: NestFastifyApplication) {
   return {
     document,
     ajv,
+    send,
     post: (url: string, payload?: unknown, headers?: Record<string, string>) => send('POST', url, payload, headers),
     get: (url: string, headers?: Record<string, string>) => send('GET', url, undefined, headers),
     delete: (url: string, headers?: Record<string, string>) => send('DELETE', url, undefined, headers),

@@ -1,0 +1,100 @@
+import { projections, queries } from '#analytical/index.js';
+import { eventContracts } from '#contracts/index.js';
+import { commands } from '#operational/index.js';
+import { auditQueries } from '#platform/audit/audit.queries.js';
+import { StoreFreshness } from '#platform/audit/store-freshness.js';
+import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { createHttpApp } from '#platform/http/create-http-app.js';
+import { conformingClient } from '#platform/http/testing/conforming-client.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { isConnectionError } from '#platform/postgres/pool.js';
+import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { createTestDatabase } from './postgres.js';
+
+export type Client = Awaited<ReturnType<typeof conformingClient>>;
+
+/** All of Yad in this process, on a database of its own and a real port: what apps/standalone/main.ts composes. */
+export interface System {
+  readonly url: string;
+  readonly store: EventStore;
+  readonly host: ProjectionHost;
+  /** Speaks HTTP over the port, and holds every answer against the document that the system serves. */
+  readonly client: Client;
+  /** What the read models had trouble with; nothing, in a run without faults. */
+  readonly troubles: readonly unknown[];
+  /** Position of the last event in the store. */
+  head(): Promise<bigint>;
+  stop(): Promise<void>;
+}
+
+/** Boots a system on a new database. */
+export async function startSystem(): Promise<System> {
+  const database = await createTestDatabase();
+  const { url: databaseUrl } = database;
+  const catalogue = new EventCatalogue(eventContracts);
+  const store = await PostgresEventStore.connect({ url: databaseUrl });
+  const pipeline = new CommandPipeline({ store, catalogue, isTransient: isConnectionError });
+  const bus = new LocalBus(store);
+  const troubles: unknown[] = [];
+  const host = await ProjectionHost.start({
+    bus,
+    store,
+    catalogue,
+    projections,
+    databaseUrl,
+    onTrouble: (error) => troubles.push(error),
+  });
+  const aggregates = [...new Set(commands.map(({ on }) => on))];
+  const app = await createHttpApp({
+    commands,
+    gateway: pipeline,
+    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    read: host.readModels,
+    freshness: new StoreFreshness(store, host.progress),
+    cursorSecret: 'secret of the specs',
+    readiness: { store: () => store.head() },
+  });
+  await app.listen(0, '127.0.0.1');
+  const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  return {
+    url,
+    store,
+    host,
+    client: await clientAt(url),
+    troubles,
+    head: async () => (await store.head()).position,
+    stop: async () => {
+      await app.close();
+      await host.stop();
+      await bus.close();
+      await store.close();
+      await database.drop();
+    },
+  };
+}
+
+/** A client of the Yad that answers at an address, in whichever process. */
+export function clientAt(url: string): Promise<Client> {
+  const inject = async (given: string | Sent): Promise<unknown> => {
+    const { method, url: path, headers, payload } = typeof given === 'string' ? { ...get, url: given } : given;
+    const answer = await fetch(`${url}${path}`, { method, headers, body: payload });
+    const text = await answer.text();
+    return {
+      statusCode: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      json: () => JSON.parse(text) as unknown,
+    };
+  };
+  return conformingClient({ inject } as any);
+}
+
+interface Sent {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  payload?: string;
+}
+const get = { method: 'GET', headers: undefined, payload: undefined };
