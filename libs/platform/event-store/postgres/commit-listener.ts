@@ -10,14 +10,22 @@ export class CommitListener {
   private readonly pool: Pool;
   private connection: Promise<PoolClient | undefined> | undefined;
   private closed = false;
+  private rings = 0;
 
   constructor(url: string) {
     this.pool = createPool(url, { max: 1, applicationName: 'yad store: listen' });
   }
 
-  /** Resolves at the next commit, after a while, or when the signal aborts. */
-  next(signal: AbortSignal): Promise<void> {
+  /** How often it has rung. Taken before a read, and given to `after` when the read found nothing. */
+  get rung(): number {
     this.connection ??= this.listen();
+    return this.rings;
+  }
+
+  /** Resolves when it has rung since, after a while, or when the signal aborts. */
+  after(rung: number, signal: AbortSignal): Promise<void> {
+    // A commit during the read has rung already: nobody may wait for it.
+    if (this.rings !== rung || signal.aborted || this.closed) return Promise.resolve();
     return new Promise((resolve) => {
       const ring = (): void => {
         clearTimeout(timer);
@@ -28,7 +36,6 @@ export class CommitListener {
       const timer = setTimeout(ring, PATIENCE_MS);
       this.waiting.add(ring);
       signal.addEventListener('abort', ring, { once: true });
-      if (signal.aborted || this.closed) ring();
     });
   }
 
@@ -51,6 +58,7 @@ export class CommitListener {
   }
 
   private ring(): void {
+    this.rings++;
     for (const wake of [...this.waiting]) wake();
   }
 

@@ -178,8 +178,7 @@ export class PostgresEventStore implements EventStore {
   ): AsyncIterable<StoredEvent[]> {
     let position = after;
     while (!signal.aborted) {
-      // Taken before the read: a commit during it rings this bell, not one that nobody holds.
-      const bell = this.listener.next(signal);
+      const { rung } = this.listener;
       let page: StoredEvent[];
       try {
         page = await this.readAll({ after: position, limit });
@@ -191,7 +190,7 @@ export class PostgresEventStore implements EventStore {
         position = page.at(-1)!.position;
         yield page;
       } else {
-        await bell;
+        await this.listener.after(rung, signal);
       }
     }
   }

@@ -65,7 +65,9 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   takeOwnership(dataDir);
   await stopLeftOver(cluster, log);
   for (const name of readdirSync(dataDir)) {
-    if (name.startsWith('cluster.new-')) rmSync(join(dataDir, name), { recursive: true, force: true });
+    if (!name.startsWith('cluster.new-')) continue;
+    // The initdb of a killed start may still be writing there; it ends by itself.
+    rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
   if (!existsSync(cluster)) await initialise(bin, dataDir, cluster, user, log);
 
@@ -85,6 +87,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   }
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
+    // Unheeded by the event loop until now; from here on its end is waited for.
+    server.ref();
     server.kill('SIGINT');
     await exited;
     guard.stdin?.destroy();
