@@ -16,8 +16,8 @@ const junk: Arbitrary<unknown> = fc.oneof(
 export interface ArbitraryOptions {
   /** Ids that exist, drawn where the schema wants an id. */
   ids: readonly string[];
-  /** One in so many places gets something else than its schema asks for. */
-  junkOneIn: number;
+  /** One in so many places gets something else than its schema asks for; none when absent. */
+  junkOneIn?: number;
 }
 
 /** Values for a JSON Schema of the document: mostly such that fit, with wrong ones strewn in at any depth. */
@@ -50,7 +50,9 @@ export function arbitraryOf(document: JsonSchema, schema: JsonSchema, options: A
     return fc.jsonValue({ maxDepth: 2 });
   };
   const at = (given: JsonSchema, depth: number): Arbitrary<unknown> =>
-    fc.oneof({ weight: junkOneIn - 1, arbitrary: fitting(given, depth) }, { weight: 1, arbitrary: junk });
+    junkOneIn === undefined
+      ? fitting(given, depth)
+      : fc.oneof({ weight: junkOneIn - 1, arbitrary: fitting(given, depth) }, { weight: 1, arbitrary: junk });
   const objectOf = (s: JsonSchema, depth: number): Arbitrary<unknown> => {
     const properties = Object.entries((s['properties'] ?? {}) as Record<string, JsonSchema>);
     const required = new Set<string>(s['required'] ?? []);
@@ -60,9 +62,9 @@ export function arbitraryOf(document: JsonSchema, schema: JsonSchema, options: A
       requiredKeys: kept.map(([name]) => name).filter((name) => required.has(name)),
     });
     const open = typeof s['additionalProperties'] === 'object' ? (s['additionalProperties'] as JsonSchema) : undefined;
-    const more = open
-      ? fc.dictionary(fc.string({ maxLength: 8 }), at(open, depth + 1), { maxKeys: 3 })
-      : fc.oneof({ weight: 3 * junkOneIn, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: strange });
+    let more: Arbitrary<object> = fc.constant({});
+    if (open) more = fc.dictionary(fc.string({ maxLength: 8 }), at(open, depth + 1), { maxKeys: 3 });
+    else if (junkOneIn !== undefined) more = fc.oneof({ weight: 3 * junkOneIn, arbitrary: more }, strange);
     return fc.tuple(known, more).map(([a, b]) => ({ ...a, ...b }));
   };
   const strange = fc.dictionary(fc.constantFrom('unknown', 'toString', 'constructor', 'a/b~c', ''), junk, {
@@ -106,13 +108,15 @@ const formats: Record<string, string[]> = {
 const decimals = ['0', '1', '-1', '12.50', '0.0000001', '99999999999999999999', '-0', '1.', '007'];
 const words = ['GBP', 'UTC', 'Europe/London', 'Asia/Tehran', 'en', 'a-code', 'vip', '+442079460000', 'text'];
 
-/** Texts that match, as far as the pattern can be turned round; and texts that a person would write there. */
+/** Texts that match: made from the pattern where it can be turned round, and such as a person would write. */
 function matching(pattern: string): Arbitrary<string> {
-  const written = fc.constantFrom(...decimals, ...words);
+  const form = new RegExp(pattern, 'u');
+  const written = [...decimals, ...words].filter((text) => form.test(text));
+  const choices = written.length > 0 ? [fc.constantFrom(...written)] : [];
   try {
-    const made = fc.stringMatching(new RegExp(pattern, 'u'), { size: 'small' });
-    return fc.oneof(made, written);
+    choices.push(fc.stringMatching(form, { size: 'small' }));
   } catch {
-    return written;
+    // It looks ahead or behind, which fast-check cannot turn round.
   }
+  return choices.length > 0 ? fc.oneof(...choices) : fc.constantFrom(...words);
 }

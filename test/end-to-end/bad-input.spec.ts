@@ -150,6 +150,9 @@ describe('bad input', () => {
     ['/v1/analytics/rfm', '/currency'],
     ['/v1/analytics/rfm?currency=GBP&asOf=2026-02-30', '/asOf'],
     ['/v1/analytics/rfm?currency=GBP&method=fixed', '/recencyBounds'],
+    ['/v1/analytics/rfm?currency=GBP&method=fixed&recencyBounds=1,2', '/recencyBounds'],
+    ['/v1/analytics/rfm?currency=GBP&method=fixed&recencyBounds=1,2,x,4', '/recencyBounds/2'],
+    ['/v1/analytics/rfm?currency=GBP&method=fixed&recencyBounds=1,2,4,3', '/recencyBounds'],
     ['/v1/audit/events?from=never', '/from'],
   ])('the query %s', async (path, pointer) => {
     expect(await problemOf(client.get(path))).toMatchObject(at(pointer, 'query'));

@@ -10,9 +10,12 @@ const bounds = (unit: string) =>
     .max(200)
     .transform((text) => text.split(','))
     .pipe(z.array(DecimalString).length(4))
-    .refine((list) => list.every((bound, i) => i === 0 || compare(list[i - 1]!, bound) <= 0), {
-      error: 'must not fall from one bound to the next',
-    })
+    // A step of its own: what is no number is refused before it would be compared.
+    .pipe(
+      z.array(z.string()).refine((list) => list.every((bound, i) => i === 0 || compare(list[i - 1]!, bound) <= 0), {
+        error: 'must not fall from one bound to the next',
+      }),
+    )
     .optional()
     .describe(`Four rising bounds in ${unit}, with commas between; for the method fixed`);
 
