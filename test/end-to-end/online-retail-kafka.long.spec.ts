@@ -1,0 +1,69 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import kafkajs from 'kafkajs';
+import { newId } from '#platform/kernel/ids.js';
+import { describeWithKafka } from '../support/kafka.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { answersOf, describeWithFile, expectPublished, file, headOf, importInto } from './online-retail.js';
+import { Program } from './processes.js';
+
+describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
+  describeWithFile('operations, relay and analytics, each a process', () => {
+    const topic = `yad.test.${newId()}`;
+    const folder = mkdtempSync(join(tmpdir(), 'yad-end-to-end-'));
+    const programs: Program[] = [];
+    let database: Awaited<ReturnType<typeof createTestDatabase>>;
+    let operations: string;
+    let analytics: string;
+    beforeAll(async () => {
+      database = await createTestDatabase();
+      const env = {
+        DATABASE_URL: database.url,
+        KAFKA_BROKERS: brokers.join(','),
+        YAD_TOPIC: topic,
+        YAD_PARTITIONS: '6',
+        PORT: '0',
+      };
+      const start = async (main: string, ready: RegExp): Promise<string> => {
+        const program = new Program(main, { env, cwd: folder });
+        programs.push(program);
+        return (await program.said(ready))[1]!;
+      };
+      operations = await start('operations/main.js', /serves on (http:\S+),/);
+      await start('relay/main.js', /relay: store -> (\S+)/);
+      analytics = await start('analytics/main.js', /analytics answers on (http:\S+)/);
+    }, 120_000);
+    afterAll(async () => {
+      const ended = await Promise.all(programs.map((program) => program.stop()));
+      await database?.drop();
+      rmSync(folder, { recursive: true, force: true });
+      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+      await admin.connect();
+      await admin.deleteTopics({ topics: [topic] });
+      await admin.disconnect();
+      expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
+    }, 120_000);
+
+    it('give the published figures, and the topic holds each event once', async () => {
+      const { position, seconds } = await importInto(operations, folder);
+      const began = performance.now();
+      expectPublished(await answersOf(analytics, position));
+      const answered = seconds + (performance.now() - began) / 1000;
+      console.log(
+        `Online Retail over Kafka: imported in ${seconds.toFixed(1)} s, answered after ${answered.toFixed(1)} s`,
+      );
+      expect(await headOf(operations)).toBe(position);
+      expect(existsSync(join(folder, `${file.split('/').at(-1)}.refused.csv`))).toBe(false);
+      // The read models came by way of the topic, not by the reconciler that reads the store.
+      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+      await admin.connect();
+      const offsets = await admin.fetchTopicOffsets(topic);
+      await admin.disconnect();
+      const sent = offsets.reduce((sum, { high }) => sum + BigInt(high), 0n);
+      expect(String(sent)).toBe(position);
+      for (const { output } of programs) expect(output).not.toMatch(/read models:|relay: .*Error/);
+    });
+  });
+});
