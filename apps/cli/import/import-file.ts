@@ -58,7 +58,7 @@ export async function importFile(options: ImportOptions): Promise<ImportReport> 
       refused.broken(broken);
     },
   });
-  refused.columns = source.columns;
+  refused.begin(source.columns);
 
   const unanswered = new Map<string, number>();
   let witness: Sendable | undefined;
@@ -151,7 +151,9 @@ async function resumeLine({ resume, url, signal }: ImportOptions, report: Import
 
 /** The file of refused rows: line, reason, and the row as it was. */
 class RefusedRows {
-  columns: string[] = [];
+  private columns: string[] | undefined;
+  /** Lines that were found broken while the first ones were read, before the columns were known. */
+  private readonly early: BrokenLine[] = [];
   private stream: WriteStream | undefined;
   private readonly told = new Set<number>();
 
@@ -160,17 +162,22 @@ class RefusedRows {
     private readonly report: ImportReport,
   ) {}
 
-  lines(lines: readonly SourceLine[], reason: string): void {
-    for (const { number, cells } of lines)
-      this.write(
-        number,
-        reason,
-        this.columns.map((name) => cells[name] ?? ''),
-      );
+  /** Says what the columns are; nothing is written before. */
+  begin(columns: string[]): void {
+    this.columns = columns;
+    for (const broken of this.early) this.broken(broken);
   }
 
-  broken({ number, reason, raw }: BrokenLine): void {
-    this.write(number, reason, [raw.trimEnd()]);
+  lines(lines: readonly SourceLine[], reason: string): void {
+    for (const { number, cells } of lines) {
+      const row = this.columns!.map((name) => cells[name] ?? '');
+      this.write(number, reason, row);
+    }
+  }
+
+  broken(broken: BrokenLine): void {
+    if (!this.columns) this.early.push(broken);
+    else this.write(broken.number, broken.reason, [broken.raw.trimEnd()]);
   }
 
   private write(number: number, reason: string, cells: readonly string[]): void {
@@ -180,7 +187,7 @@ class RefusedRows {
     this.report.refusedLines++;
     if (!this.stream) {
       this.stream = createWriteStream(this.path);
-      this.stream.write(stringifyCells(['line', 'reason', ...this.columns]));
+      this.stream.write(stringifyCells(['line', 'reason', ...this.columns!]));
     }
     this.stream.write(stringifyCells([String(number), reason, ...cells]));
   }
