@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code, DeliveryAddress } from '../sales/order-line.js';
+import { Code, DeliveryAddress } from '../terms.js';
 
 export const PointKind = z.enum(['email', 'phone', 'postal', 'messenger']);
 export type PointKind = z.infer<typeof PointKind>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Code, Note } from '../sales/order-line.js';
+import { Code, Note } from '../terms.js';
 import { ContactPoint, PointKind, PointNumber } from './contact-point.js';
 import {
   Attribute,

@@ -3,18 +3,8 @@ import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
-import {
-  Amount,
-  Code,
-  DeliveryAddress,
-  DocumentNumber,
-  LineQuantity,
-  MAX_LINES,
-  Note,
-  OrderLine,
-  Salesperson,
-  Source,
-} from './order-line.js';
+import { Amount, LineQuantity, MAX_LINES, OrderLine } from './order-line.js';
+import { Code, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
 
 /** `adjustment`: a correction of the books that is no sale (a bad debt written off). */
 export const OrderKind = z.enum(['sale', 'adjustment']);

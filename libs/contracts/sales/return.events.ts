@@ -3,19 +3,8 @@ import { TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
-import {
-  Amount,
-  Code,
-  DocumentNumber,
-  LineNumber,
-  LineQuantity,
-  MAX_LINES,
-  Note,
-  Quantity,
-  ReturnLine,
-  Salesperson,
-  Source,
-} from './order-line.js';
+import { Amount, LineNumber, LineQuantity, MAX_LINES, Quantity, ReturnLine } from './order-line.js';
+import { Code, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
 
 // The subject of a return is its contact, else its (walk-in) order, else its own id.
 const about = {

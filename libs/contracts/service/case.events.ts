@@ -3,7 +3,7 @@ import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Staff } from '../contacts/contact-terms.js';
-import { Code, DocumentNumber, Note, Source } from '../sales/order-line.js';
+import { Code, DocumentNumber, Note, Source } from '../terms.js';
 
 export const CaseKind = z.enum(['question', 'complaint', 'return', 'incident']);
 export type CaseKind = z.infer<typeof CaseKind>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contactArchived } from '#contracts/contacts/contact.events.js';
-import { Code, Note } from '#contracts/sales/order-line.js';
+import { Code, Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact, statusOf } from './contact.aggregate.js';
 import { notMerged } from './contact.rules.js';

@@ -3,7 +3,7 @@ import { contactDetails } from '#contracts/contacts/contact-terms.js';
 import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { ContactPoint } from '#contracts/contacts/contact-point.js';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
-import { Code } from '#contracts/sales/order-line.js';
+import { Code } from '#contracts/terms.js';
 
 const { full, given, family } = contactDetails.name.shape;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contactAbsorbed, contactMerged } from '#contracts/contacts/contact.events.js';
-import { Note } from '#contracts/sales/order-line.js';
+import { Note } from '#contracts/terms.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';

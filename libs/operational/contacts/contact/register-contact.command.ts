@@ -8,7 +8,7 @@ import {
 } from '#contracts/contacts/contact.events.js';
 import { Attribute, ContactKind, Identity, LifecycleStage, Staff, Tag } from '#contracts/contacts/contact-terms.js';
 import { contactDetails } from '#contracts/contacts/contact-terms.js';
-import { Code } from '#contracts/sales/order-line.js';
+import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';

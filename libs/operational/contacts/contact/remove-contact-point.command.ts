@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PointNumber } from '#contracts/contacts/contact-point.js';
 import { contactPointRemoved } from '#contracts/contacts/contact.events.js';
-import { Code } from '#contracts/sales/order-line.js';
+import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { contactRestored } from '#contracts/contacts/contact.events.js';
-import { Note } from '#contracts/sales/order-line.js';
+import { Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact, statusOf } from './contact.aggregate.js';

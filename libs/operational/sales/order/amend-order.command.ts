@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { orderAmended } from '#contracts/sales/order.events.js';
 import type { OrderStage } from '#contracts/sales/order.events.js';
-import { DeliveryAddress, Note, Salesperson } from '#contracts/sales/order-line.js';
+import { DeliveryAddress, Note, Salesperson } from '#contracts/terms.js';
 import type { OrderLine } from '#contracts/sales/order-line.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';

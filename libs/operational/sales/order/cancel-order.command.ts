@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { orderCancelled } from '#contracts/sales/order.events.js';
-import { Code, Note } from '#contracts/sales/order-line.js';
+import { Code, Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Order, aboutOrder } from './order.aggregate.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OrderKind } from '#contracts/sales/order.events.js';
-import { Code, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '#contracts/sales/order-line.js';
+import { Code, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';

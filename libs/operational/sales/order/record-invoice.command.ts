@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { orderInvoiceRecorded } from '#contracts/sales/order.events.js';
-import { DocumentNumber } from '#contracts/sales/order-line.js';
+import { DocumentNumber } from '#contracts/terms.js';
 import { Day } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';

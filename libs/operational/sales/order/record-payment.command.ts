@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { orderPaymentRecorded } from '#contracts/sales/order.events.js';
-import { Code } from '#contracts/sales/order-line.js';
+import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Currency, compare, plus } from '#platform/kernel/money.js';

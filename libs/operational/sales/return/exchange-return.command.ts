@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Note } from '#contracts/sales/order-line.js';
+import { Note } from '#contracts/terms.js';
 import { returnExchanged } from '#contracts/sales/return.events.js';
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';

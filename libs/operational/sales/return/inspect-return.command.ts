@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Code, LineNumber, Note } from '#contracts/sales/order-line.js';
+import { LineNumber } from '#contracts/sales/order-line.js';
+import { Code, Note } from '#contracts/terms.js';
 import { returnInspected } from '#contracts/sales/return.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';

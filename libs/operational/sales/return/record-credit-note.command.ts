@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DocumentNumber, Note, Salesperson, Source } from '#contracts/sales/order-line.js';
+import { DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import { returnClosed, returnRefunded, returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { command, reference } from '#platform/kernel/command.js';

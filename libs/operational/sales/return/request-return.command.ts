@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { orderReturnOpened } from '#contracts/sales/order.events.js';
-import {
-  Code,
-  DocumentNumber,
-  LineNumber,
-  Note,
-  ReturnLine,
-  Salesperson,
-  Source,
-} from '#contracts/sales/order-line.js';
+import { LineNumber, ReturnLine } from '#contracts/sales/order-line.js';
+import { Code, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import type { UnitPrice } from '#contracts/sales/order-line.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Staff } from '#contracts/contacts/contact-terms.js';
-import { Note } from '#contracts/sales/order-line.js';
+import { Note } from '#contracts/terms.js';
 import { caseAssigned } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code } from '#contracts/sales/order-line.js';
+import { Code } from '#contracts/terms.js';
 import { CaseKind, caseClassified } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';

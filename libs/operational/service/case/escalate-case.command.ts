@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Staff } from '#contracts/contacts/contact-terms.js';
-import { Code, Note } from '#contracts/sales/order-line.js';
+import { Code, Note } from '#contracts/terms.js';
 import { caseEscalated } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';

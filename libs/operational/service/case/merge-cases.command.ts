@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Note } from '#contracts/sales/order-line.js';
+import { Note } from '#contracts/terms.js';
 import { caseAbsorbed, caseMerged } from '#contracts/service/case.events.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code, DocumentNumber, Source } from '#contracts/sales/order-line.js';
+import { Code, DocumentNumber, Source } from '#contracts/terms.js';
 import {
   CaseChannel,
   CaseKind,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code, Note } from '#contracts/sales/order-line.js';
+import { Code, Note } from '#contracts/terms.js';
 import { caseReleased, caseReopened } from '#contracts/service/case.events.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
