@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { operationsApp } from './operations.js';
 
@@ -10,7 +9,6 @@ import { operationsApp } from './operations.js';
  * after SIGTERM while it says that it is not ready, so that balancers take it out first.
  */
 async function main(): Promise<void> {
-  const logger = new Logger('operations');
   const url = process.env['DATABASE_URL'];
   if (!url) throw new Error('DATABASE_URL is not set: postgres://user@host:5432/database');
   const store = await PostgresEventStore.connect({ url });
@@ -25,12 +23,13 @@ async function main(): Promise<void> {
     },
   });
   await app.listen(Number(process.env['PORT'] ?? 3000), process.env['HOST'] ?? '0.0.0.0');
-  logger.log(`serves on ${await app.getUrl()}, documents at /docs`);
+  // Not by Nest's logger, which the app has set to warnings and errors.
+  console.log(`operations answers on ${await app.getUrl()}, documents at /docs`);
 
   const leave = async (signal: string): Promise<void> => {
     if (leaving) return;
     leaving = true;
-    logger.log(`${signal}: no longer ready, then down`);
+    console.log(`operations: ${signal}, no longer ready, then down`);
     await sleep(Number(process.env['DRAIN_MS'] ?? 0));
     // Requests under way are answered first; the store must outlive them.
     await app.close();

@@ -50,6 +50,7 @@ describe('a file with broken lines', () => {
     writeFileSync(path, `${[header, ...lines.map(([text]) => text)].join('\n')}\n`);
     const imported = await shop.import(path);
     const broken = lines.flatMap(([text, reason], i) => (reason ? [{ number: i + 2, text, reason }] : []));
+    expect(imported.output).toContain(`${lines.length} lines, `);
     expect(imported.output).toContain(`${broken.length} lines refused: see broken.csv.refused.csv`);
 
     const text = readFileSync(join(shop.folder, 'broken.csv.refused.csv'), 'utf8');

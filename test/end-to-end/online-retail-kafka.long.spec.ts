@@ -31,7 +31,7 @@ describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
         programs.push(program);
         return (await program.said(ready))[1]!;
       };
-      operations = await start('operations/main.js', /serves on (http:\S+),/);
+      operations = await start('operations/main.js', /operations answers on (http:\S+),/);
       await start('relay/main.js', /relay: store -> (\S+)/);
       analytics = await start('analytics/main.js', /analytics answers on (http:\S+)/);
     }, 120_000);
@@ -41,7 +41,8 @@ describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
       rmSync(folder, { recursive: true, force: true });
       const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
       await admin.connect();
-      await admin.deleteTopics({ topics: [topic] });
+      // Where a program did not come up there may be no topic; that one is reported, and not this.
+      await admin.deleteTopics({ topics: [topic] }).catch(() => {});
       await admin.disconnect();
       expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
     }, 120_000);
@@ -56,7 +57,7 @@ describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
       );
       expect(await headOf(operations)).toBe(position);
       expect(existsSync(join(folder, `${file.split('/').at(-1)}.refused.csv`))).toBe(false);
-      // The read models came by way of the topic, not by the reconciler that reads the store.
+      // Of all that went over the topic nothing was left out, and without a fault nothing was sent twice.
       const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
       await admin.connect();
       const offsets = await admin.fetchTopicOffsets(topic);

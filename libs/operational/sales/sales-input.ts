@@ -53,15 +53,6 @@ export function uniqueLines(lines: readonly { line: number }[]): void {
 
 type ContactState = typeof Contact.initial;
 
-/**
- * Refuses by `contact-exists` a contact that was never registered or is erased. A merged contact passes:
- * facts stay under the contact that they happened to.
- */
-export function contactExists(contact: Referenced<ContactState> | undefined): void {
-  const status = contact?.state.status;
-  rule('contact-exists', status !== 'none' && status !== 'erased', `contact ${contact?.id} does not exist`);
-}
-
 /** Refuses by `contact-not-blocked` a contact that may not buy; history about it may still be recorded. */
 export function contactNotBlocked(contact: Referenced<ContactState> | undefined): void {
   rule('contact-not-blocked', contact?.state.status !== 'blocked', `contact ${contact?.id} is blocked`);

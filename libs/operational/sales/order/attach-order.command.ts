@@ -4,7 +4,8 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+
 import { Order } from './order.aggregate.js';
 
 export const attachOrder = command({

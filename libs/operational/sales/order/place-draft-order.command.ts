@@ -3,7 +3,8 @@ import { orderPlaced } from '#contracts/sales/order.events.js';
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists, contactNotBlocked } from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { contactNotBlocked } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import type { OrderState } from './order.aggregate.js';
 

@@ -4,7 +4,8 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { OrderLineInput, contactExists, contactNotBlocked, linesOf } from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { OrderLineInput, contactNotBlocked, linesOf } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import { orderHeader, termsOf } from './order-terms.js';
 

@@ -3,7 +3,8 @@ import { orderCompleted, orderPlaced } from '#contracts/sales/order.events.js';
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { RecordedLineInput, contactExists, linesOf } from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { RecordedLineInput, linesOf } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import { completionOf, orderHeader, orderKind, termsOf } from './order-terms.js';
 

@@ -8,7 +8,8 @@ import { Id } from '#platform/kernel/ids.js';
 import { Currency, compare, minus } from '#platform/kernel/money.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
 import { totals } from '../amounts.js';
-import { RecordedLineInput, contactExists, linesOf, newAggregateId, numbered } from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { RecordedLineInput, linesOf, newAggregateId, numbered } from '../sales-input.js';
 import { Return } from './return.aggregate.js';
 
 export const recordCreditNote = command({

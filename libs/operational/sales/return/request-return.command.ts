@@ -13,15 +13,8 @@ import { Contact } from '../../contacts/contact/contact.aggregate.js';
 import { totals } from '../amounts.js';
 import { Order, returnable } from '../order/order.aggregate.js';
 import type { OrderState } from '../order/order.aggregate.js';
-import {
-  PositiveQuantity,
-  contactExists,
-  currencyAgrees,
-  linesOf,
-  newAggregateId,
-  numbered,
-  uniqueLines,
-} from '../sales-input.js';
+import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { PositiveQuantity, currencyAgrees, linesOf, newAggregateId, numbered, uniqueLines } from '../sales-input.js';
 import { Return } from './return.aggregate.js';
 
 const RequestedLine = z.strictObject({
