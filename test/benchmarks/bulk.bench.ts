@@ -12,8 +12,8 @@ const CONNECTIONS = 2;
  * rate with 32 clients: what a sender would reach who writes rows one by one instead.
  */
 export async function bulkBenchmark(url: string, seconds: number): Promise<Row> {
-  const app = await AppProcess.start('operations', /serves on (http:\S+?),/, { DATABASE_URL: url, PORT: '0' });
-  const http = new RawHttp(new URL(app.caught), CONNECTIONS);
+  const app = await AppProcess.start('operations', { DATABASE_URL: url });
+  const http = new RawHttp(app.origin, CONNECTIONS);
   try {
     const send = async (): Promise<void> => {
       const { status, body } = await http.post('/v1/commands:batch', batchOf(ITEMS));

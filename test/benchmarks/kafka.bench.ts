@@ -28,22 +28,18 @@ export async function kafkaBenchmark({ url, brokers, seconds, execArgv = [] }: K
     YAD_PARTITIONS: '6',
   };
   const apps: AppProcess[] = [];
-  const start = async (name: string, ready: RegExp, more: Record<string, string> = {}): Promise<string> => {
-    const app = await AppProcess.start(name, ready, { ...env, ...more }, execArgv);
-    apps.push(app);
-    return app.caught;
-  };
   const clients: RawHttp[] = [];
-  const client = (origin: string): RawHttp => {
-    const http = new RawHttp(new URL(origin));
+  const start = async (name: string): Promise<RawHttp> => {
+    const app = await AppProcess.start(name, env, execArgv);
+    apps.push(app);
+    const http = new RawHttp(app.origin);
     clients.push(http);
     return http;
   };
   try {
-    const operations = await start('operations', /serves on (http:\S+?),/, { PORT: '0' });
-    await start('relay', /(store -> )/, { PORT: '' });
-    const analytics = await start('analytics', /answers on (http:\S+)\n/, { PORT: '0' });
-    const load = new CustomerLoad(client(operations), client(analytics));
+    const operations = await start('operations');
+    await start('relay');
+    const load = new CustomerLoad(operations, await start('analytics'));
     await load.prepare();
     const rows: Row[] = [];
 
