@@ -246,6 +246,8 @@ export class CommandPipeline implements CommandGateway {
       entry.state = aggregate.evolve(entry.state, { type: event.contract.type, data: event.data, occurredAt });
       entry.revision++;
       entry.subject ??= aggregate.subject(entry.state, target.id);
+      const encoded = encode(event);
+      this.states.weigh(entry, encoded);
       return {
         id: newId(),
         stream: entry.stream,
@@ -254,7 +256,7 @@ export class CommandPipeline implements CommandGateway {
         schemaVersion: event.contract.version,
         occurredAt,
         subject: entry.subject,
-        ...encode(event),
+        ...encoded,
         meta,
       };
     });

@@ -13,7 +13,12 @@ export interface WarmState {
   pending: number;
   /** Settles with the last of them. */
   settled: Promise<unknown> | undefined;
+  /** Characters of the largest of its events: about what the state takes. */
+  weight: number;
 }
+
+/** Characters of stored JSON that the states held may stand for: some 150 MB of memory, however large each is. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 /**
  * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, so a stale state
@@ -23,12 +28,14 @@ export class WarmStates {
   // Two generations instead of a list of uses: a hit moves an entry to the young one, and the old one is dropped whole.
   private young = new Map<string, WarmState>();
   private old = new Map<string, WarmState>();
+  private youngWeight = 0;
   private readonly loading = new Map<string, Promise<WarmState>>();
 
   constructor(
     private readonly store: Pick<EventStore, 'readStream'>,
     private readonly catalogue: EventCatalogue,
     private readonly capacity = 100_000,
+    private readonly characters = MOST_CHARACTERS,
   ) {}
 
   /** The state of a stream if it is held. */
@@ -52,22 +59,36 @@ export class WarmStates {
 
   /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
   fresh(on: Aggregate, stream: string): WarmState {
-    const entry = { stream, state: on.initial, revision: -1, subject: undefined, pending: 0, settled: undefined };
+    const none = { subject: undefined, pending: 0, settled: undefined, weight: 0 };
+    const entry: WarmState = { stream, state: on.initial, revision: -1, ...none };
     this.hold(entry);
     return entry;
   }
 
+  /** Takes note that a state has grown by an event. */
+  weigh(entry: WarmState, event: { data: string; sealed: string | null }): void {
+    const more = charactersOf(event) - entry.weight;
+    if (more <= 0) return;
+    entry.weight += more;
+    if (this.young.get(entry.stream) === entry) this.youngWeight += more;
+  }
+
   /** Forgets a state that did not come to be. Commands that hold it still clash at the store and load anew. */
   drop(entry: WarmState): void {
-    if (this.young.get(entry.stream) === entry) this.young.delete(entry.stream);
+    if (this.young.get(entry.stream) === entry) {
+      this.young.delete(entry.stream);
+      this.youngWeight -= entry.weight;
+    }
     if (this.old.get(entry.stream) === entry) this.old.delete(entry.stream);
   }
 
   private hold(entry: WarmState): void {
-    if (this.young.size >= this.capacity / 2) {
+    if (this.young.size >= this.capacity / 2 || this.youngWeight >= this.characters / 2) {
       this.old = this.young;
       this.young = new Map();
+      this.youngWeight = 0;
     }
+    this.youngWeight += entry.weight - (this.young.get(entry.stream)?.weight ?? 0);
     this.young.set(entry.stream, entry);
   }
 
@@ -75,19 +96,24 @@ export class WarmStates {
     let state = on.initial;
     let revision = -1;
     let subject: string | undefined;
+    let weight = 0;
     for (;;) {
       const page = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1000 });
       for (const stored of page) {
         state = on.evolve(state, this.catalogue.decode(stored));
         ({ revision, subject } = stored);
+        weight = Math.max(weight, charactersOf(stored));
       }
       if (page.length < 1000) break;
     }
     // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
     const held = this.peek(stream);
     if (held && held.revision >= revision) return held;
-    const entry: WarmState = { stream, state, revision, subject, pending: 0, settled: undefined };
+    const entry: WarmState = { stream, state, revision, subject, pending: 0, settled: undefined, weight };
     this.hold(entry);
     return entry;
   }
 }
+
+const charactersOf = ({ data, sealed }: { data: string; sealed: string | null }): number =>
+  data.length + (sealed?.length ?? 0);
