@@ -14,8 +14,8 @@ const heldOf = (cache: WarmStates, streams: number, length: number): number => {
 };
 
 it('few large states are held, or many small ones: memory does not grow with what orders hold', () => {
-  expect(heldOf(states(1_000, 100_000), 900, 10)).toBe(900);
-  const large = heldOf(states(1_000, 100_000), 900, 10_000);
+  expect(heldOf(states(1_000, 100_000), 450, 10)).toBe(450);
+  const large = heldOf(states(1_000, 100_000), 450, 10_000);
   expect(large).toBeGreaterThan(0);
   expect(large).toBeLessThanOrEqual(11);
 });
