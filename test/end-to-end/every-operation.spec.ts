@@ -123,5 +123,5 @@ function headersOf(values: object): Record<string, string> {
   const given = Object.entries(values as Record<string, string>).map(
     ([name, value]) => [name, Buffer.from(value.slice(0, 1500)).toString('latin1').trim()] as const,
   );
-  return Object.fromEntries(given.filter(([, value]) => !/[\0-\x1f\x7f]/.test(value)));
+  return Object.fromEntries(given.filter(([, value]) => [...value].every((each) => each >= ' ' && each !== '\x7f')));
 }
