@@ -1,0 +1,3 @@
+import { everyOperation } from './every-operation.js';
+
+everyOperation(60);
