@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +37,11 @@ describe('the embedded database', () => {
     children.push(child);
     return child;
   }
+  const killed = async (child: ChildProcess): Promise<void> => {
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  };
   const told = (child: ChildProcess, what: 'url' | 'line'): Promise<string> =>
     new Promise((resolve) => child.on('message', (message: any) => what in message && resolve(message[what])));
   async function ask(url: string, sql: string): Promise<any[]> {
@@ -65,7 +71,7 @@ describe('the embedded database', () => {
     const url = await told(child, 'url');
     await ask(url, 'create table t as select 42 as answer');
     await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(`in use by process ${child.pid}`);
-    child.kill('SIGKILL');
+    await killed(child);
     const again = await startEmbeddedPostgres({ dataDir });
     expect(await ask(again.url, 'select answer from t')).toEqual([{ answer: 42 }]);
     await again.stop();
@@ -75,7 +81,7 @@ describe('the embedded database', () => {
     const child = start();
     await told(child, 'line');
     await sleep(100);
-    child.kill('SIGKILL');
+    await killed(child);
     expect(existsSync(join(dataDir, 'cluster'))).toBe(false);
     mkdirSync(join(dataDir, 'cluster.new-dead'), { recursive: true });
     const postgres = await startEmbeddedPostgres({ dataDir });

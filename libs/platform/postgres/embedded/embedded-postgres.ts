@@ -60,7 +60,12 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const bin = binaries(user);
   const cluster = join(dataDir, 'cluster');
 
-  const owner = ownerOf(dataDir);
+  let owner = ownerOf(dataDir);
+  // A process that was killed a moment ago may still be on its way out.
+  for (let tries = 0; owner && tries < 10; tries++) {
+    await sleep(100);
+    owner = ownerOf(dataDir);
+  }
   if (owner) throw new Error(`${dataDir} is in use by process ${owner}: stop it, or set YAD_DATA to another folder`);
   takeOwnership(dataDir);
   await stopLeftOver(cluster, log);
