@@ -164,7 +164,7 @@ export class Folding {
     const key = rows.shape.keyText(change.key);
     step.rows.push(rows);
     step.keys.push(key);
-    // No row has an appended one's key: looking for it in each map was a tenth of a rebuild.
+    // No row has an appended one's key: it need not be looked for.
     step.entries.push(change.fresh ? undefined : rows.get(key));
     if (change.fresh || !rows.mustLoad(key)) return;
     const keys = missing.get(rows);
