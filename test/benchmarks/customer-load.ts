@@ -4,7 +4,7 @@ import { paced } from './paced.js';
 import type { RawHttp } from './raw-http.js';
 
 const SAMPLES_A_SECOND = 100;
-const CONTACTS = 5_000;
+const CONTACTS = 9_500;
 const SAMPLED = 500;
 
 export interface LoadTimes {
@@ -24,6 +24,7 @@ export class CustomerLoad {
   private readonly contacts = Array.from({ length: CONTACTS }, newId);
   private readonly sampled = Array.from({ length: SAMPLED }, newId);
   private next = 0;
+  private nextSample = 0;
 
   constructor(
     private readonly operations: RawHttp,
@@ -65,7 +66,7 @@ export class CustomerLoad {
   }
 
   private async sample(whole: number[], commands: number[]): Promise<void> {
-    const n = this.next++;
+    const n = this.nextSample++;
     const contact = this.sampled[n % SAMPLED]!;
     const tag = `sample-${n}`;
     const sent = performance.now();
