@@ -94,7 +94,8 @@ begin
          command_id, ordinal, fingerprint, meta, data, sealed, n);
 
   -- After the insert, so that a predecessor within this batch counts.
-  if exists (select 1 from unnest(p_after_streams, p_after_revisions) a(stream, revision)
+  if cardinality(p_after_streams) > 0
+     and exists (select 1 from unnest(p_after_streams, p_after_revisions) a(stream, revision)
              where (select e.revision from store.events e
                     where e.stream = a.stream and e.revision = a.revision) is null) then
     raise exception 'a revision to follow is missing' using errcode = 'YD409';
