@@ -35,7 +35,7 @@ function ofSales(
 ): RowChange<CustomerSales> {
   const key = { subject, currency };
   return change(CustomerSales, key, (found) => {
-    const row = { ...(found ?? { ...key, ...noSales }) };
+    const row = { ...(found ?? { ...noSales, ...key }) };
     Object.assign(row, fold(row));
     return { ...row, net: minus(row.value, row.refunds) };
   });
@@ -50,7 +50,6 @@ const termsInto =
     const { occurredAt, data } = event;
     const key = keyOf(event);
     return change(OrderRow, key, (draft) => ({
-      ...key,
       number: data.number ?? null,
       kind: data.kind,
       status,
@@ -68,6 +67,7 @@ const termsInto =
       completed_at: null,
       completed_on: null,
       cancelled_at: null,
+      ...key,
     }));
   };
 
@@ -124,7 +124,6 @@ export const salesHandlers = [
     const { occurredAt, data } = event;
     const key = keyOf(event);
     return change(ReturnRow, key, () => ({
-      ...key,
       number: data.number ?? null,
       status: 'requested',
       contact: data.contact ?? null,
@@ -141,6 +140,7 @@ export const salesHandlers = [
       refunded_at: null,
       refunded_on: null,
       closed_at: null,
+      ...key,
     }));
   }),
   on(back.returnAuthorised, toReturnStatus('authorised')),

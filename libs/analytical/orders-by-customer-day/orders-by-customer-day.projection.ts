@@ -29,7 +29,7 @@ function onDay(
   // A property of the subject, not of the event: the flag does not depend on what came first.
   const contact = data.contact === subject;
   return change(OrdersByCustomerDay, key, (found) => {
-    const row = found ?? { ...key, contact, ...nothing };
+    const row = found ?? { ...nothing, contact, ...key };
     return { ...row, ...add(row) };
   });
 }
