@@ -15,27 +15,66 @@ export interface PoolOptions {
   indexesOnly?: boolean;
 }
 
-/** A pool of connections whose idle errors (a server that restarts) do not end the process. */
-export function createPool(url: string, options: PoolOptions = {}): Pool {
-  const settings = [
+const clientConfig = (url: string, options: PoolOptions): pg.ClientConfig => ({
+  connectionString: url,
+  application_name: options.applicationName ?? 'yad',
+  options: settingsOf(options),
+  keepAlive: true,
+  connectionTimeoutMillis: 10_000,
+});
+
+function settingsOf(options: PoolOptions): string {
+  return [
     `-c synchronous_commit=${options.synchronousCommit ?? 'on'}`,
     // Arrays hide their sizes from the planner; a plan made for one size serves all of ours.
     '-c plan_cache_mode=force_generic_plan',
     '-c timezone=UTC',
     ...(options.indexesOnly ? ['-c enable_seqscan=off'] : []),
     ...(options.searchPath ? [`-c search_path=${options.searchPath}`] : []),
-  ];
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: options.max ?? 4,
-    application_name: options.applicationName ?? 'yad',
-    options: settings.join(' '),
-    keepAlive: true,
-    connectionTimeoutMillis: 10_000,
-  });
+  ].join(' ');
+}
+
+/** A pool of connections whose idle errors (a server that restarts) do not end the process. */
+export function createPool(url: string, options: PoolOptions = {}): Pool {
+  const pool = new pg.Pool({ ...clientConfig(url, options), max: options.max ?? 4 });
   // The pool replaces a connection that broke while idle; the next query tells whether the server is back.
   pool.on('error', () => {});
   return pool;
+}
+
+/**
+ * One connection on which statements follow each other without waiting for answers: the server finds the next one
+ * there when it has committed the last. Each is a transaction of its own. A broken connection fails what is under
+ * way on it and is replaced by the next query.
+ */
+export class Pipeline {
+  private client: Promise<pg.Client> | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly options: Omit<PoolOptions, 'max'> = {},
+  ) {}
+
+  async query(query: pg.QueryConfig & { rowMode?: 'array' }): Promise<pg.QueryResult<any>> {
+    const client = await (this.client ??= this.connect());
+    return client.query(query);
+  }
+
+  private connect(): Promise<pg.Client> {
+    const client = new pg.Client({ ...clientConfig(this.url, this.options), pipeline: true } as pg.ClientConfig);
+    const connected = client.connect().then(() => client);
+    const forget = (): void => {
+      if (this.client === connected) this.client = undefined;
+    };
+    client.on('error', forget).on('end', forget);
+    connected.catch(forget);
+    return connected;
+  }
+
+  /** Waits for what is under way. */
+  async end(): Promise<void> {
+    await (await this.client?.catch(() => undefined))?.end();
+  }
 }
 
 /** True for errors of the connection or of a server that is starting, stopping or gone: the same call may succeed later. */

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrate } from '#platform/postgres/migrations.js';
-import { createPool, isConnectionError, type Pool } from '#platform/postgres/pool.js';
+import { createPool, isConnectionError, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
 import { appendParameters, APPEND_SQL } from './append-parameters.js';
 import { judge } from './careful-append.js';
@@ -24,6 +24,7 @@ export interface PostgresEventStoreOptions {
 /** The event store on PostgreSQL: the default. */
 export class PostgresEventStore implements EventStore {
   private readonly listener: CommitListener;
+  private readonly appends: Pipeline;
 
   private constructor(
     private readonly writers: Pool,
@@ -32,6 +33,7 @@ export class PostgresEventStore implements EventStore {
     private readonly clock: Clock,
   ) {
     this.listener = new CommitListener(url);
+    this.appends = new Pipeline(url, { applicationName: 'yad store: append', indexesOnly: true });
   }
 
   /** Connects, and brings the store's schema up to date. */
@@ -79,7 +81,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   private async appendAll(requests: AppendRequest[]): Promise<{ firstPosition: bigint; recordedAt: Date }> {
-    const { rows } = await this.writers.query<any>({
+    const { rows } = await this.appends.query({
       name: 'append',
       text: APPEND_SQL,
       values: appendParameters(requests, this.clock.now()),
@@ -197,7 +199,7 @@ export class PostgresEventStore implements EventStore {
 
   async close(): Promise<void> {
     await this.listener.close();
-    await Promise.all([this.writers.end(), this.readers.end()]);
+    await Promise.all([this.appends.end(), this.writers.end(), this.readers.end()]);
   }
 }
 
