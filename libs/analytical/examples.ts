@@ -39,8 +39,6 @@ export const aCustomer = (subject: string, given: Partial<Customer> = {}): Custo
   tags: [],
   owner: null,
   origin: null,
-  first_seen_at: new Date('2026-01-01T00:00:00Z'),
-  last_event_at: new Date('2026-01-01T00:00:00Z'),
   ...given,
 });
 

@@ -9,18 +9,6 @@ type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' |
 
 const finished: readonly CaseStatus[] = ['resolved', 'closed', 'rejected', 'duplicate'];
 
-const untouched = {
-  title: '',
-  first_responded_at: null,
-  resolved_at: null,
-  closed_at: null,
-  resolution: null,
-  reopenings: 0,
-  escalation_level: 0,
-  satisfaction: null,
-  merged_into: null,
-};
-
 /** Every event of a case says all that a list of cases shows; `more` adds what only this one says. */
 function ofCase<Data extends About>(
   contract: EventContract<Data> & ((data: Data) => DomainEvent<Data>),
@@ -30,9 +18,6 @@ function ofCase<Data extends About>(
     const { subject, stream, occurredAt, data } = event;
     const key = { subject, id: partsOfStream(stream).id };
     return change(CaseRow, key, (row) => ({
-      ...untouched,
-      ...row,
-      ...key,
       number: data.number ?? null,
       contact: data.contact ?? null,
       kind: data.kind,
@@ -45,6 +30,16 @@ function ofCase<Data extends About>(
       is_open: !finished.includes(data.status),
       opened_at: new Date(data.openedAt),
       last_event_at: row && row.last_event_at > occurredAt ? row.last_event_at : occurredAt,
+      title: row?.title ?? '',
+      first_responded_at: row?.first_responded_at ?? null,
+      resolved_at: row?.resolved_at ?? null,
+      closed_at: row?.closed_at ?? null,
+      resolution: row?.resolution ?? null,
+      reopenings: row?.reopenings ?? 0,
+      escalation_level: row?.escalation_level ?? 0,
+      satisfaction: row?.satisfaction ?? null,
+      merged_into: row?.merged_into ?? null,
+      ...key,
       ...more(event, row),
     }));
   });

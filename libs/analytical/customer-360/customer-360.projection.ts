@@ -1,10 +1,11 @@
+import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { append, projection, type RowChange } from '#platform/projections/projection.js';
+import { append, change, projection, type RowChange } from '#platform/projections/projection.js';
 import { Alias } from './alias.table.js';
 import { CaseRow } from './case.table.js';
 import { caseHandlers } from './cases.projection.js';
-import { Customer, CustomerRelation } from './customer.table.js';
-import { ofCustomer, profileHandlers } from './profile.projection.js';
+import { Customer, CustomerActivity, CustomerRelation } from './customer.table.js';
+import { profileHandlers } from './profile.projection.js';
 import { salesHandlers } from './sales.projection.js';
 import { CustomerSales, OrderRow, ReturnRow } from './sales.table.js';
 import { TimelineEntry } from './timeline.table.js';
@@ -68,17 +69,19 @@ function summaryOf({ subject, data }: RecordedEvent): Record<string, unknown> {
 }
 
 // A spread before many properties makes V8 build the object slowly; so keys come last here and in the other folds.
-/** Every event is on the timeline, and is a sign of life of its customer. */
+/** Every event is on the timeline, and is a sign of life of its subject. */
 function seen(event: RecordedEvent): RowChange[] {
   const { subject, position, occurredAt, type, stream } = event;
-  const key = { subject, position };
+  const key = { subject, occurred_at: occurredAt, position };
   return [
-    append(TimelineEntry, key, { occurred_at: occurredAt, type, stream, summary: summaryOf(event), ...key }),
-    ofCustomer(event, ({ first_seen_at, last_event_at }) => {
-      if (occurredAt > last_event_at) return { last_event_at: occurredAt };
-      // History may be imported after the customer was registered.
-      if (occurredAt < first_seen_at) return { first_seen_at: occurredAt };
-      return undefined;
+    append(TimelineEntry, key, { type, stream, summary: summaryOf(event), ...key }),
+    change(CustomerActivity, { subject }, (row) => {
+      if (row && occurredAt <= row.last_event_at) {
+        // History may be imported after the customer was registered.
+        return occurredAt < row.first_seen_at ? { ...row, first_seen_at: occurredAt } : row;
+      }
+      const first_seen_at = row?.first_seen_at ?? occurredAt;
+      return { subject, first_seen_at, last_event_at: occurredAt, last_event_on: dayOf(occurredAt, 'UTC') };
     }),
   ];
 }
@@ -86,8 +89,18 @@ function seen(event: RecordedEvent): RowChange[] {
 /** Everything that is known of a customer, under the subject that it happened to. */
 export const customer360 = projection({
   name: 'customer-360',
-  version: 1,
-  tables: [Customer, CustomerRelation, Alias, CustomerSales, OrderRow, ReturnRow, CaseRow, TimelineEntry],
+  version: 2,
+  tables: [
+    Customer,
+    CustomerActivity,
+    CustomerRelation,
+    Alias,
+    CustomerSales,
+    OrderRow,
+    ReturnRow,
+    CaseRow,
+    TimelineEntry,
+  ],
   on: [...profileHandlers, ...salesHandlers, ...caseHandlers],
   any: seen,
 });

@@ -15,7 +15,7 @@ import { query, type ReadModels } from '#platform/projections/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
 import { familyOf } from './aliases.js';
 import { CaseView, cases } from './cases.query.js';
-import type { Customer } from './customer.table.js';
+import type { Customer, CustomerActivity } from './customer.table.js';
 import { documentsPage } from './documents.js';
 import { TimelineItem, timelineOf } from './timeline.query.js';
 
@@ -70,8 +70,8 @@ export const Customer360 = z
   })
   .meta({ id: 'Customer360' });
 
-function profileOf(row: Customer): z.infer<z.ZodObject<typeof profile>> {
-  const { subject: id, name, first_seen_at, last_event_at, ...rest } = row;
+function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof profile>> {
+  const { subject: id, name, first_seen_at, last_event_at, last_event_on: _day, ...rest } = row;
   return {
     ...rest,
     id,
@@ -119,8 +119,9 @@ export const customer360View = query({
   run: async ({ id: asked }, { read }) => {
     const { id, mergedInto, subjects } = await familyOf(read, asked);
     const [profiles, relations, sales, itsCases, timeline] = await Promise.all([
-      read.rows<Customer>(
-        `select * from customers where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
+      read.rows<Customer & CustomerActivity>(
+        `select * from customers join customer_activity using (subject)
+          where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
         [subjects, id],
       ),
       read.rows(

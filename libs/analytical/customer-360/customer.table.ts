@@ -24,7 +24,6 @@ export interface CustomerFact {
 /** The profile of a contact, under its own id also after a merge. */
 @Entity('customers')
 @Index(['name', 'subject'])
-@Index(['last_event_at', 'subject'])
 export class Customer {
   @PrimaryColumn('uuid') subject!: string;
   @Column('text') kind!: ContactKind;
@@ -41,9 +40,21 @@ export class Customer {
   @Column('jsonb') tags!: string[];
   @Column('text', { nullable: true }) owner!: string | null;
   @Column('text', { nullable: true }) origin!: string | null;
-  /** Business time of the earliest and latest event about the customer, whatever its stream. */
+}
+
+/**
+ * When a subject was first and last heard of. A table of its own, as every event may move it: a narrow row, of which
+ * only the day is indexed, so that the events of one day are written in place.
+ */
+@Entity('customer_activity')
+@Index(['last_event_on'])
+export class CustomerActivity {
+  @PrimaryColumn('uuid') subject!: string;
+  /** Business time of the earliest and latest event about the subject, whatever its stream. */
   @Column('timestamptz') first_seen_at!: Date;
   @Column('timestamptz') last_event_at!: Date;
+  /** In universal time. */
+  @Column('date') last_event_on!: string;
 }
 
 /** A relation of a contact to another; stored with both. */

@@ -40,8 +40,10 @@ const orders = {
     keyset: (r: Listed) => [r.subject, r.name],
   },
   recency: {
-    by: 'last_event_at desc, subject desc',
-    after: ([id, at]: any, p: any) => `(last_event_at, subject) < (${p(at)}::timestamptz, ${p(id)}::uuid)`,
+    // The index gives the days; those of one day are sorted as they are read.
+    by: 'last_event_on desc, last_event_at desc, subject desc',
+    after: ([id, at]: any, p: any) =>
+      `(last_event_on, last_event_at, subject) < (${p(at.slice(0, 10))}::date, ${p(at)}::timestamptz, ${p(id)}::uuid)`,
     keyset: (r: Listed) => [r.subject, r.last_event_at.toISOString()],
   },
 } as const;
@@ -73,7 +75,7 @@ export const listCustomers = pagedQuery({
     const start = after ? beyond(after, (value: unknown) => where.parameter(value)) : 'true';
     const rows = await read.rows<Listed>(
       `select subject, kind, status, stage, name, tags, owner, first_seen_at, last_event_at from customers
-        where ${where.sql} and ${start} order by ${by} limit ${where.parameter(size + 1)}`,
+         join customer_activity using (subject) where ${where.sql} and ${start} order by ${by} limit ${where.parameter(size + 1)}`,
       where.parameters,
     );
     return pageOf(

@@ -60,7 +60,7 @@ function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFa
 
 /** Profiles, relations and aliases from the events of contacts. */
 export const profileHandlers = [
-  on(contact.contactRegistered, ({ subject, occurredAt, data }) =>
+  on(contact.contactRegistered, ({ subject, data }) =>
     change(Customer, { subject }, () => ({
       subject,
       kind: data.kind,
@@ -75,8 +75,6 @@ export const profileHandlers = [
       tags: data.tags ?? [],
       owner: data.owner ?? null,
       origin: data.origin ?? null,
-      first_seen_at: occurredAt,
-      last_event_at: occurredAt,
     })),
   ),
   on(contact.contactDetailsUpdated, (event) =>

@@ -14,8 +14,13 @@ export const Day = z.iso.date().meta({ id: 'Day', examples: ['2011-12-10'] });
 export const Instant = z.iso.datetime({ offset: true }).meta({ id: 'Instant', examples: ['2011-12-09T12:50:00Z'] });
 
 const formats = new Map<string, Intl.DateTimeFormat>();
-const offsets = new Map<string, number>();
+/** By zone, by quarter of an hour. */
+const offsets = new Map<string, Map<number, number>>();
 const QUARTER = 900_000;
+const DAY = 86_400_000;
+const MOST = 100_000;
+/** By days since 1970. */
+const dayTexts = new Map<number, string>();
 
 function isTimeZone(zone: string): boolean {
   try {
@@ -45,10 +50,12 @@ function format(zone: string): Intl.DateTimeFormat {
 
 /** Offset of a zone from UTC at an instant, in milliseconds (east positive). */
 export function offsetOf(zone: string, instant: Date): number {
+  if (zone === 'UTC') return 0;
+  let ofZone = offsets.get(zone);
+  if (!ofZone) offsets.set(zone, (ofZone = new Map()));
   // Offsets change at whole quarters of an hour in all zones since 1972; Intl is too slow to ask each time.
   const quarter = Math.floor(instant.getTime() / QUARTER);
-  const key = `${zone} ${quarter}`;
-  let offset = offsets.get(key);
+  let offset = ofZone.get(quarter);
   if (offset === undefined) {
     const at = new Date(quarter * QUARTER);
     const part: Record<string, number> = {};
@@ -56,15 +63,23 @@ export function offsetOf(zone: string, instant: Date): number {
     offset =
       Date.UTC(part['year']!, part['month']! - 1, part['day']!, part['hour']!, part['minute']!, part['second']!) -
       at.getTime();
-    if (offsets.size > 100_000) offsets.clear();
-    offsets.set(key, offset);
+    if (ofZone.size > MOST) ofZone.clear();
+    ofZone.set(quarter, offset);
   }
   return offset;
 }
 
 /** The calendar day (`YYYY-MM-DD`) of an instant in a named zone. */
-export const dayOf = (instant: Date, zone: string): string =>
-  new Date(instant.getTime() + offsetOf(zone, instant)).toISOString().slice(0, 10);
+export function dayOf(instant: Date, zone: string): string {
+  const day = Math.floor((instant.getTime() + offsetOf(zone, instant)) / DAY);
+  let text = dayTexts.get(day);
+  if (text === undefined) {
+    text = new Date(day * DAY).toISOString().slice(0, 10);
+    if (dayTexts.size > MOST) dayTexts.clear();
+    dayTexts.set(day, text);
+  }
+  return text;
+}
 
 /**
  * The instant of a wall-clock time (`YYYY-MM-DDTHH:MM:SS`, no offset) in a named zone. In a gap the time

@@ -38,4 +38,8 @@ export function foldInMemory(
 
 // Numbers are padded, so that keys sort as the database sorts them.
 const textOf = (key: Key): string =>
-  JSON.stringify(Object.values(key).map((part) => (typeof part === 'string' ? part : String(part).padStart(20, '0'))));
+  JSON.stringify(
+    Object.values(key).map((part) =>
+      typeof part === 'string' || part instanceof Date ? part : String(part).padStart(20, '0'),
+    ),
+  );

@@ -15,6 +15,8 @@ export interface DeadLetter {
 /** Row changes of one table, ready to be written. */
 export interface TableWrites {
   readonly shape: TableShape;
+  /** New rows, whose keys no other row has. */
+  readonly appends: Row[];
   readonly upserts: Row[];
   readonly deletes: Row[];
 }
@@ -106,7 +108,7 @@ export class Folding {
       }
     }
     this.pendingWrites = this.deadLetters.length;
-    for (const rows of this.tables.values()) this.pendingWrites += rows.dirty.size;
+    for (const rows of this.tables.values()) this.pendingWrites += rows.pending;
   }
 
   /** What has changed since the last call. At most one set of writes is under way at a time. */
@@ -114,16 +116,17 @@ export class Folding {
     const tables: TableWrites[] = [];
     const settled: [Entry, Row | null][] = [];
     for (const rows of this.tables.values()) {
-      if (rows.dirty.size === 0) continue;
-      const writes: TableWrites = { shape: rows.shape, upserts: [], deletes: [] };
-      for (const entry of rows.take().values()) {
+      if (rows.pending === 0) continue;
+      const { appended, changed } = rows.take();
+      const writes: TableWrites = { shape: rows.shape, appends: appended, upserts: [], deletes: [] };
+      for (const entry of changed.values()) {
         const { row, saved } = entry;
         if (row ? saved && rows.shape.equal(row, saved) : !saved) continue;
         if (row) writes.upserts.push(row);
         else writes.deletes.push(saved!);
         settled.push([entry, row]);
       }
-      if (writes.upserts.length + writes.deletes.length > 0) tables.push(writes);
+      if (appended.length + writes.upserts.length + writes.deletes.length > 0) tables.push(writes);
     }
     const { deadLetters } = this;
     this.deadLetters = [];
@@ -161,12 +164,17 @@ export class Folding {
   private locate(change: RowChange, step: Step, missing: Map<TableRows, Map<string, Key>>): void {
     const rows = this.tables.get(change.table);
     if (!rows) throw new Error(`${this.options.projection.name} does not list the table ${change.table.name}`);
-    const key = rows.shape.keyText(change.key);
     step.rows.push(rows);
+    if (change.fresh) {
+      // No row has an appended one's key: it need not be looked for.
+      step.keys.push('');
+      step.entries.push(undefined);
+      return;
+    }
+    const key = rows.shape.keyText(change.key);
     step.keys.push(key);
-    // No row has an appended one's key: it need not be looked for.
-    step.entries.push(change.fresh ? undefined : rows.get(key));
-    if (change.fresh || !rows.mustLoad(key)) return;
+    step.entries.push(rows.get(key));
+    if (!rows.mustLoad(key)) return;
     const keys = missing.get(rows);
     if (keys) keys.set(key, change.key);
     else missing.set(rows, new Map([[key, change.key]]));
@@ -194,28 +202,32 @@ export class Folding {
   /** All changes of an event, or none. */
   private apply({ changes, rows, keys, entries }: Step, loaded: Loaded | undefined): void {
     const done: [Entry, Row | null][] = [];
+    const appended: TableRows[] = [];
     try {
       for (let i = 0; i < changes.length; i++) {
         const change = changes[i]!;
         const table = rows[i]!;
+        if (change.fresh) {
+          table.append(table.shape.row(change.fold(undefined)!, change.key, null, true));
+          appended.push(table);
+          continue;
+        }
         const key = keys[i]!;
-        const held = change.fresh ? undefined : (entries[i] ?? loaded?.get(table)?.get(key) ?? table.get(key));
+        const held = entries[i] ?? loaded?.get(table)?.get(key) ?? table.get(key);
         const entry = held ?? { key: change.key, row: null, saved: null };
         const before = entry.row;
         const folded = change.fold(before ?? undefined);
         // Nothing came of it: many events only look.
         if (folded === before) continue;
-        const row = folded === null ? null : table.shape.row(folded, change.key, before, change.fresh);
+        const row = folded === null ? null : table.shape.row(folded, change.key, before);
         done.push([entry, before]);
         entry.row = row;
-        if (change.fresh) table.keepUntilWritten(key, entry);
-        else {
-          table.dirty.set(key, entry);
-          if (before === null) table.keep(key, entry);
-        }
+        table.dirty.set(key, entry);
+        if (before === null) table.keep(key, entry);
       }
     } catch (error) {
       for (const [entry, before] of done.toReversed()) entry.row = before;
+      for (const table of appended) table.appended.pop();
       throw error;
     }
   }

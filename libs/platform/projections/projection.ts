@@ -5,7 +5,7 @@ import type { EventContract } from '#platform/kernel/event-contract.js';
 export type TableClass<Row extends object = any> = new () => Row;
 
 /** The columns that identify a row. The first must be the event's subject, or hold it: rows belong to one subject. */
-export type Key = Readonly<Record<string, string | number | bigint>>;
+export type Key = Readonly<Record<string, string | number | bigint | Date>>;
 
 /** A change of one row: which row, and what becomes of it. Null deletes the row. */
 export interface RowChange<Row extends object = any> {

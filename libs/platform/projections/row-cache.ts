@@ -17,6 +17,8 @@ export class TableRows {
   private old = new Map<string, Entry>();
   /** Changed since the last `take`. */
   dirty = new Map<string, Entry>();
+  /** Rows that nobody is expected to ask for again, not yet taken. */
+  appended: Row[] = [];
   /** Taken, on their way to the database. */
   private inFlight = new Map<string, Entry>();
 
@@ -55,16 +57,22 @@ export class TableRows {
     this.young.set(key, entry);
   }
 
-  /** A row that nobody is expected to ask for again: held until it is written. */
-  keepUntilWritten(key: string, entry: Entry): void {
+  append(row: Row): void {
     this.complete = false;
-    this.dirty.set(key, entry);
+    this.appended.push(row);
   }
 
-  take(): Map<string, Entry> {
-    this.inFlight = this.dirty;
+  /** Rows that wait to be written. */
+  get pending(): number {
+    return this.dirty.size + this.appended.length;
+  }
+
+  take(): { appended: Row[]; changed: Map<string, Entry> } {
+    const { appended, dirty: changed } = this;
+    this.inFlight = changed;
     this.dirty = new Map();
-    return this.inFlight;
+    this.appended = [];
+    return { appended, changed };
   }
 
   written(): void {

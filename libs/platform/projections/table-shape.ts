@@ -52,8 +52,9 @@ export class TableShape {
     for (const { property, type } of this.keys) {
       const given = key[property];
       if (given === undefined || given === null) throw new Error(`the key of ${this.name} lacks '${property}'`);
-      const value = String(type.canonical(given));
-      text = text === '' ? String(value) : `${text}\u0000${value}`;
+      const value = type.canonical(given);
+      const part = value instanceof Date ? value.toISOString() : String(value);
+      text = text === '' ? part : `${text}\u0000${part}`;
     }
     return text;
   }

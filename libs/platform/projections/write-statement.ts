@@ -47,7 +47,10 @@ export async function writeAll(
   moves: Moves,
   { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
 ): Promise<void> {
-  const mask = tables.map(({ shape, upserts, deletes }) => [shape.name, upserts.length > 0, deletes.length > 0]);
+  const mask = tables.map(({ shape, appends, upserts, deletes }) => [
+    shape.name,
+    ...[appends, upserts, deletes].map(({ length }) => length > 0),
+  ]);
   const shape = JSON.stringify(['write', target.schema, mask, deadLetters.length > 0]);
   const { name, text } = statement(shape, () => writeSql(target, tables, deadLetters.length > 0));
   const values: unknown[] = [
@@ -60,7 +63,8 @@ export async function writeAll(
     moves.partitions.length,
   ];
   if (deadLetters.length > 0) values.push(...deadLetterArrays(deadLetters));
-  for (const { shape: table, upserts, deletes } of tables) {
+  for (const { shape: table, appends, upserts, deletes } of tables) {
+    if (appends.length > 0) for (const column of table.columns) values.push(columnArray(column, appends));
     if (upserts.length > 0) for (const column of table.columns) values.push(columnArray(column, upserts));
     if (deletes.length > 0) for (const column of table.keys) values.push(columnArray(column, deletes));
   }
@@ -84,8 +88,9 @@ function writeSql({ schema }: WriteTarget, tables: readonly TableWrites[], withD
       select $4, $5::int, d.* from unnest(${array('int8')}, ${array('text')}, ${array('text')}, ${array('text')}, ${array('text')}, ${array('bool')}) as d
        where ${held})`);
   }
-  tables.forEach(({ shape, upserts, deletes }, at) => {
+  tables.forEach(({ shape, appends, upserts, deletes }, at) => {
     const table = `${quote(schema)}.${quote(shape.name)}`;
+    if (appends.length > 0) parts.push(`appended${at} as (${insertSql(shape, table, array, held)})`);
     if (upserts.length > 0) parts.push(`upserted${at} as (${upsertSql(shape, table, array, held)})`);
     if (deletes.length > 0) {
       const arrays = shape.keys.map(({ type }) => array(type.array)).join(', ');
@@ -99,14 +104,18 @@ function writeSql({ schema }: WriteTarget, tables: readonly TableWrites[], withD
   return `with ${parts.join(',\n')}\nselect projections.require_moved((select count(*) from moved), $7::int)`;
 }
 
-function upsertSql(shape: TableShape, table: string, array: (type: ArrayType) => string, held: string): string {
+function insertSql(shape: TableShape, table: string, array: (type: ArrayType) => string, held: string): string {
   const names = shape.columns.map(({ name }) => name).join(', ');
   const arrays = shape.columns.map(({ type }) => array(type.array)).join(', ');
   const aliases = shape.columns.map((_, n) => `c${n}`);
   const values = shape.columns.map(({ type }, n) => castOf(`u.${aliases[n]}`, type.cast)).join(', ');
+  return `insert into ${table} (${names}) select ${values} from unnest(${arrays}) as u(${aliases.join(', ')}) where ${held}`;
+}
+
+function upsertSql(shape: TableShape, table: string, array: (type: ArrayType) => string, held: string): string {
   const keys = shape.keys.map(({ name }) => name).join(', ');
   const updates = shape.columns.filter(({ key }) => !key).map(({ name }) => `${name} = excluded.${name}`);
-  return `insert into ${table} (${names}) select ${values} from unnest(${arrays}) as u(${aliases.join(', ')}) where ${held}
+  return `${insertSql(shape, table, array, held)}
     on conflict (${keys}) do ${updates.length > 0 ? `update set ${updates.join(', ')}` : 'nothing'}`;
 }
 
