@@ -6,6 +6,14 @@ export interface BusMessage {
   readonly event: StoredEvent;
   /** Position of the event before this one in the partition; 0 for the first. */
   readonly previous: bigint;
+  /** On the last message of each partition in a send. */
+  readonly published?: Published;
+}
+
+/** What is on the bus: everything through `position`; the last event of each partition that has any. */
+export interface Published {
+  readonly position: bigint;
+  readonly heads: ReadonlyMap<number, bigint>;
 }
 
 /** What a consumer is handed at once: messages of one or more partitions, in order within each. */

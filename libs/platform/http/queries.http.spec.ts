@@ -11,8 +11,9 @@ describe('queries over HTTP', () => {
     ({ app } = await startParcels({
       logger: false,
       freshness: {
-        current: async () => ({ position: 10n, recordedAt: new Date('2026-01-15T12:00:00Z') }),
-        waitFor: async (...asked) => waited.push(asked) > 0 && asked[0] <= 10n,
+        current: async () => 10n,
+        waitFor: async (...asked) => (waited.push(asked) > 0 && asked[0] <= 10n ? 10n : undefined),
+        recordedAt: async () => new Date('2026-01-15T12:00:00Z'),
       },
     }));
     client = await conformingClient(app);

@@ -63,17 +63,23 @@ function handlerOf(definition: QueryDefinition) {
       authorise(principal, definition.allowed, definition.name);
       const { parameters, minPosition, cursor } = parse(request);
       const after = cursor === undefined ? undefined : cursors.verify(definition.name, parameters, cursor);
-      if (minPosition !== undefined && !(await freshness.waitFor(minPosition, definition.reads, patienceMs))) {
+      // Asked before the rows are read: the answer may be fresher than it says, never staler.
+      const position =
+        minPosition === undefined
+          ? await freshness.current(definition.reads)
+          : await freshness.waitFor(minPosition, definition.reads, patienceMs);
+      if (position === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
-      // Asked before the rows are read: the answer may be fresher than it says, never staler.
-      const reached = await freshness.current(definition.reads);
       const context = { read, after, now: clock.now() };
-      const answer: unknown = await this.bus.execute(new BusMessage(parameters, context) as any);
+      const [recordedAt, answer] = await Promise.all([
+        freshness.recordedAt(position),
+        this.bus.execute(new BusMessage(parameters, context) as any) as Promise<unknown>,
+      ]);
       const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
       const body = {
         data: items,
-        freshness: { position: String(reached.position), recordedAt: reached.recordedAt },
+        freshness: { position: String(position), recordedAt },
         next: next && cursors.sign(definition.name, parameters, next),
       };
       reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, Delivery } from '#platform/event-bus/event-bus.js';
+import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
 import { isConnectionError, type Pool } from '#platform/postgres/pool.js';
 import { liveBuild } from './builds.js';
 import { catchUp, type Log } from './catch-up.js';
 import type { DecodedEvents } from './decoded-events.js';
-import type { Published } from './progress.js';
+import type { Written } from './progress.js';
 import { BuildWriter, isStale, type Model, type PartitionedEvent } from './writer.js';
 
 const MAX_MESSAGES = 5_000;
@@ -60,6 +60,13 @@ export class Lane implements Consumer {
 
   get name(): string {
     return this.options.model.projection.name;
+  }
+
+  /** For those who wait for a position. */
+  get written(): Written {
+    const { checkpoints } = this.writer;
+    const alone = checkpoints.size > 0 && [...checkpoints.keys()].every((partition) => this.assigned.has(partition));
+    return { name: this.name, checkpoints, alone };
   }
 
   async checkpoints(partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>> {

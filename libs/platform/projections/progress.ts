@@ -1,13 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { Pool } from '#platform/postgres/pool.js';
-import type { Freshness, Reached } from './freshness.js';
+import type { Published } from '#platform/event-bus/event-bus.js';
 import { max, min } from './catch-up.js';
-
-/** What the relay has put on the bus: everything through `position`; the last event of each partition. */
-export interface Published {
-  readonly position: bigint;
-  readonly heads: ReadonlyMap<number, bigint>;
-}
+import { recordingTimes, type Freshness } from './freshness.js';
 
 /** Where all live builds stand, seen in one snapshot. */
 export interface Standing {
@@ -28,7 +24,7 @@ const RELAY = `union all select '', -1, position::text from relay.state
 interface Waiter {
   readonly position: bigint;
   readonly projections: readonly string[];
-  readonly resolve: (reached: boolean) => void;
+  readonly resolve: (reached: bigint | undefined) => void;
 }
 
 export interface ProgressOptions {
@@ -36,17 +32,33 @@ export interface ProgressOptions {
   readonly store: Pick<EventStore, 'readAll' | 'head'>;
   /** The bus is fed by a relay that keeps `relay.state` and `relay.heads` in this database. */
   readonly relayed: boolean;
+  /** What this process itself has written. */
+  readonly written?: () => Iterable<Written>;
 }
 
-/** How far the read models are, over all processes. One poller serves everybody who waits. */
+/** A live build as its writer in this process knows it. */
+export interface Written {
+  readonly name: string;
+  /** By partition, those of other processes too: at or below where they are. */
+  readonly checkpoints: ReadonlyMap<number, bigint>;
+  /** It reads all partitions itself. */
+  readonly alone: boolean;
+}
+
+/**
+ * How far the read models are, over all processes. Who waits is told by the writers of this process and by what the
+ * bus's messages say of each other; the database is asked, by one poller for all, where those cannot know.
+ */
 export class Progress implements Freshness {
   private last: { at: number; standing: Promise<Standing> } | undefined;
   private readonly waiters = new Set<Waiter>();
   private polling = false;
-  private ring: (() => void) | undefined;
-  private recorded: Reached = { position: 0n, recordedAt: null };
+  private news: Published | undefined;
+  readonly recordedAt: Freshness['recordedAt'];
 
-  constructor(private readonly options: ProgressOptions) {}
+  constructor(private readonly options: ProgressOptions) {
+    this.recordedAt = recordingTimes(options.store);
+  }
 
   /** Where live builds stand now, at most a few milliseconds old. */
   standing(): Promise<Standing> {
@@ -61,23 +73,24 @@ export class Progress implements Freshness {
     return standing;
   }
 
-  async current(projections: readonly string[]): Promise<Reached> {
-    if (projections.length === 0) return this.options.store.head();
-    const position = reached(await this.standing(), projections);
-    if (position === 0n) return { position, recordedAt: null };
-    if (this.recorded.position !== position) {
-      const [event] = await this.options.store.readAll({ after: position - 1n, through: position, limit: 1 });
-      this.recorded = { position, recordedAt: event?.recordedAt ?? null };
-      return { position, recordedAt: event?.recordedAt ?? null };
-    }
-    return this.recorded;
+  async current(projections: readonly string[]): Promise<bigint> {
+    if (projections.length === 0) return (await this.options.store.head()).position;
+    return reached(await this.standing(), projections);
   }
 
-  async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<boolean> {
-    if (projections.length === 0) return (await this.options.store.head()).position >= position;
-    if (reached(await this.standing(), projections) >= position) return true;
-    if (timeoutMs <= 0) return false;
-    return new Promise<boolean>((resolve) => {
+  async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined> {
+    if (projections.length === 0) {
+      const head = (await this.options.store.head()).position;
+      return head >= position ? head : undefined;
+    }
+    let at = this.writtenHere(projections);
+    if (at >= position) return at;
+    if (!this.alone(projections) || timeoutMs <= 0) {
+      at = reached(await this.standing(), projections);
+      if (at >= position) return at;
+    }
+    if (timeoutMs <= 0) return undefined;
+    return new Promise((resolve) => {
       const waiter: Waiter = {
         position,
         projections,
@@ -87,7 +100,7 @@ export class Progress implements Freshness {
           resolve(outcome);
         },
       };
-      const timer = setTimeout(() => waiter.resolve(false), timeoutMs);
+      const timer = setTimeout(() => waiter.resolve(undefined), timeoutMs);
       this.waiters.add(waiter);
       void this.poll();
     });
@@ -96,12 +109,32 @@ export class Progress implements Freshness {
   /** A writer of this process has committed. */
   committed(): void {
     this.last = undefined;
-    this.ring?.();
+    for (const waiter of this.waiters) {
+      const at = this.writtenHere(waiter.projections);
+      if (at >= waiter.position) waiter.resolve(at);
+    }
+  }
+
+  /** A message said what the relay had put on the bus when it was sent. */
+  heard(news: Published): void {
+    if (!this.news || news.position > this.news.position) this.news = news;
   }
 
   close(): void {
-    for (const waiter of this.waiters) waiter.resolve(false);
-    this.ring?.();
+    for (const waiter of this.waiters) waiter.resolve(undefined);
+  }
+
+  /** What these projections have reached for sure, by what this process knows; 0 when it knows nothing. */
+  private writtenHere(projections: readonly string[]): bigint {
+    const written = [...(this.options.written?.() ?? [])];
+    const checkpoints = new Map(written.map((each) => [each.name, each.checkpoints]));
+    const known = projections.every((name) => (checkpoints.get(name)?.size ?? 0) > 0);
+    return known ? reached({ checkpoints, published: this.news }, projections) : 0n;
+  }
+
+  private alone(projections: readonly string[]): boolean {
+    const written = [...(this.options.written?.() ?? [])];
+    return projections.every((name) => written.some((each) => each.name === name && each.alone));
   }
 
   private async poll(): Promise<void> {
@@ -109,23 +142,17 @@ export class Progress implements Freshness {
     this.polling = true;
     try {
       while (this.waiters.size > 0) {
-        const rung = new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, POLL_MS);
-          this.ring = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
+        await sleep(POLL_MS);
+        if (this.waiters.size === 0) break;
         // A database that is away is not an answer: those who wait do so until their time is up.
         const standing = await this.standing().catch(() => undefined);
-        for (const waiter of standing ? [...this.waiters] : []) {
-          if (reached(standing!, waiter.projections) >= waiter.position) waiter.resolve(true);
+        for (const waiter of standing ? this.waiters : []) {
+          const at = reached(standing!, waiter.projections);
+          if (at >= waiter.position) waiter.resolve(at);
         }
-        if (this.waiters.size > 0) await rung;
       }
     } finally {
       this.polling = false;
-      this.ring = undefined;
     }
   }
 

@@ -9,7 +9,7 @@ import { DecodedEvents } from './decoded-events.js';
 import { Lane } from './lane.js';
 import { Lanes } from './lanes.js';
 import { prepareProjections } from './prepare.js';
-import { Progress } from './progress.js';
+import { Progress, type Written } from './progress.js';
 import type { Projection } from './projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from './read-models.js';
@@ -48,9 +48,10 @@ export class ProjectionHost {
     private readonly shop: Workshop,
     readonly readModels: TypeOrmReadModels,
   ) {
-    this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false });
+    const written = (): Written[] => [...this.lanes].map((lane) => lane.written);
+    this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false, written });
     this.admin = new ProjectionAdmin(shop, models);
-    this.lanes = new Lanes(shop.decoded, this.trouble);
+    this.lanes = new Lanes(shop.decoded, this.trouble, (news) => this.progress.heard(news));
     this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
   }
 

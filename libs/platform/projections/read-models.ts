@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import type { Pool } from '#platform/postgres/pool.js';
+import { isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
 import type { Projection } from './projection.js';
 import type { ReadModels } from './query.js';
 
@@ -36,6 +36,7 @@ export async function openReadModels(
     poolErrorHandler: () => {},
     extra: {
       max,
+      pipeline: true,
       options: '-c search_path=analytics -c timezone=UTC',
       types: { getTypeParser: parsers },
       connectionTimeoutMillis: 10_000,
@@ -44,13 +45,23 @@ export async function openReadModels(
   await dataSource.initialize();
   return {
     dataSource,
-    rows: preparing((dataSource.driver as unknown as { master: Pool }).master),
+    rows: gathering((dataSource.driver as unknown as { master: Pool }).master),
     close: () => dataSource.destroy(),
   };
 }
 
-/** TypeORM's `query` has the server parse and plan each text anew, which costs more than most of our answers. */
-function preparing(pool: Pool): ReadModels['rows'] {
+interface Asked {
+  readonly text: string;
+  readonly values: unknown[];
+  readonly resolve: (rows: any[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * What is asked in one turn goes down one connection, one after the other without waiting, as prepared statements:
+ * TypeORM's `query` has the server parse and plan each text anew, and takes a connection and a packet for each.
+ */
+function gathering(pool: Pool): ReadModels['rows'] {
   const names = new Map<string, string>();
   const nameOf = (text: string): string | undefined => {
     const known = names.get(text);
@@ -59,13 +70,37 @@ function preparing(pool: Pool): ReadModels['rows'] {
     names.set(text, name);
     return name;
   };
-  return async (text, parameters = []) => {
-    const values = [...parameters];
+  const send = async (asked: readonly Asked[]): Promise<void> => {
+    let broken = false;
+    const answer = async ({ text, values, resolve, reject }: Asked, sent: Promise<QueryResult<any>>): Promise<void> => {
+      try {
+        resolve((await sent).rows);
+      } catch (error) {
+        broken ||= isConnectionError(error);
+        if ((error as { code?: string }).code !== RESULT_CHANGED) return reject(error);
+        await pool.query<any>(text, values).then(({ rows }) => resolve(rows), reject);
+      }
+    };
     try {
-      return (await pool.query<any>({ name: nameOf(text), text, values })).rows;
+      const client = await pool.connect();
+      const { stream } = (client as any).connection;
+      stream.cork();
+      const sent = asked.map(({ text, values }) => client.query<any>({ name: nameOf(text), text, values }));
+      stream.uncork();
+      await Promise.all(asked.map((each, at) => answer(each, sent[at]!)));
+      client.release(broken);
     } catch (error) {
-      if ((error as { code?: string } | null)?.code !== RESULT_CHANGED) throw error;
-      return (await pool.query<any>(text, values)).rows;
+      for (const { reject } of asked) reject(error);
     }
   };
+  let gathered: Asked[] = [];
+  return (text, parameters = []) =>
+    new Promise((resolve, reject) => {
+      if (gathered.push({ text, values: [...parameters], resolve, reject }) > 1) return;
+      queueMicrotask(() => {
+        const asked = gathered;
+        gathered = [];
+        void send(asked);
+      });
+    });
 }

@@ -41,13 +41,14 @@ describe('a projection host', () => {
   it('applies what the local bus brings; a reader can wait for its own write', async () => {
     const bus = new LocalBus(world.store, { partitions: PARTITIONS });
     const host = await start(bus);
-    expect(await host.progress.current(['test-counts'])).toEqual({ position: 0n, recordedAt: null });
+    expect(await host.progress.current(['test-counts'])).toBe(0n);
+    expect(await host.progress.recordedAt(0n)).toBeNull();
     for (let i = 0; i < 25; i++) await world.append(i % 4, counted({ amount: '1.10', day: '2026-01-01' }));
     const position = await world.append(1, noted({ text: 'last' }));
-    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 5_000)).toBe(true);
-    expect(await host.progress.waitFor(position + 1n, ['test-counts'], 50)).toBe(false);
-    const reached = await host.progress.current(['test-counts', 'test-timeline']);
-    expect(reached).toEqual({ position, recordedAt: new Date('2026-01-15T12:00:00Z') });
+    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 5_000)).toBe(position);
+    expect(await host.progress.waitFor(position + 1n, ['test-counts'], 50)).toBeUndefined();
+    expect(await host.progress.current(['test-counts', 'test-timeline'])).toBe(position);
+    expect(await host.progress.recordedAt(position)).toEqual(new Date('2026-01-15T12:00:00Z'));
     const rows = await host.readModels.rows(
       `select day, total, "lastPosition", "lastAt" from counts_by_day where subject = $1`,
       [subjectOf(0)],
@@ -60,7 +61,7 @@ describe('a projection host', () => {
   it('only lags when the bus is dead: the store is read directly', async () => {
     const host = await start(deafBus);
     const position = await world.append(1, counted({ amount: '1.10', day: '2026-01-01' }));
-    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 8_000)).toBe(true);
+    expect(await host.progress.waitFor(position, ['test-counts', 'test-timeline'], 8_000)).toBe(position);
     expect(await world.rows('entries')).toHaveLength(1);
   });
 
@@ -85,10 +86,10 @@ describe('a projection host', () => {
     const delivery: Delivery = { messages: [{ partition, event: event!, previous: 0n }], partitions: [partition] };
     await consumer!.deliver(delivery);
     // Applied, but the relay has not said that nothing else is at or below.
-    expect(await host.progress.waitFor(position, ['test-counts'], 30)).toBe(false);
+    expect(await host.progress.waitFor(position, ['test-counts'], 30)).toBeUndefined();
     await world.pool.query(`update relay.state set position = 1`);
     await world.pool.query(`insert into relay.heads values ($1, 1)`, [partition]);
-    expect(await host.progress.waitFor(position, ['test-counts'], 2_000)).toBe(true);
+    expect(await host.progress.waitFor(position, ['test-counts'], 2_000)).toBe(position);
   });
 
   it('refuses another number of partitions', async () => {
@@ -101,7 +102,7 @@ describe('a projection host', () => {
     const bus = new LocalBus(world.store, { partitions: PARTITIONS });
     const first = await start(bus);
     const before = await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
-    expect(await first.progress.waitFor(before, ['test-counts'], 5_000)).toBe(true);
+    expect(await first.progress.waitFor(before, ['test-counts'], 5_000)).toBe(before);
     await first.stop();
     hosts.pop();
     await start(bus, { version: 2 });
@@ -112,7 +113,7 @@ describe('a projection host', () => {
       if (live!.version === 2) break;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    expect(await host.progress.waitFor(after, ['test-counts'], 5_000)).toBe(true);
+    expect(await host.progress.waitFor(after, ['test-counts'], 5_000)).toBe(after);
     const [row] = await host.readModels.rows(`select amounts from counts_by_day`);
     expect(row!.amounts).toEqual(['v2:1.00', 'v2:2.00']);
     await bus.close();

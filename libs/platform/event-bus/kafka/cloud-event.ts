@@ -1,6 +1,6 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
-import type { BusMessage } from '../event-bus.js';
+import type { BusMessage, Published } from '../event-bus.js';
 
 const SOURCE = '/yad';
 /** `{"data":` comes first, so that `data` starts here. */
@@ -23,9 +23,10 @@ interface Envelope {
 /**
  * A CloudEvents 1.0 message in binary mode. Headers cost the client more than the body, so there are the required
  * ones and one extension, `yadframe`: `position,previous,characters of data,characters of sealed`. With it a reader
- * drops what it holds without parsing, and cuts `data` and `sealed` out byte for byte.
+ * drops what it holds without parsing, and cuts `data` and `sealed` out byte for byte. The last message of each
+ * partition in a send has another, `yadheads`: `position`, then `partition:position` of each partition's last event.
  */
-export function toKafkaMessage({ event, partition, previous }: BusMessage): Message {
+export function toKafkaMessage({ event, partition, previous, published }: BusMessage): Message {
   const { data, sealed } = event;
   const envelope: Envelope = {
     stream: event.stream,
@@ -49,7 +50,23 @@ export function toKafkaMessage({ event, partition, previous }: BusMessage): Mess
       ce_type: event.type,
       ce_yadframe: `${event.position},${previous},${data.length},${sealed === null ? 0 : sealed.length}`,
       'content-type': 'application/json',
+      ...(published && { ce_yadheads: headsText(published) }),
     },
+  };
+}
+
+const headsText = ({ position, heads }: Published): string =>
+  [position, ...[...heads].map(([partition, head]) => `${partition}:${head}`)].join(',');
+
+/** What the message says of all partitions; undefined when it says nothing. */
+export function publishedOf(headers: IHeaders | undefined): Published | undefined {
+  const text = headers?.['ce_yadheads']?.toString();
+  if (text === undefined || !/^\d+(,\d+:\d+)+$/.test(text)) return undefined;
+  const [position, ...heads] = text.split(',');
+  const pairs = heads.map((pair) => pair.split(':'));
+  return {
+    position: BigInt(position!),
+    heads: new Map(pairs.map(([partition, head]) => [Number(partition), BigInt(head!)])),
   };
 }
 

@@ -11,6 +11,9 @@ export interface Waiting {
   isCurrent: () => boolean;
 }
 
+/** Messages that are fetched while earlier ones are being written. */
+const AHEAD = 2_000;
+
 interface Entry extends Waiting {
   resolve: (delivered: boolean) => void;
   reject: (error: unknown) => void;
@@ -24,6 +27,7 @@ export class DeliveryQueue {
   private entries: Entry[] = [];
   private scheduled = false;
   private running = false;
+  private waiting = 0;
 
   constructor(
     private readonly consumer: Consumer,
@@ -39,10 +43,18 @@ export class DeliveryQueue {
 
   /** Resolves to true when the messages are durable, to false when they are no longer ours to deliver. */
   push(waiting: Waiting): Promise<boolean> {
-    return new Promise((resolve, reject) => {
+    this.waiting += waiting.messages.length;
+    return new Promise<boolean>((resolve, reject) => {
       this.entries.push({ ...waiting, resolve, reject });
       this.schedule();
+    }).finally(() => {
+      this.waiting -= waiting.messages.length;
     });
+  }
+
+  /** Enough waits to be delivered: who brings more should wait until what he brought is durable. */
+  get full(): boolean {
+    return this.waiting > AHEAD;
   }
 
   private schedule(): void {

@@ -3,7 +3,7 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, Consumer, Subscription } from '../event-bus.js';
 import { createClient, within, type KafkaConnection } from './client.js';
-import { frameOf, toStoredEvent } from './cloud-event.js';
+import { frameOf, publishedOf, toStoredEvent } from './cloud-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { leaveGroup } from './leave-group.js';
 import { StallWatch } from './stall-watch.js';
@@ -161,14 +161,23 @@ export class KafkaMember implements Subscription {
     if (!assignment || !isRunning() || isStale()) return;
     const floors = await assignment.floors;
     const messages = this.decode(batch.partition, batch.messages, floors.get(batch.partition) ?? 0n);
-    if (messages.length > 0) {
-      const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
-      if (!(await this.queue.push({ partition: batch.partition, messages, heartbeat, isCurrent }))) return;
+    const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
+    const settle = (): void => {
+      this.hints.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
+      if (Date.now() - this.hintedAt > HINT_EVERY_MS) void this.hint(consumer).catch(() => {});
+    };
+    if (messages.length === 0) settle();
+    else {
       floors.set(batch.partition, messages.at(-1)!.event.position);
+      const delivered = this.queue
+        .push({ partition: batch.partition, messages, heartbeat, isCurrent })
+        .then((durable) => durable && isCurrent() && settle());
+      // kafkajs fetches again when all batches of a fetch are done: it may go on while these are being written, as
+      // offsets are only committed for what is durable. A lost membership it hears of by its own heartbeat.
+      delivered.catch(() => {});
+      if (this.queue.full) await delivered;
     }
     resolveOffset(batch.lastOffset());
-    this.hints.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
-    if (Date.now() - this.hintedAt > HINT_EVERY_MS) void this.hint(consumer).catch(() => {});
   }
 
   /** Repeats, from a relay that sent again or a rewound offset, end here, before they are parsed. */
@@ -180,7 +189,9 @@ export class KafkaMember implements Subscription {
       if (frame && frame.position <= at) continue;
       try {
         if (!frame) throw new Error('it carries no position');
-        messages.push({ partition, event: toStoredEvent(message, frame), previous: frame.previous });
+        const { headers } = message;
+        const event = toStoredEvent(message, frame);
+        messages.push({ partition, event, previous: frame.previous, published: publishedOf(headers) });
         at = frame.position;
       } catch (error) {
         // What should have been here is missed by the next message's `previous`, and read from the store.

@@ -126,14 +126,23 @@ class PublishFailed extends Error {
   }
 }
 
-/** Messages for events, each with the position before it in its partition; `heads` moves on. */
-function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] {
-  return events.map((event) => {
+/**
+ * Messages for events, each with the position before it in its partition; `heads` moves on. The last of each partition
+ * says where all partitions end, so that a reader knows without asking what it has to wait for.
+ */
+export function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] {
+  const last = new Map<number, number>();
+  const messages = events.map((event, at): BusMessage => {
     const partition = partitionOf(event.subject, heads.length);
     const message = { partition, event, previous: heads[partition]! };
     heads[partition] = event.position;
+    last.set(partition, at);
     return message;
   });
+  const ends = heads.flatMap((head, partition): [number, bigint][] => (head > 0n ? [[partition, head]] : []));
+  const published = { position: events.at(-1)!.position, heads: new Map(ends) };
+  for (const at of last.values()) messages[at] = { ...messages[at]!, published };
+  return messages;
 }
 
 /** Reads the store while a send is under way, up to a bound. */

@@ -129,8 +129,9 @@ export async function startParcels(options: Partial<HttpAppOptions> = {}) {
     queries: parcelQueries,
     read: { rows: async () => [] } satisfies ReadModels,
     freshness: {
-      current: async () => ({ position: 10n, recordedAt: new Date('2026-01-15T12:00:00Z') }),
-      waitFor: async (position) => position <= 10n,
+      current: async () => 10n,
+      waitFor: async (position) => (position <= 10n ? 10n : undefined),
+      recordedAt: async () => new Date('2026-01-15T12:00:00Z'),
     },
     cursorSecret: 'secret of the specs',
     ...options,
