@@ -21,6 +21,8 @@ interface Waiting {
 
 /** Calls under way at once: while one commits, the next is encoded and waits at the store's lock. */
 const TURNS = 2;
+/** Fewer do not take a second turn: the store would take them one after the other all the same, at twice the cost. */
+const WORTH_A_TURN = 16;
 
 /**
  * Gathers the appends of all commands of this process into few large calls of the store, in the order in which
@@ -63,20 +65,26 @@ export class Appender {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.underWay >= TURNS) return;
+    if (this.scheduled || !this.mayGo) return;
     this.scheduled = true;
     // After the I/O of this turn of the event loop, so that all commands that arrived together go together.
     setImmediate(() => {
       this.scheduled = false;
-      if (this.queue.length > 0 && this.underWay < TURNS) void this.send(this.take());
+      if (this.mayGo) void this.send(this.take());
       if (this.queue.length > 0) this.schedule();
     });
+  }
+
+  private get mayGo(): boolean {
+    const { underWay, queue } = this;
+    return queue.length > 0 && (underWay === 0 || (underWay < TURNS && queue.length >= WORTH_A_TURN));
   }
 
   private take(): Waiting[] {
     const { batchEvents, batchBytes } = this.options;
     // With both turns free, half now and half for the other turn: then the two overlap instead of alternating.
-    const fair = this.underWay === 0 && this.queue.length >= 16 ? Math.ceil(this.queue.length / 2) : this.queue.length;
+    const { length } = this.queue;
+    const fair = this.underWay === 0 && length >= WORTH_A_TURN ? Math.ceil(length / 2) : length;
     let events = 0;
     let bytes = 0;
     let count = 0;

@@ -3,7 +3,7 @@ import type { BusMessage } from '../event-bus.js';
 import type { Lease, RelayState } from './relay-state.js';
 
 /** The shortest time between two checkpoints; those in between are taken together. */
-const SPACING_MS = 5;
+const SPACING_MS = 20;
 
 /**
  * Records how far publishing has come, beside it: one record under way, the latest wins, and at least one in a third

@@ -7,6 +7,13 @@ import { partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js
 import { Checkpointer } from './checkpointer.js';
 import type { Lease, RelayState } from './relay-state.js';
 
+const PAGE = 1000;
+/**
+ * The shortest time between two readings at the log's end. What comes alone is sent at once; what comes thick and fast
+ * goes in fewer sends, each of which costs Kafka and every reader a turn.
+ */
+const SPACING_MS = 4;
+
 export interface RelayOptions {
   store: EventStore;
   publisher: BusPublisher;
@@ -172,9 +179,10 @@ class Ahead {
   }
 
   private async read(store: EventStore, after: bigint): Promise<void> {
-    for await (const page of store.subscribeAll(after, { signal: this.signal, limit: 1000 })) {
+    for await (const page of store.subscribeAll(after, { signal: this.signal, limit: PAGE })) {
       for (const event of page) this.events.push(event);
       this.wakeTaker();
+      if (page.length < PAGE) await pause(SPACING_MS, this.signal);
       if (this.events.length >= this.bound && !this.signal.aborted) {
         await new Promise<void>((resolve) => (this.wakeReader = resolve));
       }
