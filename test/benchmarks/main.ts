@@ -22,7 +22,11 @@ const EVENTS_A_SECOND = 20_000;
 
 const benchmarks: Benchmark[] = [
   { name: 'append', rows: ['append-1', 'append-32', 'append-256', 'append-1024'], run: appendBenchmark },
-  { name: 'http', rows: ['http'], run: async (url, seconds) => [await httpBenchmark({ url, seconds })] },
+  {
+    name: 'http',
+    rows: ['http'],
+    run: async (url, seconds) => [await httpBenchmark({ url, seconds, execArgv: process.execArgv })],
+  },
   { name: 'bulk', rows: ['bulk'], run: async (url, seconds) => [await bulkBenchmark(url, seconds)] },
   {
     name: 'rebuild',
