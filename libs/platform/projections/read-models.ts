@@ -63,29 +63,34 @@ interface Asked {
  */
 function gathering(pool: Pool): ReadModels['rows'] {
   const names = new Map<string, string>();
+  let named = 0;
   const nameOf = (text: string): string | undefined => {
     const known = names.get(text);
     if (known || names.size >= MOST_PREPARED) return known;
-    const name = `read-${names.size}`;
+    const name = `read-${named++}`;
     names.set(text, name);
     return name;
   };
   const send = async (asked: readonly Asked[]): Promise<void> => {
     let broken = false;
-    const answer = async ({ text, values, resolve, reject }: Asked, sent: Promise<QueryResult<any>>): Promise<void> => {
-      try {
-        resolve((await sent).rows);
-      } catch (error) {
-        broken ||= isConnectionError(error);
-        if ((error as { code?: string }).code !== RESULT_CHANGED) return reject(error);
-        await pool.query<any>(text, values).then(({ rows }) => resolve(rows), reject);
-      }
-    };
     try {
       const client = await pool.connect();
+      const query = ({ text, values }: Asked): Promise<QueryResult<any>> =>
+        client.query<any>({ name: nameOf(text), text, values });
+      const answer = async (each: Asked, sent: Promise<QueryResult<any>>): Promise<void> => {
+        try {
+          each.resolve((await sent).rows);
+        } catch (error) {
+          broken ||= isConnectionError(error);
+          if ((error as { code?: string }).code !== RESULT_CHANGED) return each.reject(error);
+          // Under a new name it is prepared anew, on this connection and all others.
+          names.delete(each.text);
+          await query(each).then(({ rows }) => each.resolve(rows), each.reject);
+        }
+      };
       const { stream } = (client as any).connection;
       stream.cork();
-      const sent = asked.map(({ text, values }) => client.query<any>({ name: nameOf(text), text, values }));
+      const sent = asked.map(query);
       stream.uncork();
       await Promise.all(asked.map((each, at) => answer(each, sent[at]!)));
       client.release(broken);

@@ -90,6 +90,25 @@ describe('a projection host', () => {
     await world.pool.query(`update relay.state set position = 1`);
     await world.pool.query(`insert into relay.heads values ($1, 1)`, [partition]);
     expect(await host.progress.waitFor(position, ['test-counts'], 2_000)).toBe(position);
+
+    // What a message says of the other partitions is as good, and needs no look at the database.
+    const [next, other] = [await world.append(1, noted({ text: 'a' })), await world.append(2, noted({ text: 'b' }))];
+    const heads = new Map([
+      [partition, next],
+      [partitionOf(subjectOf(2), PARTITIONS), other],
+    ]);
+    expect(heads.size).toBe(2);
+    const [first, second] = await world.store.readAll({ after: position, limit: 2 });
+    const published = { position: other, heads };
+    const said = { partition, event: first!, previous: position, published };
+    await consumer!.deliver({ messages: [said], partitions: [partition] });
+    // The other partition's head is not applied, and where it begins nobody said.
+    expect(await host.progress.waitFor(next, ['test-timeline'], 30)).toBeUndefined();
+    const waiting = host.progress.waitFor(next, ['test-timeline'], 2_000);
+    const [elsewhere] = [...heads.keys()].filter((each) => each !== partition);
+    const message = { partition: elsewhere!, event: second!, previous: 0n };
+    await consumer!.deliver({ messages: [message], partitions: [elsewhere!] });
+    expect(await waiting).toBe(other);
   });
 
   it('refuses another number of partitions', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { frameOf, toKafkaMessage, toStoredEvent } from './cloud-event.js';
+import { frameOf, publishedOf, toKafkaMessage, toStoredEvent } from './cloud-event.js';
 
 const event: StoredEvent = {
   position: 9007199254740993n,
@@ -62,6 +62,21 @@ describe('a message on Kafka', () => {
         },
       ),
     );
+  });
+
+  it('says where all partitions end, when it is the last of its partition in a send', () => {
+    const published = {
+      position: 9007199254740994n,
+      heads: new Map([
+        [0, 7n],
+        [4, 9007199254740993n],
+      ]),
+    };
+    const last = received(toKafkaMessage({ event, partition: 4, previous: 41n, published }));
+    expect(publishedOf(last.headers)).toEqual(published);
+    expect(toStoredEvent(last, frameOf(last.headers)!)).toEqual(event);
+    expect(publishedOf(received(toKafkaMessage({ event, partition: 4, previous: 41n })).headers)).toBeUndefined();
+    expect(publishedOf({ ce_yadheads: '7,x' })).toBeUndefined();
   });
 
   it('is told from messages of others', () => {

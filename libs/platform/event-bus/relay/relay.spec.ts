@@ -51,6 +51,17 @@ async function expectHeads(state: RelayState, store: EventStore): Promise<void> 
   expect(sorted(await state.heads())).toEqual(sorted(new Map(expected)));
 }
 
+/** What messages say of all partitions is how the log was divided up to there. */
+async function expectTrueHeads(messages: readonly BusMessage[], store: EventStore): Promise<void> {
+  const all = await positionsOf(store, PARTITIONS);
+  const told = messages.flatMap(({ published }) => published ?? []);
+  expect(told.at(-1)!.position).toBe(messages.at(-1)!.event.position);
+  for (const { position, heads } of told) {
+    const ends = [...all].map(([p, list]): [number, bigint] => [p, list.filter((at) => at <= position).at(-1) ?? 0n]);
+    expect(sorted(heads)).toEqual(sorted(new Map(ends.filter(([, at]) => at > 0n))));
+  }
+}
+
 function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
   describe(`relay, state ${name}`, () => {
     let store: MemoryEventStore;
@@ -82,6 +93,7 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       await until('all is published', published);
       expect(sorted(topic.byPartition())).toEqual(sorted(await positionsOf(store, PARTITIONS)));
       expect(topic.messages).toHaveLength(2600);
+      await expectTrueHeads(topic.messages, store);
       await expectHeads(state, store);
       relay.close();
       await ended;

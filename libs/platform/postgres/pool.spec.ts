@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createTestDatabase } from '../../../test/support/postgres.js';
+import { createPool, isConnectionError, Pipeline } from './pool.js';
+
+describe('a pipeline', () => {
+  let database: Awaited<ReturnType<typeof createTestDatabase>>;
+  let pipeline: Pipeline;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    pipeline = new Pipeline(database.url, { applicationName: 'yad pipeline' });
+  });
+  afterEach(async () => {
+    await pipeline.end();
+    await database.drop();
+  });
+
+  const add = (n: number) => ({ name: 'add', text: 'insert into sums values ($1) returning n', values: [n] });
+
+  it('runs statements in their order on one connection; one that fails is its own affair', async () => {
+    await pipeline.query({ text: 'create table sums (at serial, n int primary key)' });
+    const insert = (n: number) => pipeline.query({ ...add(n), text: 'insert into sums (n) values ($1) returning at' });
+    const outcomes = await Promise.allSettled([1, 2, 2, 3].map(insert));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    const { rows } = await pipeline.query({ text: 'select array_agg(n order by at) as n from sums' });
+    expect(rows).toEqual([{ n: [1, 2, 3] }]);
+  });
+
+  it('fails what is under way on a connection that breaks, and makes another', async () => {
+    const pool = createPool(database.url);
+    await pipeline.query({ text: 'create table sums (n int primary key)' });
+    const slow = [pipeline.query({ text: 'select pg_sleep(30)' }), pipeline.query(add(1))];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'yad pipeline' and datname = current_database()`);
+    await pool.end();
+    for (const outcome of await Promise.allSettled(slow)) {
+      expect(outcome).toMatchObject({ status: 'rejected' });
+      expect(isConnectionError((outcome as PromiseRejectedResult).reason)).toBe(true);
+    }
+    expect((await pipeline.query(add(1))).rows).toEqual([{ n: 1 }]);
+  });
+
+  it('waits for what is under way when it ends', async () => {
+    const asked = [1, 2, 3].map((n) => pipeline.query({ text: 'select $1::int as n, pg_sleep(0.05)', values: [n] }));
+    await pipeline.query({ text: 'select 1' });
+    const last = pipeline.query({ text: 'select 4 as n, pg_sleep(0.05)' });
+    await new Promise((resolve) => setImmediate(resolve));
+    await pipeline.end();
+    const answers = await Promise.all([...asked, last]);
+    expect(answers.map(({ rows }) => rows[0].n)).toEqual([1, 2, 3, 4]);
+  });
+});

@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { openReadModels, type TypeOrmReadModels } from '#platform/projections/read-models.js';
+import { createTestDatabase } from '../../support/postgres.js';
+
+describe('reading the read models', () => {
+  let database: Awaited<ReturnType<typeof createTestDatabase>>;
+  let pool: Pool;
+  let read: TypeOrmReadModels;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    pool = createPool(database.url);
+    await pool.query(`create schema analytics; create view analytics.colours as select 1 as id, 'red' as colour`);
+    read = await openReadModels(database.url, [], 1);
+  });
+  afterEach(async () => {
+    await read.close();
+    await pool.end();
+    await database.drop();
+  });
+
+  const colours = () => read.rows('select * from colours where id = $1', [1]);
+
+  it('answers what is asked in one turn, each its own, errors too', async () => {
+    const asked = await Promise.allSettled([
+      colours(),
+      read.rows('select $1::int / 0', [1]),
+      read.rows('select $1::text as said', ['yes']),
+      read.rows('select nothing'),
+      colours(),
+    ]);
+    expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(asked[4]).toEqual({ status: 'fulfilled', value: [{ id: 1, colour: 'red' }] });
+  });
+
+  it('goes on when a view is swapped for one with other columns', async () => {
+    await colours();
+    await pool.query(`drop view analytics.colours;
+      create view analytics.colours as select 1 as id, 'red' as colour, true as warm`);
+    expect(await Promise.all([colours(), read.rows('select 2 as two'), colours()])).toEqual([
+      [{ id: 1, colour: 'red', warm: true }],
+      [{ two: 2 }],
+      [{ id: 1, colour: 'red', warm: true }],
+    ]);
+  });
+
+  it('goes on when its connection was cut', async () => {
+    await colours();
+    await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'yad read models' and datname = current_database()`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await colours().catch(() => {});
+    expect(await colours()).toHaveLength(1);
+  });
+});
