@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { backoff, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, Consumer } from '../event-bus.js';
 
@@ -26,7 +27,7 @@ interface Entry extends Waiting {
 export class DeliveryQueue {
   private entries: Entry[] = [];
   private scheduled = false;
-  private running = false;
+  private running: Promise<void> | undefined;
   private waiting = 0;
 
   constructor(
@@ -38,7 +39,7 @@ export class DeliveryQueue {
   ) {}
 
   get busy(): boolean {
-    return this.running || this.entries.length > 0;
+    return this.running !== undefined || this.entries.length > 0;
   }
 
   /** Resolves to true when the messages are durable, to false when they are no longer ours to deliver. */
@@ -52,6 +53,11 @@ export class DeliveryQueue {
     });
   }
 
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.busy) await (this.running ?? setImmediate());
+  }
+
   /** Enough waits to be delivered: who brings more should wait until what he brought is durable. */
   get full(): boolean {
     return this.waiting > AHEAD;
@@ -61,20 +67,21 @@ export class DeliveryQueue {
     if (this.scheduled || this.running) return;
     this.scheduled = true;
     // kafkajs hands over the partitions of one fetch in one turn of the event loop: after it, all are here.
-    setImmediate(() => {
+    void setImmediate().then(() => {
       this.scheduled = false;
-      void this.run();
+      this.running = this.run().finally(() => {
+        this.running = undefined;
+        if (this.entries.length > 0) this.schedule();
+      });
     });
   }
 
   private async run(): Promise<void> {
-    this.running = true;
     while (this.entries.length > 0) {
       const entries = this.entries;
       this.entries = [];
       await this.deliver(entries);
     }
-    this.running = false;
   }
 
   private async deliver(entries: readonly Entry[]): Promise<void> {

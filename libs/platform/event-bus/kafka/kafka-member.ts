@@ -87,6 +87,7 @@ export class KafkaMember implements Subscription {
     this.stop.abort();
     this.watch?.stop();
     await this.restarting;
+    await this.queue.idle();
     await this.hint(this.consumer).catch(() => {});
     await this.drop();
   }
@@ -166,8 +167,9 @@ export class KafkaMember implements Subscription {
       this.hints.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
       if (Date.now() - this.hintedAt > HINT_EVERY_MS) void this.hint(consumer).catch(() => {});
     };
-    if (messages.length === 0) settle();
-    else {
+    // Repeats say nothing of what came before them and is still being written.
+    if (messages.length === 0 && !this.queue.busy) settle();
+    if (messages.length > 0) {
       floors.set(batch.partition, messages.at(-1)!.event.position);
       const delivered = this.queue
         .push({ partition: batch.partition, messages, heartbeat, isCurrent })

@@ -137,7 +137,7 @@ class PublishFailed extends Error {
  * Messages for events, each with the position before it in its partition; `heads` moves on. The last of each partition
  * says where all partitions end, so that a reader knows without asking what it has to wait for.
  */
-export function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] {
+function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] {
   const last = new Map<number, number>();
   const messages = events.map((event, at): BusMessage => {
     const partition = partitionOf(event.subject, heads.length);
