@@ -59,7 +59,9 @@ async function startServers() {
 
 function run() {
   const main = join(root, 'dist', 'test', 'benchmarks', 'main.js');
-  const child = spawn(process.execPath, [...process.execArgv, main, ...given], { env, stdio: 'inherit' });
+  // As `npm start` and the image run the apps; handed on to them, and to the no-op beside them.
+  const flags = ['--max-semi-space-size=64', ...process.execArgv];
+  const child = spawn(process.execPath, [...flags, main, ...given], { env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.on('exit', (code) => resolve(code ?? 1));

@@ -1,6 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=64
-// `npx yad …`: the command line, installed and built first where that is needed. A rebuild spends a quarter less with
-// room for what lives for one batch; the apps would pay for it with longer pauses.
+// `npx yad …`: the command line, installed and built first where that is needed.
 import { build, install } from './bootstrap.mjs';
 
 install();
