@@ -36,6 +36,7 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   unexpected: { status: 500, title: 'Something went wrong here' },
   overloaded: { status: 503, title: 'Too much is waiting', retryAfter: 1 },
   'not-yet-there': { status: 503, title: 'The read models have not come so far', retryAfter: 1 },
+  'being-built': { status: 503, title: 'The read model is being built', retryAfter: 5 },
   'not-ready': { status: 503, title: 'The service is not ready', retryAfter: 2 },
 };
 

@@ -73,6 +73,14 @@ export class Overloaded extends YadError {
   }
 }
 
+/** A read model is asked for columns or tables that come with its new version, which is still being built. */
+export class BeingBuilt extends YadError {
+  readonly kind = 'being-built';
+  constructor(readonly projections: readonly string[]) {
+    super(`a new version is being built of ${projections.join(', ')}; ask again when it is live`);
+  }
+}
+
 /** Refuses the command, naming the rule, when `holds` is false. */
 export function rule(name: string, holds: boolean, message?: string): asserts holds {
   if (!holds) throw new RuleViolation(name, message);

@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { BeingBuilt } from '#platform/kernel/errors.js';
 import { isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
 import type { Projection } from './projection.js';
 import type { ReadModels } from './query.js';
@@ -8,6 +9,8 @@ const DATE = 1082;
 const MOST_PREPARED = 256;
 /** The view under a prepared statement was swapped for one with other columns. */
 const RESULT_CHANGED = '0A000';
+/** No such table; no such column. */
+const UNKNOWN = new Set(['42P01', '42703']);
 
 /** The read models for queries: TypeORM on the live builds' views. */
 export interface TypeOrmReadModels extends ReadModels {
@@ -43,11 +46,29 @@ export async function openReadModels(
     },
   });
   await dataSource.initialize();
+  const { master } = dataSource.driver as unknown as { master: Pool };
   return {
     dataSource,
-    rows: gathering((dataSource.driver as unknown as { master: Pool }).master),
+    rows: gathering(master, async (error) => (await beingBuilt(master, projections, error)) ?? error),
     close: () => dataSource.destroy(),
   };
+}
+
+/** Of an unknown table or column: that it comes with a version which is not live yet, where that is so. */
+async function beingBuilt(
+  pool: Pool,
+  projections: readonly Projection[],
+  error: unknown,
+): Promise<BeingBuilt | undefined> {
+  if (!UNKNOWN.has((error as { code?: string }).code ?? '')) return undefined;
+  const { rows } = await pool
+    .query<{ projection: string; version: number }>(
+      `select projection, version from projections.builds where status = 'live'`,
+    )
+    .catch(() => ({ rows: [] }));
+  const live = new Map(rows.map(({ projection, version }) => [projection, version]));
+  const behind = projections.filter(({ name, version }) => (live.get(name) ?? version) < version);
+  return behind.length > 0 ? new BeingBuilt(behind.map(({ name }) => name)) : undefined;
 }
 
 interface Asked {
@@ -61,7 +82,7 @@ interface Asked {
  * What is asked in one turn goes down one connection, one after the other without waiting, as prepared statements:
  * TypeORM's `query` has the server parse and plan each text anew, and takes a connection and a packet for each.
  */
-function gathering(pool: Pool): ReadModels['rows'] {
+function gathering(pool: Pool, explained: (error: unknown) => Promise<unknown>): ReadModels['rows'] {
   const names = new Map<string, string>();
   let named = 0;
   const nameOf = (text: string): string | undefined => {
@@ -82,7 +103,7 @@ function gathering(pool: Pool): ReadModels['rows'] {
           each.resolve((await sent).rows);
         } catch (error) {
           broken ||= isConnectionError(error);
-          if ((error as { code?: string }).code !== RESULT_CHANGED) return each.reject(error);
+          if ((error as { code?: string }).code !== RESULT_CHANGED) return void explained(error).then(each.reject);
           // Under a new name it is prepared anew, on this connection and all others.
           names.delete(each.text);
           await query(each).then(({ rows }) => each.resolve(rows), each.reject);

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BeingBuilt } from '#platform/kernel/errors.js';
+import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { projection } from '#platform/projections/projection.js';
+import { projectionMigrations } from '#platform/projections/projections.migrations.js';
 import { openReadModels, type TypeOrmReadModels } from '#platform/projections/read-models.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
@@ -10,8 +14,9 @@ describe('reading the read models', () => {
   beforeEach(async () => {
     database = await createTestDatabase();
     pool = createPool(database.url);
-    await pool.query(`create schema analytics; create view analytics.colours as select 1 as id, 'red' as colour`);
-    read = await openReadModels(database.url, [], 1);
+    await migrate(pool, projectionMigrations);
+    await pool.query(`create view analytics.colours as select 1 as id, 'red' as colour`);
+    read = await openReadModels(database.url, [projection({ name: 'colours', version: 2, tables: [], on: [] })], 1);
   });
   afterEach(async () => {
     await read.close();
@@ -42,6 +47,17 @@ describe('reading the read models', () => {
       [{ two: 2 }],
       [{ id: 1, colour: 'red', warm: true }],
     ]);
+  });
+
+  it('says of what comes with a new version that it is being built, as long as it is', async () => {
+    await pool.query(`insert into projections.builds (projection, generation, version, schema, status)
+      values ('colours', 1, 1, 'rm_colours_g1', 'live'), ('colours', 2, 2, 'rm_colours_g2', 'building')`);
+    expect(await colours()).toHaveLength(1);
+    for (const ofTheNew of ['select warm from colours', 'select * from shades']) {
+      await expect(read.rows(ofTheNew)).rejects.toEqual(new BeingBuilt(['colours']));
+    }
+    await pool.query(`update projections.builds set version = 2 where status = 'live'`);
+    await expect(read.rows('select warm from colours')).rejects.toMatchObject({ code: '42703' });
   });
 
   it('goes on when its connection was cut', async () => {
