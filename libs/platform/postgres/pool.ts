@@ -42,6 +42,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   return pool;
 }
 
+export type PipelineQuery = pg.QueryConfig & { rowMode?: 'array' };
+
 /**
  * One connection on which statements follow each other without waiting for answers: the server finds the next one
  * there when it has committed the last. Each is a transaction of its own. A broken connection fails what is under
@@ -55,9 +57,10 @@ export class Pipeline {
     private readonly options: Omit<PoolOptions, 'max'> = {},
   ) {}
 
-  async query(query: pg.QueryConfig & { rowMode?: 'array' }): Promise<pg.QueryResult<any>> {
+  /** @param query one that rests on what was done on the same connection is made for the connection it goes down */
+  async query(query: PipelineQuery | ((connection: object) => PipelineQuery)): Promise<pg.QueryResult<any>> {
     const client = await (this.client ??= this.connect());
-    return client.query(query);
+    return client.query(typeof query === 'function' ? query(client) : query);
   }
 
   private connect(): Promise<pg.Client> {

@@ -43,6 +43,27 @@ describe('event store: what the database itself sees to', () => {
     },
   );
 
+  it('trusts what a connection has stored no longer than the connection lives', async () => {
+    const url = await aDatabase();
+    const [restored, admin] = [await PostgresEventStore.connect({ url }), createPool(url, { max: 1 })];
+    await restored.append([aRequest('thing-kept'), aRequest('thing-lost', 0, 2)]);
+    expect(await restored.append([aRequest('thing-lost', 2)])).toMatchObject([{ kind: 'stored' }]);
+    // As after a fail-over that lost the last moment, or from an older backup.
+    await admin.query(`begin; set local session_replication_role = replica;
+      delete from store.events where stream = 'thing-lost' and revision > 0; commit`);
+    await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'yad store: append' and datname = current_database()`);
+    await admin.end();
+    const lost = aRequest('thing-lost', 3);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await restored.append([aRequest('thing-new')]);
+    expect(await restored.append([lost, aRequest('thing-kept', 1)])).toMatchObject([
+      { kind: 'conflict', stream: 'thing-lost' },
+      { kind: 'stored' },
+    ]);
+    await restored.close();
+  });
+
   it('starts several processes on one new database at once', async () => {
     const url = await aDatabase();
     const stores = await Promise.all([1, 2, 3].map(() => PostgresEventStore.connect({ url })));

@@ -1,13 +1,21 @@
 import type { EventMeta } from '#platform/kernel/envelope.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import type { AppendRequest } from '../event-store.js';
+import type { StoredRevisions } from './stored-revisions.js';
 
 export const APPEND_SQL = `select * from store.append($1::timestamptz, $2::text[], $3::int[], $4::text[], $5::int[],
   $6::uuid[], $7::text[], $8::int2[], $9::timestamptz[], $10::uuid[], $11::uuid[], $12::int2[], $13::bytea[],
   $14::json[], $15::json[], $16::json[])`;
 
-/** The arrays of `store.append`: one element an event, in order; and the revisions that must be there before them. */
-export function appendParameters(requests: readonly AppendRequest[], now: Date): unknown[] {
+/**
+ * The arrays of `store.append`: one element an event, in order; and the revisions that must be there before them.
+ * @param stored revisions that are there for sure and need no look-up
+ */
+export function appendParameters(
+  requests: readonly AppendRequest[],
+  now: Date,
+  stored: Pick<StoredRevisions, 'has'>,
+): unknown[] {
   const columns = Array.from({ length: 13 }, () => [] as unknown[]);
   const [
     streams,
@@ -28,18 +36,19 @@ export function appendParameters(requests: readonly AppendRequest[], now: Date):
   const afterRevisions: number[] = [];
   // The revision that the batch itself has brought a stream to: what follows it needs no look-up.
   const reached = new Map<string, number>();
+  const follow = (stream: string, revision: number): void => {
+    if (stored.has(stream, revision)) return;
+    afterStreams.push(stream);
+    afterRevisions.push(revision);
+  };
   for (const { commandId, fingerprint, events, requires } of requests) {
     if (requires) {
-      for (const { stream, revision } of requires) {
-        afterStreams.push(stream);
-        afterRevisions.push(revision);
-      }
+      for (const { stream, revision } of requires) follow(stream, revision);
     }
     for (let ordinal = 0; ordinal < events.length; ordinal++) {
       const event = events[ordinal]!;
       if (event.revision > 0 && reached.get(event.stream) !== event.revision - 1) {
-        afterStreams.push(event.stream);
-        afterRevisions.push(event.revision - 1);
+        follow(event.stream, event.revision - 1);
       }
       reached.set(event.stream, event.revision);
       streams!.push(event.stream);

@@ -10,6 +10,7 @@ import { judge } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
 import { parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
+import { StoredRevisions } from './stored-revisions.js';
 import { storeMigrations } from './store.migrations.js';
 
 const MAX_ROUNDS = 20;
@@ -25,6 +26,7 @@ export interface PostgresEventStoreOptions {
 export class PostgresEventStore implements EventStore {
   private readonly listener: CommitListener;
   private readonly appends: Pipeline;
+  private readonly stored = new WeakMap<object, StoredRevisions>();
 
   private constructor(
     private readonly writers: Pool,
@@ -81,14 +83,20 @@ export class PostgresEventStore implements EventStore {
   }
 
   private async appendAll(requests: AppendRequest[]): Promise<{ firstPosition: bigint; recordedAt: Date }> {
-    const { rows } = await this.appends.query({
-      name: 'append',
-      text: APPEND_SQL,
-      values: appendParameters(requests, this.clock.now()),
-      rowMode: 'array',
-      types,
+    let stored!: StoredRevisions;
+    const { rows } = await this.appends.query((connection) => {
+      stored = this.storedOver(connection);
+      const values = appendParameters(requests, this.clock.now(), stored);
+      return { name: 'append', text: APPEND_SQL, values, rowMode: 'array', types };
     });
+    stored.add(requests);
     return { firstPosition: rows[0][0], recordedAt: rows[0][1] };
+  }
+
+  private storedOver(connection: object): StoredRevisions {
+    let stored = this.stored.get(connection);
+    if (!stored) this.stored.set(connection, (stored = new StoredRevisions()));
+    return stored;
   }
 
   private async settleClashes(

@@ -1,0 +1,25 @@
+import type { AppendRequest } from '../event-store.js';
+
+/**
+ * The last revision that one connection is known to have stored of each stream. As long as the connection lives the
+ * server has lost nothing that it confirmed there, so a revision up to that one needs no look-up: a fifth of what an
+ * append costs the server. With the connection goes the knowledge, as what comes after may be an older backup.
+ */
+export class StoredRevisions {
+  private readonly revisions = new Map<string, number>();
+
+  constructor(private readonly capacity = 100_000) {}
+
+  has(stream: string, revision: number): boolean {
+    return (this.revisions.get(stream) ?? -1) >= revision;
+  }
+
+  /** Takes note of what the server has confirmed. */
+  add(requests: readonly AppendRequest[]): void {
+    // Forgetting costs look-ups, nothing else.
+    if (this.revisions.size > this.capacity) this.revisions.clear();
+    for (const { events } of requests) {
+      for (const { stream, revision } of events) if (!this.has(stream, revision)) this.revisions.set(stream, revision);
+    }
+  }
+}
