@@ -86,7 +86,15 @@ function setUp() {
   });
   const keyed = (key: string, body: string) => ({ commandId: key, fingerprint: fingerprint(body) });
   const events = async () => (await store.readAll({ after: 0n, limit: 1000 })).map(({ type }) => type);
-  return { store, pipeline, other: make(), message, keyed, events };
+  /** After each event. */
+  const balances = async (id: string) => {
+    let balance = 0;
+    return (await store.readStream(`account-${id}`)).map(({ data }) => {
+      const { limit, amount } = JSON.parse(data) as { limit?: number; amount?: number };
+      return (balance += limit ?? amount!);
+    });
+  };
+  return { store, pipeline, other: make(), message, keyed, events, balances };
 }
 
 /** From now on, a batch with an event that has this text is refused whole. */
@@ -204,6 +212,16 @@ describe('the command pipeline', () => {
     await other.execute(message(pay, id, { amount: -1 }));
     const exact = message(pay, id, { amount: 1 }, { expectedRevision: 3 });
     expect(await pipeline.execute(exact)).toMatchObject({ revision: 4 });
+  });
+
+  it('stores nothing that rests on an event which then is not stored', async () => {
+    const { pipeline, other, message, balances } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 10 }));
+    await other.execute(message(pay, id, { amount: 10 }));
+    // The pipeline knows nothing of that payment. The withdrawal counts on the deposit, whose revision is taken.
+    await Promise.all([-100, 100].map((amount) => pipeline.execute(message(pay, id, { amount }))));
+    expect(await balances(id)).toEqual([10, 0, 100, 0]);
   });
 
   it('refuses a stale revision', async () => {

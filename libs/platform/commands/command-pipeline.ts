@@ -8,7 +8,7 @@ import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { list } from '#platform/kernel/specify.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
-import type { AppendOutcome, EventStore, Receipt } from '#platform/event-store/event-store.js';
+import type { AppendOutcome, AppendRequest, EventStore, Receipt } from '#platform/event-store/event-store.js';
 import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
 import { ReceiptLookup } from './receipt-lookup.js';
 import { WarmStates, type WarmState } from './warm-states.js';
@@ -151,6 +151,8 @@ export class CommandPipeline implements CommandGateway {
   ): Promise<CommandResult | undefined> {
     const { definition, commandId, fingerprint, expectedRevision } = message;
     const { own } = participants;
+    const entries = entriesOf(participants);
+    if (entries.some(({ dropped }) => dropped)) return undefined;
     const now = this.clock.now();
     const occurredAt = message.occurredAt ?? now;
 
@@ -164,29 +166,28 @@ export class CommandPipeline implements CommandGateway {
       if (!(refusal instanceof RuleViolation || refusal instanceof StaleRevision)) throw refusal;
       takeTurn();
       // A refusal must not rest on what may yet fail to be stored.
-      if (await settle(participants)) return undefined;
+      if (await settle(entries)) return undefined;
       // The state that refuses may be this very command's own doing, the first time it came.
       const receipt = fingerprint && (await this.receiptOf(message));
       if (receipt) return this.repeat(message, receipt);
       // Nor on a state that another process has moved on from: an append would have told, a refusal has to ask.
-      if (await this.isBehind(participants)) return undefined;
+      if (await this.isBehind(entries)) return undefined;
       throw refusal;
     }
     if (decided.length === 0) {
       takeTurn();
-      if ((await settle(participants)) || (await this.isBehind(participants))) return undefined;
+      if ((await settle(entries)) || (await this.isBehind(entries))) return undefined;
       return this.answerWithoutEvents(message, own);
     }
 
     const touched: WarmState[] = [];
     const events = this.place(message, participants, decided, occurredAt, touched);
-    const requires = Object.values(participants.refs)
-      .filter((ref) => ref && ref.entry.pending > 0 && !touched.includes(ref.entry))
-      .map((ref) => ({ stream: ref!.entry.stream, revision: ref!.entry.revision }));
     const { revision } = own;
-    const appended = this.appender.append({ commandId, fingerprint, events, requires });
+    const request: AppendRequest = { commandId, fingerprint, events, restsOn: underWay(entries) };
+    const appended = this.appender.append(request);
     for (const entry of touched) {
       entry.pending++;
+      entry.last = request;
       entry.settled = appended.catch(() => {});
     }
     let outcome: AppendOutcome;
@@ -196,22 +197,20 @@ export class CommandPipeline implements CommandGateway {
       for (const entry of touched) this.states.drop(entry);
       throw error;
     } finally {
-      for (const entry of touched) entry.pending--;
+      for (const entry of touched) if (--entry.pending === 0) entry.last = undefined;
     }
     if (outcome.kind === 'stored') {
       const position = outcome.firstPosition + BigInt(events.length - 1);
       return { id: message.id, stream: own.stream, revision, position, events: events.length, repeated: false };
     }
-    for (const entry of touched) this.states.drop(entry);
+    for (const entry of entries) this.states.drop(entry);
     if (outcome.kind === 'repeated') return this.repeat(message, outcome.receipt);
-    for (const ref of Object.values(participants.refs)) if (ref) this.states.drop(ref.entry);
     takeTurn();
     return undefined;
   }
 
   /** Whether the store holds events that these states do not know; such states are dropped. */
-  private async isBehind({ own, refs }: Participants): Promise<boolean> {
-    const entries = [own, ...Object.values(refs).map((ref) => ref!.entry)];
+  private async isBehind(entries: readonly WarmState[]): Promise<boolean> {
     const newer = await Promise.all(
       entries.map(async (entry) => {
         const { stream, revision } = entry;
@@ -299,10 +298,23 @@ export class CommandPipeline implements CommandGateway {
   }
 }
 
+function entriesOf({ own, refs }: Participants): WarmState[] {
+  const entries = [own];
+  for (const name in refs) entries.push(refs[name]!.entry);
+  return entries;
+}
+
+/** The appends that the states count on, if there are any. */
+function underWay(entries: readonly WarmState[]): AppendRequest[] | undefined {
+  let found: AppendRequest[] | undefined;
+  for (const { last } of entries) if (last && !found?.includes(last)) (found ??= []).push(last);
+  return found;
+}
+
 /** Waits for appends that the states count on; false when there were none to wait for. */
-async function settle({ own, refs }: Participants): Promise<boolean> {
-  const pending = [own, ...Object.values(refs).map((ref) => ref?.entry)].filter((entry) => entry && entry.pending > 0);
-  await Promise.all(pending.map((entry) => entry!.settled));
+async function settle(entries: readonly WarmState[]): Promise<boolean> {
+  const pending = entries.filter((entry) => entry.pending > 0);
+  await Promise.all(pending.map(({ settled }) => settled));
   return pending.length > 0;
 }
 

@@ -1,6 +1,6 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import type { EventStore } from '#platform/event-store/event-store.js';
+import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
 /** What is held of a stream between commands: its folded state, so that a hot stream costs what a fresh one costs. */
 export interface WarmState {
@@ -11,18 +11,24 @@ export interface WarmState {
   subject: string | undefined;
   /** Appends under way that the state counts on. */
   pending: number;
+  /** The last of them, which rests on the others. */
+  last: AppendRequest | undefined;
   /** Settles with the last of them. */
   settled: Promise<unknown> | undefined;
+  /** It counts on an append that was refused: no decision may rest on it. */
+  dropped: boolean;
   /** Characters of the largest of its events: about what the state takes. */
   weight: number;
 }
+
+const settled = { pending: 0, last: undefined, settled: undefined, dropped: false };
 
 /** Characters of stored JSON that the states held may stand for: some 150 MB of memory, however large each is. */
 const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 /**
- * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, so a stale state
- * costs a reload, never a wrong event.
+ * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, and those under way
+ * that it rests on, so a stale state costs a reload, never a wrong event.
  */
 export class WarmStates {
   // Two generations instead of a list of uses: a hit moves an entry to the young one, and the old one is dropped whole.
@@ -59,8 +65,7 @@ export class WarmStates {
 
   /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
   fresh(on: Aggregate, stream: string): WarmState {
-    const none = { subject: undefined, pending: 0, settled: undefined, weight: 0 };
-    const entry: WarmState = { stream, state: on.initial, revision: -1, ...none };
+    const entry: WarmState = { stream, state: on.initial, revision: -1, subject: undefined, weight: 0, ...settled };
     this.hold(entry);
     return entry;
   }
@@ -73,8 +78,9 @@ export class WarmStates {
     if (this.young.get(entry.stream) === entry) this.youngWeight += more;
   }
 
-  /** Forgets a state that did not come to be. Commands that hold it still clash at the store and load anew. */
+  /** Forgets a state that did not come to be. */
   drop(entry: WarmState): void {
+    entry.dropped = true;
     if (this.young.get(entry.stream) === entry) {
       this.young.delete(entry.stream);
       this.youngWeight -= entry.weight;
@@ -109,7 +115,7 @@ export class WarmStates {
     // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
     const held = this.peek(stream);
     if (held && held.revision >= revision) return held;
-    const entry: WarmState = { stream, state, revision, subject, pending: 0, settled: undefined, weight };
+    const entry: WarmState = { stream, state, revision, subject, weight, ...settled };
     this.hold(entry);
     return entry;
   }

@@ -1,5 +1,5 @@
 import { Overloaded } from '#platform/kernel/errors.js';
-import type { AppendOutcome, AppendRequest, EventStore } from './event-store.js';
+import { groundless, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
 
 export interface AppenderOptions {
   /** Events in one call of the store at most. */
@@ -23,16 +23,24 @@ interface Waiting {
 const TURNS = 2;
 /** Fewer do not take a second turn: the store would take them one after the other all the same, at twice the cost. */
 const WORTH_A_TURN = 16;
+/** Requests that may be passed over in one go, since they rest on some that are under way. */
+const MOST_PASSED_OVER = 1000;
 
 /**
  * Gathers the appends of all commands of this process into few large calls of the store, in the order in which
  * they came. Nothing waits for a timer: an idle appender sends at once, a busy one sends what has gathered.
+ * What rests on requests goes with or after them, and is refused where one of them was not stored: an answer that
+ * is still under way in another call would come too late to stop it.
  */
 export class Appender {
   private queue: Waiting[] = [];
   private underWay = 0;
   private waiting = 0;
   private scheduled = false;
+  /** All that waits rests on what is under way. */
+  private stuck = false;
+  private readonly sent = new Set<AppendRequest>();
+  private readonly refused = new WeakSet<AppendRequest>();
   private readonly options: Required<AppenderOptions>;
 
   constructor(
@@ -56,8 +64,12 @@ export class Appender {
 
   /** Resolves when the store has settled the request. */
   append(request: AppendRequest): Promise<AppendOutcome> {
-    if (this.waiting >= this.options.capacity) return Promise.reject(new Overloaded());
+    if (this.waiting >= this.options.capacity) {
+      this.refused.add(request);
+      return Promise.reject(new Overloaded());
+    }
     this.waiting++;
+    this.stuck = false;
     return new Promise((resolve, reject) => {
       this.queue.push({ request, resolve, reject });
       this.schedule();
@@ -70,14 +82,18 @@ export class Appender {
     // After the I/O of this turn of the event loop, so that all commands that arrived together go together.
     setImmediate(() => {
       this.scheduled = false;
-      if (this.mayGo) void this.send(this.take());
+      if (this.mayGo) {
+        const batch = this.take();
+        if (batch.length > 0) void this.send(batch);
+        else this.stuck = true;
+      }
       if (this.queue.length > 0) this.schedule();
     });
   }
 
   private get mayGo(): boolean {
-    const { underWay, queue } = this;
-    return queue.length > 0 && (underWay === 0 || (underWay < TURNS && queue.length >= WORTH_A_TURN));
+    const { underWay, queue, stuck } = this;
+    return queue.length > 0 && !stuck && (underWay === 0 || (underWay < TURNS && queue.length >= WORTH_A_TURN));
   }
 
   private take(): Waiting[] {
@@ -87,36 +103,81 @@ export class Appender {
     const fair = this.underWay === 0 && length >= WORTH_A_TURN ? Math.ceil(length / 2) : length;
     let events = 0;
     let bytes = 0;
-    let count = 0;
-    while (count < fair) {
-      const { request } = this.queue[count]!;
+    let seen = 0;
+    const batch: Waiting[] = [];
+    const passedOver: Waiting[] = [];
+    const held = new Set<AppendRequest>();
+    for (; batch.length < fair && seen < length && passedOver.length < MOST_PASSED_OVER; seen++) {
+      const waiting = this.queue[seen]!;
+      const { request } = waiting;
+      if (request.restsOn) {
+        if (this.isGroundless(request)) {
+          this.waiting--;
+          this.settle(waiting, groundless(request));
+          continue;
+        }
+        if (request.restsOn.some((each) => this.sent.has(each) || held.has(each))) {
+          held.add(request);
+          passedOver.push(waiting);
+          continue;
+        }
+      }
       events += request.events.length;
       for (const { data, sealed } of request.events) bytes += data.length + (sealed?.length ?? 0);
-      if (count > 0 && (events > batchEvents || bytes > batchBytes)) break;
-      count++;
+      if (batch.length > 0 && (events > batchEvents || bytes > batchBytes)) break;
+      batch.push(waiting);
     }
-    return this.queue.splice(0, count);
+    this.queue.splice(0, seen, ...passedOver);
+    return batch;
+  }
+
+  private isGroundless({ restsOn }: AppendRequest): boolean {
+    return restsOn?.some((each) => this.refused.has(each)) ?? false;
+  }
+
+  private settle({ request, resolve }: Waiting, outcome: AppendOutcome): void {
+    if (outcome.kind !== 'stored') this.refused.add(request);
+    // On a busy stream each rests on the one before: those that are settled must not be kept in memory by the last.
+    request.restsOn = undefined;
+    resolve(outcome);
+  }
+
+  private fail({ request, reject }: Waiting, error: unknown): void {
+    this.refused.add(request);
+    request.restsOn = undefined;
+    reject(error);
   }
 
   private async send(batch: Waiting[]): Promise<void> {
     this.underWay++;
+    for (const { request } of batch) this.sent.add(request);
     try {
       const outcomes = await this.call(batch.map(({ request }) => request));
-      outcomes.forEach((outcome, index) => batch[index]!.resolve(outcome));
+      outcomes.forEach((outcome, index) => this.settle(batch[index]!, outcome));
     } catch (error) {
-      if (batch.length === 1 || this.options.isTransient(error)) for (const { reject } of batch) reject(error);
+      if (batch.length === 1 || this.options.isTransient(error)) for (const each of batch) this.fail(each, error);
       else await this.sendEach(batch);
     } finally {
+      for (const { request } of batch) this.sent.delete(request);
       this.underWay--;
       this.waiting -= batch.length;
+      this.stuck = false;
       this.schedule();
     }
   }
 
   /** An error that is not a clash comes from one request's data: each goes alone, so that only the culprit fails. */
   private async sendEach(batch: Waiting[]): Promise<void> {
-    for (const { request, resolve, reject } of batch) {
-      await this.call([request]).then(([outcome]) => resolve(outcome!), reject);
+    for (const waiting of batch) {
+      const { request } = waiting;
+      if (this.isGroundless(request)) {
+        this.settle(waiting, groundless(request));
+        continue;
+      }
+      await this.call([request]).then(
+        ([outcome]) => this.settle(waiting, outcome!),
+        (error: unknown) => this.fail(waiting, error),
+      );
     }
   }
 

@@ -7,8 +7,12 @@ export interface AppendRequest {
   fingerprint: Buffer | null;
   /** In order. Events of one stream have consecutive revisions. At least one. */
   events: EventToAppend[];
-  /** Events of other streams on which the decision rests and which must be stored for it to stand. */
-  requires?: readonly { stream: string; revision: number }[];
+  /**
+   * Requests on whose events the decision counts though they were not stored when it was made. One in the same call
+   * comes before this one, and when it is not stored, neither is this; that others are is for the caller to see to.
+   * A revision alone does not tell: another writer may have taken it with another event.
+   */
+  restsOn?: readonly AppendRequest[];
 }
 
 /** What the store remembers of a command that it has answered. */
@@ -27,8 +31,17 @@ export type AppendOutcome =
   | { kind: 'stored'; firstPosition: bigint; recordedAt: Date }
   /** The command id is known: nothing was stored again. */
   | { kind: 'repeated'; receipt: Receipt }
-  /** Another writer was first: `stream` is not at the revision that the events follow. Nothing was stored. */
+  /**
+   * Another writer was first: `stream` is not at the revision that the events follow, or what the request rests on
+   * was not stored. Nothing was stored.
+   */
   | { kind: 'conflict'; stream: string };
+
+/** The outcome of a request that rests on one which was not stored. */
+export const groundless = ({ events }: AppendRequest): AppendOutcome => ({
+  kind: 'conflict',
+  stream: events[0]!.stream,
+});
 
 export interface Head {
   /** 0 for an empty store. */

@@ -123,11 +123,29 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       );
     });
 
-    it('stores nothing that rests on an event which is not there', async () => {
-      const [looked, stream] = [newStream(), newStream()];
-      const request = { ...aRequest(stream), requires: [{ stream: looked, revision: 0 }] };
-      expect(await store.append([request])).toEqual([{ kind: 'conflict', stream: looked }]);
-      expect(await store.append([aRequest(looked), request])).toMatchObject([{ kind: 'stored' }, { kind: 'stored' }]);
+    it('stores nothing that rests on a request of the same call which is not stored', async () => {
+      const [taken, free] = [newStream(), newStream()];
+      await store.append([aRequest(taken)]);
+      const [late, known] = [aRequest(taken), aRequest(newStream())];
+      await store.append([known]);
+      // Its revision is the next one, but what it follows is not what its decision counted on.
+      const follower = { ...aRequest(taken, 1), restsOn: [late] };
+      const reader = { ...aRequest(free), restsOn: [follower] };
+      const repeat = { ...aRequest(newStream()), restsOn: [known] };
+      const before = await store.head();
+      expect(await store.append([late, follower, reader, known, repeat])).toMatchObject([
+        { kind: 'conflict', stream: taken },
+        { kind: 'conflict', stream: taken },
+        { kind: 'conflict', stream: free },
+        { kind: 'repeated' },
+        { kind: 'conflict' },
+      ]);
+      expect(await store.head()).toEqual(before);
+      const first = aRequest(free);
+      expect(await store.append([first, { ...aRequest(free, 1), restsOn: [first] }])).toMatchObject([
+        { kind: 'stored' },
+        { kind: 'stored' },
+      ]);
     });
 
     it('answers a repeated command with its receipt and stores nothing', async () => {

@@ -1,6 +1,14 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
-import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
+import {
+  groundless,
+  type AppendOutcome,
+  type AppendRequest,
+  type EventStore,
+  type Head,
+  type ReadAllOptions,
+  type Receipt,
+} from '../event-store.js';
 
 /** The event store for specs: the same promises as any adapter, kept in this process's memory. */
 export class MemoryEventStore implements EventStore {
@@ -12,17 +20,20 @@ export class MemoryEventStore implements EventStore {
   constructor(private readonly clock: Clock = systemClock) {}
 
   async append(requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const outcomes = requests.map((request) => this.appendOne(request));
+    const refused = new Set<AppendRequest>();
+    const outcomes = requests.map((request) => {
+      const outcome = this.appendOne(request, refused);
+      if (outcome.kind !== 'stored') refused.add(request);
+      return outcome;
+    });
     for (const wake of this.waiting) wake();
     return outcomes;
   }
 
-  private appendOne(request: AppendRequest): AppendOutcome {
+  private appendOne(request: AppendRequest, refused: ReadonlySet<AppendRequest>): AppendOutcome {
     const receipt = this.kept.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
-    for (const { stream, revision } of request.requires ?? []) {
-      if (revision >= (this.streams.get(stream)?.length ?? 0)) return { kind: 'conflict', stream };
-    }
+    if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
     const next = new Map<string, number>();
     for (const { stream, revision } of request.events) {
       const expected = next.get(stream) ?? this.streams.get(stream)?.length ?? 0;

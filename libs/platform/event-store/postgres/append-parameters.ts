@@ -36,23 +36,17 @@ export function appendParameters(
   const afterRevisions: number[] = [];
   // The revision that the batch itself has brought a stream to: what follows it needs no look-up.
   const reached = new Map<string, number>();
-  const follow = (stream: string, revision: number): void => {
-    if (stored.has(stream, revision)) return;
-    afterStreams.push(stream);
-    afterRevisions.push(revision);
-  };
-  for (const { commandId, fingerprint, events, requires } of requests) {
-    if (requires) {
-      for (const { stream, revision } of requires) follow(stream, revision);
-    }
+  for (const { commandId, fingerprint, events } of requests) {
     for (let ordinal = 0; ordinal < events.length; ordinal++) {
       const event = events[ordinal]!;
-      if (event.revision > 0 && reached.get(event.stream) !== event.revision - 1) {
-        follow(event.stream, event.revision - 1);
+      const { stream, revision } = event;
+      if (revision > 0 && reached.get(stream) !== revision - 1 && !stored.has(stream, revision - 1)) {
+        afterStreams.push(stream);
+        afterRevisions.push(revision - 1);
       }
-      reached.set(event.stream, event.revision);
-      streams!.push(event.stream);
-      revisions!.push(event.revision);
+      reached.set(stream, revision);
+      streams!.push(stream);
+      revisions!.push(revision);
       ids!.push(event.id);
       types!.push(event.type);
       versions!.push(event.schemaVersion);

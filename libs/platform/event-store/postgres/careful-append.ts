@@ -1,4 +1,4 @@
-import type { AppendOutcome, AppendRequest, Receipt } from '../event-store.js';
+import { groundless, type AppendOutcome, type AppendRequest, type Receipt } from '../event-store.js';
 
 /**
  * Which requests of a refused batch clash, seen in order, with what the store holds. Those without an outcome
@@ -11,11 +11,18 @@ export function judge(
   revisions: ReadonlyMap<string, number>,
 ): (AppendOutcome | undefined)[] {
   const now = new Map(revisions);
-  const known = new Map(receipts);
   const accepted = new Set<string>();
+  const refused = new Set<AppendRequest>();
   return requests.map((request) => {
-    const receipt = known.get(request.commandId);
+    const outcome = judgeOne(request);
+    if (outcome) refused.add(request);
+    return outcome;
+  });
+
+  function judgeOne(request: AppendRequest): AppendOutcome | undefined {
+    const receipt = receipts.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
+    if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
     // The same command twice in one batch: the first is not stored yet, so it has no receipt to give. As a
     // conflict the sender tries again, and then finds the receipt.
     if (accepted.has(request.commandId)) return { kind: 'conflict', stream: request.events[0]!.stream };
@@ -24,13 +31,10 @@ export function judge(
     accepted.add(request.commandId);
     for (const { stream, revision } of request.events) now.set(stream, revision);
     return undefined;
-  });
+  }
 }
 
 function clashOf(request: AppendRequest, revisions: ReadonlyMap<string, number>): string | undefined {
-  for (const { stream, revision } of request.requires ?? []) {
-    if ((revisions.get(stream) ?? -1) < revision) return stream;
-  }
   const next = new Map<string, number>();
   for (const { stream, revision } of request.events) {
     const expected = next.get(stream) ?? (revisions.get(stream) ?? -1) + 1;

@@ -107,9 +107,7 @@ export class PostgresEventStore implements EventStore {
     const batch = open.map((index) => requests[index]!);
     const [receipts, revisions] = await Promise.all([
       this.receipts(batch.map((request) => request.commandId)),
-      this.revisions(
-        batch.flatMap((request) => [...request.events, ...(request.requires ?? [])].map(({ stream }) => stream)),
-      ),
+      this.revisions(batch.flatMap(({ events }) => events.map(({ stream }) => stream))),
     ]);
     const judged = judge(batch, receipts, revisions);
     const left: number[] = [];

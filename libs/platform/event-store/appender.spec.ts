@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { newId } from '#platform/kernel/ids.js';
+import { Appender } from './appender.js';
+import type { AppendOutcome, AppendRequest } from './event-store.js';
+
+const stored: AppendOutcome = { kind: 'stored', firstPosition: 1n, recordedAt: new Date(0) };
+const conflict: AppendOutcome = { kind: 'conflict', stream: 'thing-1' };
+
+const aRequest = (...restsOn: AppendRequest[]): AppendRequest => {
+  const id = newId();
+  const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', sealed: null };
+  return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], restsOn };
+};
+const turns = (count: number) => Array.from({ length: count }, () => aRequest());
+const soon = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+describe('the appender', () => {
+  let calls: { requests: AppendRequest[]; answer(outcomes: AppendOutcome[]): void; fail(error: Error): void }[];
+  let appender: Appender;
+  beforeEach(() => {
+    calls = [];
+    appender = new Appender({
+      append: (requests) =>
+        new Promise((answer, fail) => {
+          calls.push({ requests, answer, fail });
+        }),
+    });
+  });
+  /** Answers one call: all stored, but for those named. */
+  const answer = (call: number, refused: AppendRequest[] = []) =>
+    calls[call]!.answer(calls[call]!.requests.map((each) => (refused.includes(each) ? conflict : stored)));
+
+  it('sends what came together in one call, and a second one while enough waits', async () => {
+    const first = appender.append(aRequest());
+    await soon();
+    const others = turns(16);
+    const appended = others.map((request) => appender.append(request));
+    const last = aRequest();
+    await soon();
+    appended.push(appender.append(last));
+    await soon();
+    expect(calls.map(({ requests }) => requests.length)).toEqual([1, 16]);
+    answer(0);
+    answer(1);
+    await first;
+    await soon();
+    expect(calls[2]!.requests).toEqual([last]);
+    answer(2);
+    expect(await Promise.all(appended)).toEqual(appended.map(() => stored));
+    expect(appender.depth).toBe(0);
+  });
+
+  it('holds back what rests on a call under way, and lets the others pass', async () => {
+    const base = aRequest();
+    const appended = [appender.append(base)];
+    await soon();
+    const follower = aRequest(base);
+    const next = aRequest(follower);
+    const others = turns(16);
+    for (const request of [follower, next, ...others]) appended.push(appender.append(request));
+    await soon();
+    expect(calls.map(({ requests }) => requests)).toEqual([[base], others]);
+    answer(1);
+    await soon();
+    expect(calls).toHaveLength(2);
+    answer(0);
+    await soon();
+    expect(calls[2]!.requests).toEqual([follower, next]);
+    answer(2);
+    expect(await Promise.all(appended)).toEqual(appended.map(() => stored));
+  });
+
+  it.each([
+    ['is refused', async (base: AppendRequest) => answer(0, [base])],
+    ['fails', async () => calls[0]!.fail(new Error('disk full'))],
+  ])('refuses what rests on a request that %s, without asking the store', async (_, settle) => {
+    const base = aRequest();
+    const first = appender.append(base).catch((error: Error) => error.message);
+    await soon();
+    const follower = aRequest(base);
+    const queued = [follower, aRequest(follower)].map((request) => appender.append(request));
+    await settle(base);
+    expect(await first).toEqual(expect.anything());
+    // Also what was decided in the moment before its sender learnt of it.
+    queued.push(appender.append(aRequest(follower)));
+    expect(await Promise.all(queued)).toEqual(queued.map(() => expect.objectContaining({ kind: 'conflict' })));
+    expect(calls).toHaveLength(1);
+    expect(appender.depth).toBe(0);
+  });
+
+  it('refuses what rests on the one request whose data the store does not take', async () => {
+    const [bad, good] = [aRequest(), aRequest()];
+    const appended = [bad, aRequest(bad), good].map((request) => appender.append(request).catch(() => 'failed'));
+    await soon();
+    calls[0]!.fail(new Error('bad data'));
+    await soon();
+    calls[1]!.fail(new Error('bad data'));
+    await soon();
+    expect(calls[2]!.requests).toEqual([good]);
+    answer(2);
+    expect(await Promise.all(appended)).toEqual(['failed', expect.objectContaining({ kind: 'conflict' }), stored]);
+  });
+
+  it('waits without work while all rests on what is under way', async () => {
+    const base = aRequest();
+    const appended = [appender.append(base)];
+    await soon();
+    let previous = base;
+    for (let i = 0; i < 40; i++) appended.push(appender.append((previous = aRequest(previous))));
+    await soon();
+    const looks = jest.spyOn(globalThis, 'setImmediate');
+    await soon();
+    expect(looks).not.toHaveBeenCalled();
+    looks.mockRestore();
+    expect(calls).toHaveLength(1);
+    answer(0);
+    await soon();
+    while (calls.length < 2) await soon();
+    for (let call = 1; call < calls.length; call++) {
+      answer(call);
+      await soon();
+    }
+    expect(await Promise.all(appended)).toHaveLength(41);
+    expect(previous.restsOn).toBeUndefined();
+  });
+});
