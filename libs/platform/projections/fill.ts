@@ -2,7 +2,7 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { catchUp, max, min, select, type Log } from './catch-up.js';
 import { isDataError, type BuildWriter } from './writer.js';
 
-/** A build to fill and how far, by partition. */
+/** A build to fill, and how far each of its partitions. */
 export interface FillTarget {
   readonly writer: BuildWriter;
   readonly targets: ReadonlyMap<number, bigint>;
