@@ -159,12 +159,15 @@ export const caseClosed = defineEvent({
 
 export const caseReopened = defineEvent({
   type: 'crm.service.case.reopened',
+  // Since 2 none is counted where nothing had been answered: a case that was rejected or merged by mistake.
+  version: 2,
+  upcasts: { 1: (data) => data },
   fields: {
     ...about,
     previousStatus: open(CaseStatus),
     reason: open(Code),
-    /** With this one. */
-    reopenings: open(z.int().min(1)),
+    /** After an answer, with this one where it is one. */
+    reopenings: open(z.int().min(0)),
     note,
   },
 });

@@ -41,6 +41,3 @@ export function shifted(quantities: Quantities, by: readonly LineQuantity[], sig
 
 /** The greater of two decimals. */
 export const max = (a: string, b: string): string => (compare(a, b) >= 0 ? a : b);
-
-/** The lesser of two decimals. */
-export const min = (a: string, b: string): string => (compare(a, b) <= 0 ? a : b);

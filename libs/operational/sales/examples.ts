@@ -1,4 +1,9 @@
-import { contactBlocked, contactMerged, contactRegistered } from '#contracts/contacts/contact.events.js';
+import {
+  contactArchived,
+  contactBlocked,
+  contactMerged,
+  contactRegistered,
+} from '#contracts/contacts/contact.events.js';
 import {
   orderCompleted,
   orderConfirmed,
@@ -54,10 +59,12 @@ export const inspected = (accepted: string, acceptedValue: string) =>
 export const refunded = returnRefunded({ ...ofOrder, net: '25', lineCount: 1, lines: [teapots] });
 
 const known = contactRegistered({ kind: 'person', status: 'active', stage: 'customer' });
+export const archivedContact = contactArchived({ reason: 'gone', status: 'archived', previousStatus: 'active' });
 /** The pasts of a contact that decide whether something may happen to it. */
 export const contacts = {
   known: [known],
   blocked: [known, contactBlocked({ reason: 'fraud', status: 'blocked', previousStatus: 'active' })],
+  archived: [known, archivedContact],
   merged: [known, contactMerged({ into: orderId, previousStatus: 'active' })],
   erased: [contactRegistered({ kind: 'person', status: 'erased', stage: 'customer' })],
 };

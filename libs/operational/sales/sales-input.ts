@@ -3,7 +3,8 @@ import { Amount, LineNumber, MAX_LINES, OrderLine, Quantity, UnitPrice } from '#
 import type { Referenced } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Contact } from '../contacts/contact/contact.aggregate.js';
+import type { Contact } from '../contacts/contact/contact.aggregate.js';
+import { contactExists } from '../contacts/contact/contact.rules.js';
 
 const ABOVE_ZERO = /^(?!-)(?=.*[1-9])/;
 const above = { error: 'must be above 0' };
@@ -53,9 +54,18 @@ export function uniqueLines(lines: readonly { line: number }[]): void {
 
 type ContactState = typeof Contact.initial;
 
-/** Refuses by `contact-not-blocked` a contact that may not buy; history about it may still be recorded. */
-export function contactNotBlocked(contact: Referenced<ContactState> | undefined): void {
-  rule('contact-not-blocked', contact?.state.status !== 'blocked', `contact ${contact?.id} is blocked`);
+/**
+ * Refuses new business with a contact that does not exist, was merged into another (what happens now, happens to the
+ * survivor, who may be blocked), is blocked or is archived. History about it may still be recorded.
+ */
+export function mayBuy(contact: Referenced<ContactState> | undefined): void {
+  if (!contact) return;
+  const { id, state } = contact;
+  contactExists(contact);
+  const { mergedInto, blocked, archived } = state;
+  rule('contact-not-merged', mergedInto === null, `contact ${id} was merged into ${mergedInto}: name that one`);
+  rule('contact-not-blocked', !blocked, `contact ${id} is blocked`);
+  rule('contact-not-archived', !archived, `contact ${id} is archived; restore it first`);
 }
 
 /** Refuses by `currency-agrees` an amount in another currency than the order's or return's. */

@@ -2,7 +2,7 @@ import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { DecideContext, Referenced } from '#platform/kernel/command.js';
 import { streamOf, type EventMeta, type EventToAppend } from '#platform/kernel/envelope.js';
-import { KeyReused, RuleViolation, StaleRevision, TooContended } from '#platform/kernel/errors.js';
+import { KeyReused, NotFound, RuleViolation, StaleRevision, TooContended } from '#platform/kernel/errors.js';
 import { encode, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
@@ -14,6 +14,8 @@ import { ReceiptLookup } from './receipt-lookup.js';
 import { WarmStates, type WarmState } from './warm-states.js';
 
 const MAX_TRIES = 12;
+/** What a decision may answer; anything else is an error of ours. */
+const REFUSALS = [NotFound, RuleViolation, StaleRevision];
 
 export interface CommandPipelineOptions extends AppenderOptions {
   store: EventStore;
@@ -158,12 +160,15 @@ export class CommandPipeline implements CommandGateway {
 
     let decided: ReturnType<typeof list>;
     try {
+      if (own.revision < 0 && !definition.creates) {
+        throw new NotFound(`there is no ${definition.on.name} ${message.id}`);
+      }
       if (expectedRevision !== undefined && expectedRevision !== own.revision) {
         throw new StaleRevision(own.stream, expectedRevision, own.revision);
       }
       decided = list(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
     } catch (refusal) {
-      if (!(refusal instanceof RuleViolation || refusal instanceof StaleRevision)) throw refusal;
+      if (!REFUSALS.some((kind) => refusal instanceof kind)) throw refusal;
       takeTurn();
       // A refusal must not rest on what may yet fail to be stored.
       if (await settle(entries)) return undefined;

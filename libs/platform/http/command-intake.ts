@@ -93,7 +93,9 @@ export function instantIn(place: Place, pointer: string, value: unknown): Date |
   if (value === undefined) return undefined;
   const parsed = Instant.safeParse(value);
   if (parsed.success) return new Date(parsed.data);
-  throw new InvalidRequest(place, [{ pointer, message: 'is not an ISO 8601 instant with an offset or Z' }]);
+  throw new InvalidRequest(place, [
+    { pointer, message: 'is not an ISO 8601 instant with an offset or Z, in the years 1000 to 9998' },
+  ]);
 }
 
 function revision(value: string | undefined): number | undefined {

@@ -21,6 +21,11 @@ describe('canonical JSON', () => {
     );
   });
 
+  it('keeps a key that names the prototype', () => {
+    const value = JSON.parse('{"b":[],"__proto__":1}') as unknown;
+    expect(canonicalJson(value)).toBe('{"__proto__":1,"b":[]}');
+  });
+
   it('tells different values apart', () => {
     const texts = [{ a: 1 }, { a: '1' }, { b: 1 }, { a: [1] }, { a: { b: 1 } }, { a: 1, b: 2 }, [], {}, null];
     expect(new Set(texts.map(canonicalJson)).size).toBe(texts.length);

@@ -70,7 +70,8 @@ function inOrder(value: unknown): unknown {
   const keys = Object.keys(value);
   const record = value as Record<string, unknown>;
   if (isPlain(keys, record)) return value;
-  const ordered: Record<string, unknown> = {};
+  // Without a prototype, so that a key `__proto__` is a key like others.
+  const ordered = Object.create(null) as Record<string, unknown>;
   for (const key of keys.toSorted()) ordered[key] = inOrder(record[key]);
   return ordered;
 }

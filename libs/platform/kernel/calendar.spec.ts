@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { dayOf, Instant, instantOf, offsetOf, TimeZone } from './calendar.js';
+import { Day, dayOf, Instant, instantOf, offsetOf, TimeZone } from './calendar.js';
 
 describe('the calendar', () => {
   it('names the day of an instant in a zone', () => {
@@ -33,6 +33,22 @@ describe('the calendar', () => {
         expect([0, 1_800_000, 3_600_000]).toContain(back);
       }),
     );
+  });
+
+  it('takes days and instants of four-digit years only, and names the day of each in any zone', () => {
+    for (const day of ['0000-01-01', '0050-06-01', '0999-12-31', '9999-01-01']) {
+      expect(Day.safeParse(day).error?.issues[0]?.message).toBe('must lie in the years 1000 to 9998');
+      expect(Instant.safeParse(`${day}T00:00:00Z`).error?.issues[0]?.message).toBe(
+        'must lie in the years 1000 to 9998',
+      );
+    }
+    const edges = ['1000-01-01T00:00:00+23:59', '9998-12-31T23:59:59.999-23:59'];
+    for (const edge of edges) {
+      expect(Instant.safeParse(edge).success).toBe(true);
+      for (const zone of ['UTC', 'Asia/Tokyo', 'Europe/London', 'Pacific/Honolulu']) {
+        expect(dayOf(new Date(edge), zone)).toMatch(/^(0999|1000|9998|9999)-\d\d-\d\d$/);
+      }
+    }
   });
 
   it('knows zones and instants from other words', () => {

@@ -7,11 +7,24 @@ export const TimeZone = z
   .refine(isTimeZone, { error: 'is not a known IANA time zone' })
   .meta({ id: 'TimeZone', examples: ['Europe/London'] });
 
+// With a year to spare on each side, so that no zone or offset leads to a day that a four-digit year cannot name.
+const EARLIEST = '1000';
+const LATEST = '9998';
+const years = { error: `must lie in the years ${EARLIEST} to ${LATEST}` };
+const inYears = (text: string): boolean => text >= EARLIEST && text.slice(0, 4) <= LATEST;
+const description = `In the years ${EARLIEST} to ${LATEST}`;
+
 /** A calendar day, `YYYY-MM-DD`. */
-export const Day = z.iso.date().meta({ id: 'Day', examples: ['2011-12-10'] });
+export const Day = z.iso
+  .date()
+  .refine(inYears, years)
+  .meta({ id: 'Day', description, examples: ['2011-12-10'] });
 
 /** An instant: ISO 8601 with an offset or Z. */
-export const Instant = z.iso.datetime({ offset: true }).meta({ id: 'Instant', examples: ['2011-12-09T12:50:00Z'] });
+export const Instant = z.iso
+  .datetime({ offset: true })
+  .refine(inYears, years)
+  .meta({ id: 'Instant', description, examples: ['2011-12-09T12:50:00Z'] });
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 /** By zone, by quarter of an hour. */

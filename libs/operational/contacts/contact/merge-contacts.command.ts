@@ -21,6 +21,8 @@ export const mergeContacts = command({
     const survivor = refs.into!.state;
     exists(survivor, into);
     rule('survivor-not-merged', survivor.mergedInto === null, `contact ${into} was merged into ${survivor.mergedInto}`);
+    const away = survivor.archived && !contact.archived;
+    rule('survivor-not-archived', !away, `contact ${into} is archived; restore it first`);
     // Of somebody anonymous the kind is only a guess.
     const alike = contact.kind === survivor.kind || contact.acquaintance === 'anonymous';
     rule('same-kind', alike, `a ${contact.kind} does not merge into a ${survivor.kind}`);

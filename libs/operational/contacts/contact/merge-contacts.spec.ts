@@ -38,6 +38,8 @@ describe('MergeContacts', () => {
       .when(into)
       .then(contactMerged({ into: otherId, previousStatus: 'anonymous' }), absorbed);
   });
+  it('refuses to put a contact away by a merge', () =>
+    specify(mergeContacts).given(sara).where('into', sara, archived).when(into).refused('survivor-not-archived'));
   it('refuses to lose a block', () => {
     specify(mergeContacts).given(sara, blocked).where('into', sara).when(into).refused('block-not-lost');
     const other = contactBlocked({ reason: 'debt', status: 'blocked', previousStatus: 'identified' });

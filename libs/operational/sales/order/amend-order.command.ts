@@ -6,7 +6,7 @@ import type { OrderLine } from '#contracts/sales/order-line.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
-import { min, totals } from '../amounts.js';
+import { totals } from '../amounts.js';
 import { OrderLineInput, linesOf, numbered } from '../sales-input.js';
 import { Order, aboutOrder, isComplete, outstanding } from './order.aggregate.js';
 import type { OrderState } from './order.aggregate.js';
@@ -15,7 +15,9 @@ const AMENDABLE = ['draft', 'placed', 'confirmed', 'partially-fulfilled'];
 
 export const amendOrder = command({
   name: 'AmendOrder',
-  summary: 'Changes the lines, the salesperson, the address or the note of an order; lines are given in full',
+  summary:
+    'Changes the lines, the salesperson, the address or the note of an order; lines are given in full. Goods that do ' +
+    'not come may leave a prepaid or invoiced order too: what is paid above the new net is then due to the customer',
   on: Order,
   route: 'POST /v1/orders/:id/amend',
   allowed: ['service', 'admin'],
@@ -34,7 +36,7 @@ export const amendOrder = command({
     const lines = input.lines ? numbered(input.lines) : order.terms.lines;
     keepsWhatWasDelivered(order, lines);
     const net = totals(lines).net;
-    coversWhatWasPaid(order, net);
+    rule('net-not-negative', compare(net, '0') >= 0, `the lines sum to ${net}`);
     return orderAmended({
       ...aboutOrder(order),
       stage: stageAfter(order, lines),
@@ -61,13 +63,6 @@ function keepsWhatWasDelivered(order: OrderState, lines: readonly OrderLine[]): 
       `${delivered} of line ${line} (${sku}) are delivered already, at ${unitPrice} each`,
     );
   }
-}
-
-/** Money taken or asked for stays covered; what was overpaid before may stay overpaid, but not grow. */
-function coversWhatWasPaid({ terms, paid, invoiced }: OrderState, net: string): void {
-  rule('net-not-negative', compare(net, '0') >= 0, `the lines sum to ${net}`);
-  rule('net-covers-payments', compare(net, min(paid, terms.net)) >= 0, `${paid} is paid, the net would be ${net}`);
-  rule('net-covers-invoices', compare(net, invoiced) >= 0, `${invoiced} is invoiced, the net would be ${net}`);
 }
 
 /** An amendment down to what was delivered leaves nothing to deliver. */

@@ -64,16 +64,16 @@ describe('AmendOrder', () => {
       .when({})
       .then(orderCompleted({ ...gbp, kind: 'sale', zone: 'Europe/London', ...worth }));
   });
-  it('does not go below what is paid or invoiced', () => {
-    const invoiced = orderInvoiceRecorded({ ...gbp, invoice: 'I-1', amount: '26', invoiced: '26' });
+  it('takes goods that do not come off an order that is paid and invoiced: nothing is outstanding then', () => {
+    const invoiced = orderInvoiceRecorded({ ...gbp, invoice: 'I-1', amount: '30.1', invoiced: '30.1' });
+    const all = orderPaymentRecorded({ ...gbp, amount: '30.1', method: 'card', outstanding: '0', overpaid: '0' });
+    const pots = delivered(false, { line: 1, quantity: '2' });
     specify(amendOrder)
-      .given(placed, paid)
+      .given(placed, confirmed, invoiced, all, pots)
       .when({ lines: [teapots] })
-      .refused('net-covers-payments');
-    specify(amendOrder)
-      .given(placed, confirmed, invoiced)
-      .when({ lines: [teapots] })
-      .refused('net-covers-invoices');
+      .then(amended('fulfilled', [teapots], '25', '0'));
+  });
+  it('does not go below nothing', () => {
     specify(amendOrder)
       .given(placed)
       .when({ lines: [{ ...teapots, unitPrice: '-1' }] })

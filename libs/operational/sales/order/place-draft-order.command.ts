@@ -3,8 +3,7 @@ import { orderPlaced } from '#contracts/sales/order.events.js';
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
-import { contactNotBlocked } from '../sales-input.js';
+import { mayBuy } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import type { OrderState } from './order.aggregate.js';
 
@@ -15,12 +14,11 @@ export const placeDraftOrder = command({
   route: 'POST /v1/orders/:id/place',
   allowed: ['service', 'admin'],
   input: z.strictObject({}),
-  // The contact may have been blocked or erased since the draft.
+  // The contact may have been blocked, merged or erased since the draft.
   refs: { contact: reference(Contact, (_input: unknown, order: OrderState) => order.terms.contact ?? order.attached) },
   decide: (order, _input, { refs }) => {
     rule('order-is-draft', order.status === 'draft', `the order is ${order.status}`);
-    contactExists(refs.contact);
-    contactNotBlocked(refs.contact);
+    mayBuy(refs.contact);
     return orderPlaced(order.terms);
   },
 });

@@ -2,7 +2,7 @@ import { describe, it } from '@jest/globals';
 import { orderDrafted, orderPlaced } from '#contracts/sales/order.events.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { specify } from '#platform/kernel/specify.js';
-import { contacts, customer, placed, teapots, terms } from '../examples.js';
+import { archivedContact, contacts, customer, placed, teapots, terms } from '../examples.js';
 import { placeOrder } from './place-order.command.js';
 
 const { net: _net, kind: _kind, ...order } = terms;
@@ -67,9 +67,12 @@ describe('PlaceOrder', () => {
         .when(theirs);
     const forThem = orderPlaced({ ...terms, contact: customer });
     when(contacts.known).then(forThem);
-    when(contacts.merged).then(forThem);
+    when(contacts.merged).refused('contact-not-merged');
     when([]).refused('contact-exists');
     when(contacts.erased).refused('contact-exists');
     when(contacts.blocked).refused('contact-not-blocked');
+    when(contacts.archived).refused('contact-not-archived');
+    // Archiving hides the block, and does not lift it.
+    when([...contacts.blocked, archivedContact]).refused('contact-not-blocked');
   });
 });

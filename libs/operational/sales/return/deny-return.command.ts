@@ -8,7 +8,7 @@ import { Return, aboutReturn } from './return.aggregate.js';
 
 export const denyReturn = command({
   name: 'DenyReturn',
-  summary: 'Refuses a requested return; its lines are free for another',
+  summary: 'Refuses a requested return, or gives up one that was authorised and never came; its lines are free again',
   on: Return,
   route: 'POST /v1/returns/:id/deny',
   allowed: ['service', 'admin'],
@@ -16,7 +16,8 @@ export const denyReturn = command({
   refs: { order: itsOrder },
   decide: (back, { reason, note }, { id }) => {
     const { status, terms } = back;
-    rule('return-is-requested', status === 'requested', `the return is ${status}`);
+    const open = status === 'requested' || status === 'authorised';
+    rule('return-has-not-come', open, `the return is ${status}`);
     const denied = returnDenied({ ...aboutReturn(back), value: terms.value, reason, note });
     return [denied, ...releaseToOrder({ id, terms }, terms.lines, {})];
   },

@@ -3,7 +3,17 @@ import { orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnDenied, returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#platform/kernel/specify.js';
-import { aboutGoods, authorised, completed, ofOrder, placed, requested, specId, teapots } from '../examples.js';
+import {
+  aboutGoods,
+  authorised,
+  completed,
+  ofOrder,
+  placed,
+  received,
+  requested,
+  specId,
+  teapots,
+} from '../examples.js';
 import { denyReturn } from './deny-return.command.js';
 
 const when = { reason: 'too-late' };
@@ -21,8 +31,14 @@ describe('DenyReturn', () => {
       .given(returnRequested({ ...aboutGoods, lines: [teapots], value: '25' }))
       .when(when)
       .then(returnDenied({ ...aboutGoods, value: '25', ...when })));
-  it('refuses a return that is decided', () => {
-    specify(denyReturn).given(requested, authorised).when(when).refused('return-is-requested');
-    specify(denyReturn).given(requested, denied).when(when).refused('return-is-requested');
+  it('gives up one whose goods never came', () =>
+    specify(denyReturn)
+      .given(requested, authorised)
+      .where('order', placed, completed)
+      .when(when)
+      .then(denied, at('order', orderReturnReleased({ return: specId, lines: [{ line: 1, quantity: '2' }] }))));
+  it('refuses a return that is denied, or whose goods are here', () => {
+    specify(denyReturn).given(requested, denied).when(when).refused('return-has-not-come');
+    specify(denyReturn).given(requested, authorised, received).when(when).refused('return-has-not-come');
   });
 });

@@ -6,6 +6,7 @@ import type { UnitPrice } from '#contracts/sales/order-line.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { at, command, reference } from '#platform/kernel/command.js';
+import type { Referenced } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Currency, compare } from '#platform/kernel/money.js';
@@ -61,7 +62,7 @@ export const requestReturn = command({
     }
     rule('order-exists', order.status !== 'none', `there is no order ${orderId}`);
     const { terms } = order;
-    contactAgrees(order, contact);
+    contactAgrees(order, context.refs.contact);
     currencyAgrees(terms.currency, currency ?? terms.currency);
     const lines = linesWithin(order, input.lines);
     const requested = returnRequested({
@@ -124,7 +125,9 @@ function priceAgrees(bought: z.infer<typeof UnitPrice>, asked: string | undefine
   rule('price-agrees', agrees, `line ${line} was bought at ${bought}, not at ${asked}`);
 }
 
-function contactAgrees({ terms, attached }: OrderState, contact: string | undefined): void {
+/** The order's contact, or the one that it was merged into. */
+function contactAgrees({ terms, attached }: OrderState, contact: Referenced<typeof Contact.initial> | undefined): void {
   const known = terms.contact ?? attached;
-  rule('contact-agrees', contact === undefined || contact === known, `the order is of contact ${known ?? 'nobody'}`);
+  const same = known !== undefined && (contact?.id === known || contact?.state.absorbed.includes(known));
+  rule('contact-agrees', !contact || same === true, `the order is of contact ${known ?? 'nobody'}`);
 }

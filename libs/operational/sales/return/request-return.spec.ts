@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { contactAbsorbed } from '#contracts/contacts/contact.events.js';
 import { orderAttached, orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
@@ -30,6 +31,7 @@ const ofDelivered = () => specify(requestReturn).where('order', placed, confirme
 
 const withLines = (...lines: object[]) => ofDelivered().when({ order: orderId, lines });
 
+const otherId = '0198f3a0-0000-7000-8000-00000000c002';
 const byContact = () => specify(requestReturn).where('contact', ...contacts.known);
 
 describe('RequestReturn of an order', () => {
@@ -79,6 +81,12 @@ describe('RequestReturn of an order', () => {
     const subject = Return.subject({ ...Return.initial, terms: requested.data }, specId);
     expect(subject).toBe(Order.subject({ ...Order.initial, terms }, orderId));
   });
+  it("takes the contact that the order's was merged into", () =>
+    byContact()
+      .where('order', orderPlaced({ ...terms, contact: otherId }), completed)
+      .where('contact', ...contacts.known, contactAbsorbed({ merged: otherId }))
+      .when({ ...back('2'), contact: customer })
+      .then(returnRequested({ ...requested.data, contact: otherId }), at('order', opened('2'))));
   it('refuses an order that does not exist, and another currency', () => {
     specify(requestReturn).when(back('1')).refused('order-exists');
     ofDelivered()

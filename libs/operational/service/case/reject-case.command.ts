@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Code, Note } from '#contracts/terms.js';
 import { caseRejected } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
+import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
 import { isOpen } from './case.rules.js';
 
@@ -14,6 +15,8 @@ export const rejectCase = command({
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (state, { reason, note }) => {
     isOpen(state);
+    const { length } = state.absorbed;
+    rule('no-duplicates-held', length === 0, `${length} other cases are duplicates of this one; reopen them first`);
     return caseRejected({ ...state.overview, status: 'rejected', reason, note });
   },
 });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
-import { caseRejected } from '#contracts/service/case.events.js';
+import { caseAbsorbed, caseRejected } from '#contracts/service/case.events.js';
 import { specify } from '#platform/kernel/specify.js';
-import { as, done, inProgress, opened, rejected } from './examples.js';
+import { as, done, inProgress, opened, otherId, rejected } from './examples.js';
 import { rejectCase } from './reject-case.command.js';
 
 const when = { reason: 'spam' };
@@ -14,6 +14,11 @@ describe('RejectCase', () => {
       .when(when)
       .then(caseRejected({ ...as('rejected'), reason: 'spam' }));
   });
+  it('refuses while other cases wait for this one', () =>
+    specify(rejectCase)
+      .given(...inProgress, caseAbsorbed({ ...as('in-progress'), merged: otherId }))
+      .when(when)
+      .refused('no-duplicates-held'));
   it('refuses what is not open', () => {
     specify(rejectCase).when(when).refused('case-exists');
     for (const past of done)

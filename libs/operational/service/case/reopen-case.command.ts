@@ -7,7 +7,9 @@ import { Case } from './case.aggregate.js';
 import type { CaseState } from './case.aggregate.js';
 import { exists } from './case.rules.js';
 
-const REOPENABLE: readonly CaseState['status'][] = ['resolved', 'closed', 'rejected', 'duplicate'];
+// Only these were thought to be answered: a case that was rejected or merged by mistake was never served badly.
+const ANSWERED: readonly CaseState['status'][] = ['resolved', 'closed'];
+const REOPENABLE: readonly CaseState['status'][] = [...ANSWERED, 'rejected', 'duplicate'];
 
 export const reopenCase = command({
   name: 'ReopenCase',
@@ -26,7 +28,7 @@ export const reopenCase = command({
       status: overview.assignee === undefined ? 'new' : 'in-progress',
       previousStatus: overview.status,
       reason,
-      reopenings: state.reopenings + 1,
+      reopenings: state.reopenings + (ANSWERED.includes(state.status) ? 1 : 0),
       note,
     });
     const { original } = refs;

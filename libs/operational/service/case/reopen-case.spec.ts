@@ -25,18 +25,18 @@ describe('ReopenCase', () => {
       .when(when)
       .then(caseReopened({ ...reopened.data, previousStatus: 'resolved', reopenings: 2 }));
   });
-  it('is new again when nobody did', () =>
+  it('is new again when nobody did, and was not answered badly', () =>
     specify(reopenCase)
       .given(opened, rejected)
       .when(when)
-      .then(caseReopened({ ...fresh, previousStatus: 'rejected', reason: 'came-back', reopenings: 1 })));
+      .then(caseReopened({ ...fresh, previousStatus: 'rejected', reason: 'came-back', reopenings: 0 })));
   it('tells the original that this is no duplicate', () =>
     specify(reopenCase)
       .given(opened, merged)
       .where('original', ...inProgress, caseAbsorbed({ ...as('in-progress'), merged: specId }))
       .when(when)
       .then(
-        caseReopened({ ...fresh, previousStatus: 'duplicate', reason: 'came-back', reopenings: 1 }),
+        caseReopened({ ...fresh, previousStatus: 'duplicate', reason: 'came-back', reopenings: 0 }),
         at('original', caseReleased({ ...as('in-progress'), reopened: specId })),
       ));
   it('refuses what is not done', () => {
