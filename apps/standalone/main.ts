@@ -11,7 +11,6 @@ import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
-import { isConnectionError } from '#platform/postgres/pool.js';
 import { ProjectionHost } from '#platform/projections/projection-host.js';
 import { welcome } from './welcome.js';
 
@@ -25,7 +24,7 @@ try {
   const url = named ?? embedded!.url;
   const catalogue = new EventCatalogue(eventContracts);
   const store = await PostgresEventStore.connect({ url });
-  const pipeline = new CommandPipeline({ store, catalogue, isTransient: isConnectionError });
+  const pipeline = new CommandPipeline({ store, catalogue });
   const bus = new LocalBus(store);
   const host = await ProjectionHost.start({
     bus,

@@ -10,7 +10,6 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres-even
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { conformingClient } from '#platform/http/testing/conforming-client.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import { isConnectionError } from '#platform/postgres/pool.js';
 import { ProjectionHost } from '#platform/projections/projection-host.js';
 import { createTestDatabase } from './postgres.js';
 
@@ -36,7 +35,7 @@ export async function startSystem(): Promise<System> {
   const { url: databaseUrl } = database;
   const catalogue = new EventCatalogue(eventContracts);
   const store = await PostgresEventStore.connect({ url: databaseUrl });
-  const pipeline = new CommandPipeline({ store, catalogue, isTransient: isConnectionError });
+  const pipeline = new CommandPipeline({ store, catalogue });
   const bus = new LocalBus(store);
   const troubles: unknown[] = [];
   const host = await ProjectionHost.start({

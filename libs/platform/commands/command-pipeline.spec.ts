@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { at, command, reference, type CommandDefinition } from '#platform/kernel/command.js';
-import { KeyReused, RuleViolation, StaleRevision, rule } from '#platform/kernel/errors.js';
+import { KeyReused, NotFound, RuleViolation, StaleRevision, rule } from '#platform/kernel/errors.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { fingerprint, newId } from '#platform/kernel/ids.js';
@@ -52,6 +52,31 @@ const pay = command({
     if (amount === 0) return undefined;
     return refs.to ? [paid({ amount: -amount }), at('to', paid({ amount }))] : paid({ amount: -amount });
   },
+});
+
+/** Takes money from an account that another one stands for: looks at it, and leaves it as it is. */
+const lend = command({
+  name: 'Lend',
+  summary: '',
+  on: Account,
+  route: 'POST /accounts/:id/lend',
+  allowed: [],
+  input: z.strictObject({ amount: z.number(), guarantor: z.string() }),
+  refs: { guarantor: reference(Account, (input: { guarantor: string }) => input.guarantor) },
+  decide: (_state, { amount }, { refs }) => {
+    rule('is-guaranteed', refs.guarantor!.state.balance >= amount);
+    return paid({ amount: -amount });
+  },
+});
+const openBacked = command({
+  name: 'OpenBacked',
+  summary: '',
+  on: Account,
+  route: 'POST /backed-accounts',
+  allowed: [],
+  input: z.strictObject({ guarantor: z.string() }),
+  refs: { guarantor: reference(Account, (input: { guarantor: string }) => input.guarantor) },
+  decide: (_state, _input, { refs }) => opened({ owner: 'backed', limit: refs.guarantor!.state.balance }),
 });
 
 /** A store whose appends can be held back and made to fail. */
@@ -222,6 +247,63 @@ describe('the command pipeline', () => {
     // The pipeline knows nothing of that payment. The withdrawal counts on the deposit, whose revision is taken.
     await Promise.all([-100, 100].map((amount) => pipeline.execute(message(pay, id, { amount }))));
     expect(await balances(id)).toEqual([10, 0, 100, 0]);
+  });
+
+  it('accepts nothing on a looked-at state that another process has moved on from', async () => {
+    const { pipeline, other, message, events } = setUp();
+    const [id, guarantor] = [newId(), newId()];
+    await pipeline.execute(message(openAccount, guarantor, { owner: 'Eve', limit: 5 }));
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }));
+    await pipeline.execute(message(lend, id, { amount: 2, guarantor }));
+    await other.execute(message(pay, guarantor, { amount: 5 }));
+    // This pipeline holds the guarantor as it was before that payment.
+    await expect(pipeline.execute(message(lend, id, { amount: 2, guarantor }))).rejects.toThrow('is-guaranteed');
+    expect(await events()).toHaveLength(4);
+  });
+
+  it('gives no refusal on a state whose staleness an append under way hides', async () => {
+    const { pipeline, other, message } = setUp();
+    const [id, guarantor] = [newId(), newId()];
+    await pipeline.execute(message(openAccount, guarantor, { owner: 'Eve', limit: 1 }));
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }));
+    await other.execute(message(pay, guarantor, { amount: -9 }));
+    // The payment takes the revision that the other process has taken: asked after it, the store knows nothing newer.
+    const lending = pipeline.execute(message(lend, id, { amount: 5, guarantor }));
+    const paying = pipeline.execute(message(pay, guarantor, { amount: 1 }));
+    expect(await lending).toMatchObject({ revision: 1 });
+    expect(await paying).toMatchObject({ revision: 2 });
+  });
+
+  it('keeps the order of commands on a stream while the first of them loads what it refers to', async () => {
+    const { pipeline, other, message } = setUp();
+    const [id, guarantor] = [newId(), newId()];
+    await other.execute(message(openAccount, guarantor, { owner: 'Eve', limit: 5 }));
+    const opening = pipeline.execute(message(openBacked, id, { guarantor }));
+    const paying = pipeline.execute(message(pay, id, { amount: 5 }));
+    expect(await opening).toMatchObject({ revision: 0 });
+    expect(await paying).toMatchObject({ revision: 1 });
+  });
+
+  it('tells another command under the key of one that changed nothing', async () => {
+    const { pipeline, message, keyed } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const key = newId();
+    const nothing = message(pay, id, { amount: 0 }, keyed(key, 'nothing'));
+    expect(await pipeline.execute(nothing)).toMatchObject({ events: 0, repeated: false });
+    expect(await pipeline.execute(nothing)).toMatchObject({ events: 0, repeated: true });
+    const more = message(pay, id, { amount: 0 }, keyed(key, 'nothing of another kind'));
+    await expect(pipeline.execute(more)).rejects.toThrow(KeyReused);
+  });
+
+  it('says that there is nothing where a command does not create, and takes no event that is too large', async () => {
+    const { pipeline, message, events } = setUp();
+    const id = newId();
+    await expect(pipeline.execute(message(pay, id, { amount: 1 }))).rejects.toThrow(NotFound);
+    const tooLarge = message(openAccount, id, { owner: '那'.repeat(3 * 1024 * 1024), limit: 1 });
+    await expect(pipeline.execute(tooLarge)).rejects.toThrow('the command is too large');
+    expect(await events()).toEqual([]);
+    expect(await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }))).toMatchObject({ revision: 0 });
   });
 
   it('refuses a stale revision', async () => {

@@ -2,18 +2,33 @@ import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { DecideContext, Referenced } from '#platform/kernel/command.js';
 import { streamOf, type EventMeta, type EventToAppend } from '#platform/kernel/envelope.js';
-import { KeyReused, NotFound, RuleViolation, StaleRevision, TooContended } from '#platform/kernel/errors.js';
+import {
+  InvalidInput,
+  KeyReused,
+  NotFound,
+  RuleViolation,
+  StaleRevision,
+  TooContended,
+} from '#platform/kernel/errors.js';
 import { encode, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { list } from '#platform/kernel/specify.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
-import type { AppendOutcome, AppendRequest, EventStore, Receipt } from '#platform/event-store/event-store.js';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  EventStore,
+  Receipt,
+  StreamRevision,
+} from '#platform/event-store/event-store.js';
 import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
 import { ReceiptLookup } from './receipt-lookup.js';
 import { WarmStates, type WarmState } from './warm-states.js';
 
 const MAX_TRIES = 12;
+/** Of one event. The topic's bound is 8 MiB, its envelope and headers included. */
+const MOST_BYTES = 6 * 1024 * 1024;
 /** What a decision may answer; anything else is an error of ours. */
 const REFUSALS = [NotFound, RuleViolation, StaleRevision];
 
@@ -81,14 +96,19 @@ export class CommandPipeline implements CommandGateway {
     let turn: Turn | undefined;
     try {
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        // One that has to wait and decide again must not be overtaken by those that came after it.
+        // One that has to wait and decide again, or to load, must not be overtaken by those that came after it.
         for (let other = this.turns.get(stream); other && other !== turn; other = this.turns.get(stream)) {
           await other.over;
         }
         // A state may wait while others are loaded, and change meanwhile: all are taken from the cache at once.
-        const participants = this.peekAll(message, stream, attempt) ?? (await this.loadAll(message, stream, attempt));
+        let participants = this.peekAll(message, stream, attempt);
+        if (!participants) {
+          turn ??= this.takeTurn(stream);
+          participants = await this.loadAll(message, stream, attempt);
+        }
         const result = await this.decideAndAppend(message, participants, () => (turn ??= this.takeTurn(stream)));
-        if (result) return result;
+        if (result === 'others-first') attempt--;
+        else if (result) return result;
       }
       throw new TooContended(stream);
     } finally {
@@ -145,12 +165,16 @@ export class CommandPipeline implements CommandGateway {
     }
   }
 
-  /** Undefined: the decision rested on a state that did not come to be; try again. Synchronous until the append. */
+  /**
+   * Undefined: the decision rested on a state that did not come to be; try again. `others-first`: likewise, where only
+   * another command of this process was refused, which says nothing of how contended this one is. Synchronous until
+   * the append.
+   */
   private async decideAndAppend(
     message: CommandMessage,
     participants: Participants,
     takeTurn: () => void,
-  ): Promise<CommandResult | undefined> {
+  ): Promise<CommandResult | 'others-first' | undefined> {
     const { definition, commandId, fingerprint, expectedRevision } = message;
     const { own } = participants;
     const entries = entriesOf(participants);
@@ -170,25 +194,29 @@ export class CommandPipeline implements CommandGateway {
     } catch (refusal) {
       if (!REFUSALS.some((kind) => refusal instanceof kind)) throw refusal;
       takeTurn();
+      const seen = seenOf(entries);
       // A refusal must not rest on what may yet fail to be stored.
       if (await settle(entries)) return undefined;
       // The state that refuses may be this very command's own doing, the first time it came.
       const receipt = fingerprint && (await this.receiptOf(message));
       if (receipt) return this.repeat(message, receipt);
       // Nor on a state that another process has moved on from: an append would have told, a refusal has to ask.
-      if (await this.isBehind(entries)) return undefined;
+      if (await this.isBehind(seen)) return undefined;
       throw refusal;
     }
     if (decided.length === 0) {
       takeTurn();
-      if ((await settle(entries)) || (await this.isBehind(entries))) return undefined;
+      const seen = seenOf(entries);
+      if ((await settle(entries)) || (await this.isBehind(seen))) return undefined;
       return this.answerWithoutEvents(message, own);
     }
 
+    const restsOn = underWay(entries);
     const touched: WarmState[] = [];
     const events = this.place(message, participants, decided, occurredAt, touched);
     const { revision } = own;
-    const request: AppendRequest = { commandId, fingerprint, events, restsOn: underWay(entries) };
+    const looksAt = lookedAt(entries, touched);
+    const request: AppendRequest = { commandId, fingerprint, events, restsOn, looksAt };
     const appended = this.appender.append(request);
     for (const entry of touched) {
       entry.pending++;
@@ -211,14 +239,14 @@ export class CommandPipeline implements CommandGateway {
     for (const entry of entries) this.states.drop(entry);
     if (outcome.kind === 'repeated') return this.repeat(message, outcome.receipt);
     takeTurn();
-    return undefined;
+    return outcome.groundless ? 'others-first' : undefined;
   }
 
-  /** Whether the store holds events that these states do not know; such states are dropped. */
-  private async isBehind(entries: readonly WarmState[]): Promise<boolean> {
+  /** Whether the store holds events that a decision did not know; such states are dropped. */
+  private async isBehind(seen: readonly Seen[]): Promise<boolean> {
     const newer = await Promise.all(
-      entries.map(async (entry) => {
-        const { stream, revision } = entry;
+      seen.map(async ({ entry, revision }) => {
+        const { stream } = entry;
         const unknown = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1 });
         if (unknown.length > 0) this.states.drop(entry);
         return unknown.length > 0;
@@ -236,7 +264,9 @@ export class CommandPipeline implements CommandGateway {
     touched: WarmState[],
   ): EventToAppend[] {
     const meta = metaOf(message);
-    return decided.map((item) => {
+    // All that may throw comes before the first state moves: one that had moved without an append would mislead.
+    const encoded = decided.map((item) => encodeWithinBounds('at' in item ? item.event : (item as DomainEvent<any>)));
+    return decided.map((item, index) => {
       let target: Target = { entry: own, aggregate: message.definition.on, id: message.id };
       let event = item as DomainEvent<any>;
       if ('at' in item) {
@@ -250,8 +280,8 @@ export class CommandPipeline implements CommandGateway {
       entry.state = aggregate.evolve(entry.state, { type: event.contract.type, data: event.data, occurredAt });
       entry.revision++;
       entry.subject ??= aggregate.subject(entry.state, target.id);
-      const encoded = encode(event);
-      this.states.weigh(entry, encoded);
+      const stored = encoded[index]!;
+      this.states.weigh(entry, stored);
       return {
         id: newId(),
         stream: entry.stream,
@@ -260,7 +290,7 @@ export class CommandPipeline implements CommandGateway {
         schemaVersion: event.contract.version,
         occurredAt,
         subject: entry.subject,
-        ...encoded,
+        ...stored,
         meta,
       };
     });
@@ -279,7 +309,7 @@ export class CommandPipeline implements CommandGateway {
         events: 0,
       };
       const standing = (await this.receiptOf(message)) ?? (await this.store.keepReceipt(receipt));
-      if (standing.events > 0 || standing.position !== position) return this.repeat(message, standing);
+      if (standing !== receipt) return this.repeat(message, standing);
     }
     return { id: message.id, stream: own.stream, revision: own.revision, position, events: 0, repeated: false };
   }
@@ -307,6 +337,35 @@ function entriesOf({ own, refs }: Participants): WarmState[] {
   const entries = [own];
   for (const name in refs) entries.push(refs[name]!.entry);
   return entries;
+}
+
+/** A state and the revision of it that a decision saw; the state itself may move on meanwhile. */
+interface Seen {
+  readonly entry: WarmState;
+  readonly revision: number;
+}
+
+const seenOf = (entries: readonly WarmState[]): Seen[] => entries.map((entry) => ({ entry, revision: entry.revision }));
+
+/** The states that a decision looked at and did not move; nothing where there are none, as for most commands. */
+function lookedAt(entries: readonly WarmState[], touched: readonly WarmState[]): StreamRevision[] | undefined {
+  const left = entries.filter((entry) => !touched.includes(entry));
+  return left.length > 0 ? left.map(({ stream, revision }) => ({ stream, revision })) : undefined;
+}
+
+/** @throws InvalidInput for an event that no bus would carry */
+function encodeWithinBounds(event: DomainEvent<any>): ReturnType<typeof encode> {
+  const encoded = encode(event);
+  const { data, sealed } = encoded;
+  // No text takes more than three bytes a character: most need no count.
+  if (data.length + (sealed?.length ?? 0) > MOST_BYTES / 3) {
+    const bytes = Buffer.byteLength(data) + Buffer.byteLength(sealed ?? '');
+    if (bytes > MOST_BYTES) {
+      const message = `would be stored as ${bytes} bytes; one event has at most ${MOST_BYTES}`;
+      throw new InvalidInput([{ pointer: '', message }], 'the command is too large');
+    }
+  }
+  return encoded;
 }
 
 /** The appends that the states count on, if there are any. */

@@ -27,8 +27,8 @@ const settled = { pending: 0, last: undefined, settled: undefined, dropped: fals
 const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 /**
- * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, and those under way
- * that it rests on, so a stale state costs a reload, never a wrong event.
+ * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, those it looked at,
+ * and those under way that it rests on, so a stale state costs a reload, never a wrong event.
  */
 export class WarmStates {
   // Two generations instead of a list of uses: a hit moves an entry to the young one, and the old one is dropped whole.

@@ -20,6 +20,7 @@ describe('the appender', () => {
   beforeEach(() => {
     calls = [];
     appender = new Appender({
+      isTransient: () => false,
       append: (requests) =>
         new Promise((answer, fail) => {
           calls.push({ requests, answer, fail });

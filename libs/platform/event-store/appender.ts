@@ -8,8 +8,7 @@ export interface AppenderOptions {
   batchBytes?: number;
   /** Requests that may wait; the next one is refused. */
   capacity?: number;
-  /** True for an error after which the same call may succeed: it is tried again for `patienceMs`. */
-  isTransient?: (error: unknown) => boolean;
+  /** How long a call is tried again after errors that may pass. */
   patienceMs?: number;
 }
 
@@ -44,14 +43,13 @@ export class Appender {
   private readonly options: Required<AppenderOptions>;
 
   constructor(
-    private readonly store: Pick<EventStore, 'append'>,
+    private readonly store: Pick<EventStore, 'append' | 'isTransient'>,
     options: AppenderOptions = {},
   ) {
     this.options = {
       batchEvents: 1000,
       batchBytes: 4_000_000,
       capacity: 50_000,
-      isTransient: () => false,
       patienceMs: 10_000,
       ...options,
     };
@@ -155,7 +153,7 @@ export class Appender {
       const outcomes = await this.call(batch.map(({ request }) => request));
       outcomes.forEach((outcome, index) => this.settle(batch[index]!, outcome));
     } catch (error) {
-      if (batch.length === 1 || this.options.isTransient(error)) for (const each of batch) this.fail(each, error);
+      if (batch.length === 1 || this.store.isTransient(error)) for (const each of batch) this.fail(each, error);
       else await this.sendEach(batch);
     } finally {
       for (const { request } of batch) this.sent.delete(request);
@@ -168,15 +166,24 @@ export class Appender {
 
   /** An error that is not a clash comes from one request's data: each goes alone, so that only the culprit fails. */
   private async sendEach(batch: Waiting[]): Promise<void> {
+    // Where the store went away meanwhile, patience is spent once for all of them.
+    let away: unknown;
     for (const waiting of batch) {
       const { request } = waiting;
+      if (away !== undefined) {
+        this.fail(waiting, away);
+        continue;
+      }
       if (this.isGroundless(request)) {
         this.settle(waiting, groundless(request));
         continue;
       }
       await this.call([request]).then(
         ([outcome]) => this.settle(waiting, outcome!),
-        (error: unknown) => this.fail(waiting, error),
+        (error: unknown) => {
+          if (this.store.isTransient(error)) away = error;
+          this.fail(waiting, error);
+        },
       );
     }
   }
@@ -186,12 +193,14 @@ export class Appender {
    * answers `repeated`, with its receipt.
    */
   private async call(requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const end = Date.now() + this.options.patienceMs;
+    let end: number | undefined;
     for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
       try {
         return await this.store.append(requests);
       } catch (error) {
-        if (!this.options.isTransient(error) || Date.now() > end) throw error;
+        if (!this.store.isTransient(error)) throw error;
+        // From the first failure on: how long it took to show is no part of the patience.
+        if (Date.now() > (end ??= Date.now() + this.options.patienceMs)) throw error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

@@ -13,6 +13,17 @@ export interface AppendRequest {
    * A revision alone does not tell: another writer may have taken it with another event.
    */
   restsOn?: readonly AppendRequest[];
+  /**
+   * Streams that the decision looked at and leaves as they are, with the revision that it saw (-1: no event). Where
+   * another event has followed by then, the request clashes: what was allowed may not be any more.
+   */
+  looksAt?: readonly StreamRevision[];
+}
+
+/** A stream and the revision of an event in it; -1 for a stream without events. */
+export interface StreamRevision {
+  readonly stream: string;
+  readonly revision: number;
 }
 
 /** What the store remembers of a command that it has answered. */
@@ -32,15 +43,16 @@ export type AppendOutcome =
   /** The command id is known: nothing was stored again. */
   | { kind: 'repeated'; receipt: Receipt }
   /**
-   * Another writer was first: `stream` is not at the revision that the events follow, or what the request rests on
-   * was not stored. Nothing was stored.
+   * Another writer was first: `stream` is not at the revision that the events follow or that was looked at, or what
+   * the request rests on was not stored (`groundless`). Nothing was stored.
    */
-  | { kind: 'conflict'; stream: string };
+  | { kind: 'conflict'; stream: string; groundless?: true };
 
 /** The outcome of a request that rests on one which was not stored. */
 export const groundless = ({ events }: AppendRequest): AppendOutcome => ({
   kind: 'conflict',
   stream: events[0]!.stream,
+  groundless: true,
 });
 
 export interface Head {
@@ -68,7 +80,10 @@ export interface EventStore {
    * one that clashes takes no position and does not hinder the others.
    */
   append(requests: AppendRequest[]): Promise<AppendOutcome[]>;
-  /** Remembers the answer of a command that decided no event. Resolves to the receipt that stands. */
+  /**
+   * Remembers the answer of a command that decided no event, unless the command is known. Resolves to the receipt
+   * that stands: the given one itself when it was kept.
+   */
   keepReceipt(receipt: Receipt): Promise<Receipt>;
   /** Receipts by command id. */
   receipts(commandIds: string[]): Promise<Map<string, Receipt>>;
@@ -85,5 +100,7 @@ export interface EventStore {
   head(): Promise<Head>;
   /** Events after a position, for ever, in order and without a hole, until the signal aborts. Pages may have any size. */
   subscribeAll(after: bigint, options: { signal: AbortSignal; limit?: number }): AsyncIterable<StoredEvent[]>;
+  /** True for an error after which the same call may succeed: a connection that broke, a server that is away. */
+  isTransient(error: unknown): boolean;
   close(): Promise<void>;
 }

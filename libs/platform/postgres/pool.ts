@@ -20,6 +20,7 @@ const clientConfig = (url: string, options: PoolOptions): pg.ClientConfig => ({
   application_name: options.applicationName ?? 'yad',
   options: settingsOf(options),
   keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
   connectionTimeoutMillis: 10_000,
 });
 
@@ -41,6 +42,9 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   pool.on('error', () => {});
   return pool;
 }
+
+/** An answer that takes longer will not come. */
+const PATIENCE_MS = 15_000;
 
 export type PipelineQuery = pg.QueryConfig & { rowMode?: 'array' };
 
@@ -64,7 +68,12 @@ export class Pipeline {
   }
 
   private connect(): Promise<pg.Client> {
-    const client = new pg.Client({ ...clientConfig(this.url, this.options), pipeline: true } as pg.ClientConfig);
+    const client = new pg.Client({
+      ...clientConfig(this.url, this.options),
+      pipeline: true,
+      // A connection that has gone silent would hold up all that waits behind it, for ever.
+      query_timeout: PATIENCE_MS,
+    } as pg.ClientConfig);
     const connected = client.connect().then(() => client);
     const forget = (): void => {
       if (this.client === connected) this.client = undefined;
@@ -80,14 +89,17 @@ export class Pipeline {
   }
 }
 
+// pg's own words, which have no code.
+const SILENCE =
+  /Connection terminated|timeout exceeded when trying to connect|^timeout expired$|^Query read timeout$|Client has encountered a connection error/;
+
 /** True for errors of the connection or of a server that is starting, stopping or gone: the same call may succeed later. */
 export function isConnectionError(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
   if (code !== undefined && /^(08|57P0|53300)/.test(code)) return true;
-  if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOENT|EHOSTUNREACH|EAI_AGAIN)/.test(code)) return true;
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
-    message ?? '',
-  );
+  if (code !== undefined && /^(ECONN|EPIPE|ETIMEDOUT|ENOENT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/.test(code))
+    return true;
+  return SILENCE.test(message ?? '');
 }
 
 /** Runs work in a transaction; a connection whose rollback fails is thrown away, not given back. */

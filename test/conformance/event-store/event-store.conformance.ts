@@ -148,6 +148,30 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       ]);
     });
 
+    it('stores nothing that looked at a stream which has moved on since', async () => {
+      const [own, seen, empty] = [newStream(), newStream(), newStream()];
+      await store.append([aRequest(seen, 0, 2)]);
+      const looking = (...looksAt: { stream: string; revision: number }[]) => ({ ...aRequest(own), looksAt });
+      expect(await store.append([looking({ stream: seen, revision: 0 })])).toEqual([
+        { kind: 'conflict', stream: seen },
+      ]);
+      expect(await store.append([looking({ stream: seen, revision: -1 })])).toEqual([
+        { kind: 'conflict', stream: seen },
+      ]);
+      // What is moved in the same call was moved by a decision that came after, or is what the decision saw.
+      const outcomes = await store.append([
+        looking({ stream: seen, revision: 1 }, { stream: empty, revision: -1 }),
+        aRequest(seen, 2),
+        { ...aRequest(own, 1), looksAt: [{ stream: seen, revision: 2 }] },
+        aRequest(empty),
+      ]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['stored', 'stored', 'stored', 'stored']);
+      // One that is refused for it takes none of its neighbours with it.
+      const late = { ...aRequest(own, 2), looksAt: [{ stream: seen, revision: 1 }] };
+      const [refused, stored] = await store.append([late, aRequest(newStream())]);
+      expect([refused?.kind, stored?.kind]).toEqual(['conflict', 'stored']);
+    });
+
     it('answers a repeated command with its receipt and stores nothing', async () => {
       const stream = newStream();
       const request = aRequest(stream, 0, 3);
@@ -195,6 +219,16 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(await store.keepReceipt(receipt)).toEqual(receipt);
       expect(await store.keepReceipt({ ...receipt, position: 9n })).toEqual(receipt);
       expect(await store.append([aRequest(newStream(), 0, 1, commandId)])).toEqual([{ kind: 'repeated', receipt }]);
+    });
+
+    it('keeps no second receipt of a command that has stored events', async () => {
+      const request = aRequest(newStream(), 0, 2);
+      await store.append([request]);
+      const { commandId, fingerprint } = request;
+      const nothing = { commandId, fingerprint, stream: newStream(), revision: 7, position: 1n, events: 0 };
+      const standing = await store.keepReceipt(nothing);
+      expect(standing).toMatchObject({ stream: request.events[0]!.stream, revision: 1, events: 2 });
+      expect(await store.receipts([commandId])).toEqual(new Map([[commandId, standing]]));
     });
 
     it('reads by stream, by subject and by span, within bounds', async () => {

@@ -84,7 +84,11 @@ export class DeliveryQueue {
     }
   }
 
-  private async deliver(entries: readonly Entry[]): Promise<void> {
+  private async deliver(gathered: readonly Entry[]): Promise<void> {
+    // After a rebalance entries of the old reading may still wait beside those of the new one.
+    const entries = gathered.filter((entry) => entry.isCurrent());
+    for (const entry of gathered) if (!entries.includes(entry)) entry.resolve(false);
+    if (entries.length === 0) return;
     let lost: unknown;
     const turn = new AbortController();
     const end = (): void => turn.abort();

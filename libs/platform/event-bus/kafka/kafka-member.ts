@@ -119,6 +119,8 @@ export class KafkaMember implements Subscription {
     this.consumer = consumer;
     const current = (): boolean => this.consumer === consumer && !this.stop.signal.aborted;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      // One that was given up may still be joining.
+      if (!current()) return;
       this.memberId = payload.memberId;
       this.assign(payload.memberAssignment[topic.name] ?? []);
     });
@@ -159,7 +161,7 @@ export class KafkaMember implements Subscription {
   private async eachBatch(payload: EachBatchPayload, consumer: KafkaConsumer): Promise<void> {
     const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
     const { assignment } = this;
-    if (!assignment || !isRunning() || isStale()) return;
+    if (!assignment || this.consumer !== consumer || !isRunning() || isStale()) return;
     const floors = await assignment.floors;
     const messages = this.decode(batch.partition, batch.messages, floors.get(batch.partition) ?? 0n);
     const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
@@ -170,10 +172,24 @@ export class KafkaMember implements Subscription {
     // Repeats say nothing of what came before them and is still being written.
     if (messages.length === 0 && !this.queue.busy) settle();
     if (messages.length > 0) {
+      const floor = floors.get(batch.partition) ?? 0n;
       floors.set(batch.partition, messages.at(-1)!.event.position);
-      const delivered = this.queue
-        .push({ partition: batch.partition, messages, heartbeat, isCurrent })
-        .then((durable) => durable && isCurrent() && settle());
+      // What was not written is read again: kafkajs has gone on, and so has the floor.
+      const again = (): void => {
+        if (!isCurrent()) return;
+        floors.set(batch.partition, floor);
+        consumer.seek({ topic: batch.topic, partition: batch.partition, offset: batch.firstOffset()! });
+      };
+      const delivered = this.queue.push({ partition: batch.partition, messages, heartbeat, isCurrent }).then(
+        (durable) => {
+          if (!durable) again();
+          else if (isCurrent()) settle();
+        },
+        (error: unknown) => {
+          again();
+          throw error;
+        },
+      );
       // kafkajs fetches again when all batches of a fetch are done: it may go on while these are being written, as
       // offsets are only committed for what is durable. A lost membership it hears of by its own heartbeat.
       delivered.catch(() => {});

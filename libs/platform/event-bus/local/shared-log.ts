@@ -57,7 +57,8 @@ export class SharedLog {
       const page = await this.past(after);
       if (page.events.length > 0)
         return page.after === after ? page.events : page.events.filter((e) => e.position > after);
-      await this.news(signal);
+      // The follower may have found the head, and rung, after this page was read and before it came.
+      if (this.recentLast <= after) await this.news(signal);
     }
     return [];
   }

@@ -34,6 +34,9 @@ export class MemoryEventStore implements EventStore {
     const receipt = this.kept.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
     if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
+    for (const { stream, revision } of request.looksAt ?? []) {
+      if ((this.streams.get(stream)?.length ?? 0) - 1 > revision) return { kind: 'conflict', stream };
+    }
     const next = new Map<string, number>();
     for (const { stream, revision } of request.events) {
       const expected = next.get(stream) ?? this.streams.get(stream)?.length ?? 0;
@@ -131,6 +134,10 @@ export class MemoryEventStore implements EventStore {
         });
       }
     }
+  }
+
+  isTransient(): boolean {
+    return false;
   }
 
   async close(): Promise<void> {}

@@ -5,10 +5,11 @@ import type { StoredRevisions } from './stored-revisions.js';
 
 export const APPEND_SQL = `select * from store.append($1::timestamptz, $2::text[], $3::int[], $4::text[], $5::int[],
   $6::uuid[], $7::text[], $8::int2[], $9::timestamptz[], $10::uuid[], $11::uuid[], $12::int2[], $13::bytea[],
-  $14::json[], $15::json[], $16::json[])`;
+  $14::json[], $15::json[], $16::json[], $17::text[], $18::int[])`;
 
 /**
- * The arrays of `store.append`: one element an event, in order; and the revisions that must be there before them.
+ * The arrays of `store.append`: one element an event, in order; the revisions that must be there before them; and
+ * those that must not be there yet.
  * @param stored revisions that are there for sure and need no look-up
  */
 export function appendParameters(
@@ -36,7 +37,15 @@ export function appendParameters(
   const afterRevisions: number[] = [];
   // The revision that the batch itself has brought a stream to: what follows it needs no look-up.
   const reached = new Map<string, number>();
-  for (const { commandId, fingerprint, events } of requests) {
+  const absentStreams: string[] = [];
+  const absentRevisions: number[] = [];
+  for (const { commandId, fingerprint, events, looksAt } of requests) {
+    for (const { stream, revision } of looksAt ?? []) {
+      // Commands that come together often look at the same: one look-up of the last is as good as many.
+      if (absentStreams.at(-1) === stream && absentRevisions.at(-1) === revision + 1) continue;
+      absentStreams.push(stream);
+      absentRevisions.push(revision + 1);
+    }
     for (let ordinal = 0; ordinal < events.length; ordinal++) {
       const event = events[ordinal]!;
       const { stream, revision } = event;
@@ -77,6 +86,8 @@ export function appendParameters(
     encodeArray('json', metas!),
     encodeArray('json', datas!),
     encodeArray('json', sealed!),
+    encodeArray('text', absentStreams),
+    encodeArray('int4', absentRevisions),
   ];
 }
 

@@ -35,6 +35,7 @@ export function judge(
 }
 
 function clashOf(request: AppendRequest, revisions: ReadonlyMap<string, number>): string | undefined {
+  for (const { stream, revision } of request.looksAt ?? []) if ((revisions.get(stream) ?? -1) > revision) return stream;
   const next = new Map<string, number>();
   for (const { stream, revision } of request.events) {
     const expected = next.get(stream) ?? (revisions.get(stream) ?? -1) + 1;

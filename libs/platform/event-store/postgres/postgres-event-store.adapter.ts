@@ -107,7 +107,7 @@ export class PostgresEventStore implements EventStore {
     const batch = open.map((index) => requests[index]!);
     const [receipts, revisions] = await Promise.all([
       this.receipts(batch.map((request) => request.commandId)),
-      this.revisions(batch.flatMap(({ events }) => events.map(({ stream }) => stream))),
+      this.revisions(batch.flatMap(({ events, looksAt = [] }) => [...events, ...looksAt].map(({ stream }) => stream))),
     ]);
     const judged = judge(batch, receipts, revisions);
     const left: number[] = [];
@@ -125,12 +125,12 @@ export class PostgresEventStore implements EventStore {
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
-    await this.writers.query(
-      `insert into store.receipts (command_id, fingerprint, stream, revision, position) values ($1, $2, $3, $4, $5)
-       on conflict do nothing`,
-      [receipt.commandId, receipt.fingerprint, receipt.stream, receipt.revision, receipt.position],
+    const { commandId, fingerprint, stream, revision, position } = receipt;
+    const { rows } = await this.writers.query<{ kept: boolean }>(
+      `select store.keep_receipt($1, $2, $3, $4, $5) as kept`,
+      [commandId, fingerprint, stream, revision, position],
     );
-    return (await this.receipts([receipt.commandId])).get(receipt.commandId)!;
+    return rows[0]!.kept ? receipt : (await this.receipts([commandId])).get(commandId)!;
   }
 
   async receipts(commandIds: string[]): Promise<Map<string, Receipt>> {
@@ -201,6 +201,10 @@ export class PostgresEventStore implements EventStore {
         await this.listener.after(rung, signal);
       }
     }
+  }
+
+  isTransient(error: unknown): boolean {
+    return isConnectionError(error);
   }
 
   async close(): Promise<void> {
