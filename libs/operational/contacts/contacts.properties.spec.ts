@@ -22,7 +22,8 @@ const content = fc.constantFrom(
 );
 const tags = fc.subarray(['a', 'b', 'c'], { minLength: 1 });
 const reason = fc.constant({ reason: 'test' });
-const kind = fc.constantFrom('works-at', 'household', 'parent-company');
+// Mostly one kind, so that a relation is now and then ended too.
+const kind = fc.constantFrom('household', 'household', 'household', 'works-at', 'parent-company');
 
 const inputs: Record<string, fc.Arbitrary<Record<string, unknown>>> = {
   RegisterContact: fc.record(
@@ -124,7 +125,7 @@ describe('contacts, whatever is sent', () => {
   it('no illegal transition, no circle of aliases, both sides of a merge and of a relation agree', () => {
     const reached = new Set<string>();
     fc.assert(
-      fc.property(history(all, 120), (steps) => {
+      fc.property(fc.array(stepOf(all), { minLength: 60, maxLength: 120, size: 'max' }), (steps) => {
         const world = begin();
         for (const id of ids)
           world.run('RegisterContact', id, id === ids[3] ? { kind: 'organisation', name: { full: 'Acme' } } : {});
