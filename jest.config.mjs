@@ -13,7 +13,7 @@ export default {
   moduleNameMapper: {
     '^#(contracts|platform|operational|analytical)/(.*)\\.js$': '<rootDir>/libs/$1/$2.ts',
     '^#apps/(.*)\\.js$': '<rootDir>/apps/$1.ts',
-    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^(\\.{1,2}/.*)(?<!\\.json)\\.js$': '$1',
   },
   testTimeout: 30000,
 };

@@ -1,3 +1,5 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
+import { parsePhoneNumberFromString } from 'libphonenumber-js/min';
 import { z } from 'zod';
 import { Code, DeliveryAddress } from '../terms.js';
 
@@ -8,14 +10,23 @@ export type PointKind = z.infer<typeof PointKind>;
 const EMAIL = /^[^\s@"<>,;]{1,64}@[^\s@"<>,;]{1,189}$/u;
 const E164 = /^\+[1-9][0-9]{6,14}$/;
 
-/** Persian, Arabic and full-width digits as 0–9; blanks, dots, dashes and brackets left out; 00 as +. */
-const plainPhone = (text: string): string =>
-  text
-    .normalize('NFKC')
-    .replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
-    .replace(/[۰-۹]/g, (digit) => String(digit.charCodeAt(0) - 0x6f0))
-    .replace(/[\s().\-‐-―/]/g, '')
-    .replace(/^00/, '+');
+/**
+ * A number in the form of E.164, whatever its digits, blanks, brackets and trunk prefix; another text as it is.
+ * Possible, not valid: ranges are opened by the month, and a number that was taken must not become one that is not.
+ */
+function plainPhone(text: string): string {
+  const plain = text.normalize('NFKC').trim().replace(/^00/, '+');
+  const number = parsePhoneNumberFromString(plain, { extract: false });
+  // An extension has no place in E.164, and would be lost.
+  return number?.isPossible() && number.ext === undefined ? number.number : plain;
+}
+
+/** An address whose domain is written in one way only: in lower case and in its own script. */
+function plainEmail(text: string): string {
+  const at = text.lastIndexOf('@');
+  const domain = domainToUnicode(domainToASCII(text.slice(at + 1)));
+  return at < 0 || domain === '' ? text : `${text.slice(0, at)}@${domain}`;
+}
 
 /** An e-mail address, trimmed and in lower case. */
 export const EmailAddress = z
@@ -24,6 +35,7 @@ export const EmailAddress = z
   .trim()
   .toLowerCase()
   .normalize('NFC')
+  .overwrite(plainEmail)
   .max(254)
   .regex(EMAIL, { error: 'is not an e-mail address' })
   .meta({ id: 'EmailAddress', examples: ['sara@example.com'] });
@@ -33,7 +45,7 @@ export const PhoneNumber = z
   .string()
   .max(60)
   .overwrite(plainPhone)
-  .regex(E164, { error: 'is not a telephone number with its country code, such as +442079460000' })
+  .regex(E164, { error: 'is not a telephone number with its country code and no extension, such as +442079460000' })
   .meta({ id: 'PhoneNumber', examples: ['+442079460000'] });
 
 /** Where a contact can be reached. */

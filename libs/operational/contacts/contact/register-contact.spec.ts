@@ -20,7 +20,7 @@ describe('RegisterContact', () => {
         birthDate: '1990-03-21',
         points: [
           { reach: { kind: 'email', address: ' Sara@Example.COM ' }, label: 'home' },
-          { reach: { kind: 'phone', number: '00۹۸ (21) 123-45 67' } },
+          { reach: { kind: 'phone', number: '00۹۸ (21) 8877-66 55' } },
           { reach: { kind: 'email', address: 'sara@example.com' }, label: 'home' },
         ],
         identities: [
@@ -40,7 +40,7 @@ describe('RegisterContact', () => {
           birthDate: '1990-03-21',
           points: [
             { point: 1, label: 'home', reach: { kind: 'email', address: 'sara@example.com' } },
-            { point: 2, reach: { kind: 'phone', number: '+98211234567' } },
+            { point: 2, reach: { kind: 'phone', number: '+982188776655' } },
           ],
           identities: [{ system: 'shop', key: '17850' }],
           attributes: [{ name: 'shoe-size', content: { type: 'decimal', value: '38.5' } }],
