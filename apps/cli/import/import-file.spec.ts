@@ -66,9 +66,35 @@ describe('a mapping', () => {
   it.each([
     ['qty', { qty: '1.5' }, "column qty: '1.5' is not a whole number"],
     ['at', { at: '2011-02-30' }, 'is not a date and time'],
+    ['at', { at: '2011-02-30T10:00:00Z' }, 'is not a date and time'],
     ['at', { at: 'yesterday' }, 'is not a date and time'],
   ])('names the column %s that it cannot read', (_column, cells, message) => {
     expect(() => commandsOf(mapping, undefined, [line(2, { no: '7', at: '2011-07-01', ...cells })])).toThrow(message);
+  });
+});
+
+describe('the lines of a group', () => {
+  const at = '2011-07-01';
+  const group = [line(2, { no: '7', customer: '17', at }), line(3, { no: '7', customer: '18', at: '2011-07-02' })];
+
+  it('must agree on what is said once', () => {
+    expect(() => commandsOf(mapping, undefined, group)).toThrow(
+      "column customer: is '17' and, in line 3 of the same group, '18'",
+    );
+    const same = group.map((each) => ({ ...each, cells: { ...each.cells, customer: '17' } }));
+    expect(() => commandsOf(mapping, undefined, same)).toThrow('column at: ');
+    const late = group.map((each, i) => ({ ...each, cells: { ...each.cells, at, customer: i === 0 ? '' : '18' } }));
+    expect(() => commandsOf(mapping, undefined, late)).toThrow("column customer: is '' and, in line 3");
+  });
+
+  it('may differ where the mapping takes the first', () => {
+    const [rule] = mapping.commands.slice(1);
+    const lenient = {
+      ...mapping,
+      commands: [{ ...rule!, occurredAt: { $column: 'at', $as: 'instant', $first: true } }],
+    };
+    const same = group.map((each) => ({ ...each, cells: { ...each.cells, customer: '17' } }));
+    expect(commandsOf(lenient, undefined, same)).toMatchObject([{ occurredAt: '2011-06-30T23:00:00.000Z' }]);
   });
 });
 
@@ -129,7 +155,7 @@ describe('an import', () => {
   const header = 'no,at,customer,sku,qty\n';
   const many = (count: number): string =>
     header +
-    Array.from({ length: count }, (_, i) => `${1000 + (i >> 1)},2011-07-01 10:00:00,${i % 7},s${i},1\n`).join('');
+    Array.from({ length: count }, (_, i) => `${1000 + (i >> 1)},2011-07-01 10:00:00,${(i >> 1) % 7},s${i},1\n`).join('');
 
   it('groups lines also where another stands between them, sends each contact once, and repeats harmlessly', async () => {
     const text = `${header}1,2011-07-01,17,a,1\n2,2011-07-01,17,b,1\n1,2011-07-01,17,c,1\n`;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instantOf, TimeZone } from '#platform/kernel/calendar.js';
+import { Instant, instantOf, TimeZone } from '#platform/kernel/calendar.js';
 import { derivedId } from '#platform/kernel/ids.js';
 
 /** One line of the file: its number (the header is line 1) and its cells by column. */
@@ -21,7 +21,8 @@ export class CellError extends Error {
 /**
  * Where a value comes from: `{ "$column": "Quantity", "$as": "integer" }`, a text with cells `{ "$text": "{A}-{B}" }`,
  * the id of a natural key `{ "$id": ["customer", { "$column": "CustomerID" }] }`, a list made of the group's lines
- * `{ "$each": { … } }`; any other object, list or value stands for itself. An empty cell is an absent field.
+ * `{ "$each": { … } }`; any other object, list or value stands for itself. An empty cell is an absent field. Outside
+ * of `$each` all lines of a group must say the same, unless `"$first": true` says that the first one's word counts.
  */
 export type Expression = unknown;
 
@@ -120,14 +121,14 @@ function evaluate(mapping: Mapping, expression: Expression, line: SourceLine, li
   if (expression === null || typeof expression !== 'object') return expression;
   if (Array.isArray(expression)) return expression.map((item) => evaluate(mapping, item, line, lines));
   const given = expression as Record<string, any>;
-  if ('$column' in given) return column(mapping, given, line);
-  if ('$text' in given) return template(given['$text'] as string, line);
+  if ('$column' in given) return column(mapping, given, line, lines);
+  if ('$text' in given) return template(given, line, lines);
   if ('$id' in given) {
     const words = (given['$id'] as Expression[]).map((word) => evaluate(mapping, word, line, lines));
     if (words.some((word) => word === undefined)) return undefined;
     return derivedId(mapping.name, ...words.map(String));
   }
-  if ('$each' in given) return lines.map((each) => evaluate(mapping, given['$each'], each, lines));
+  if ('$each' in given) return lines.map((each) => evaluate(mapping, given['$each'], each, [each]));
   const made: Record<string, unknown> = {};
   for (const name in given) {
     const value = evaluate(mapping, given[name], line, lines);
@@ -136,19 +137,32 @@ function evaluate(mapping: Mapping, expression: Expression, line: SourceLine, li
   return made;
 }
 
-function template(text: string, line: SourceLine): string | undefined {
+/** The cell of a line, with which the other lines of its group agree. */
+function agreedCell(given: Record<string, any>, name: string, line: SourceLine, lines: readonly SourceLine[]): string {
+  const cell = cellOf(line, name).trim();
+  if (given['$first'] === true) return cell;
+  for (const other of lines) {
+    const differs = cellOf(other, name).trim();
+    if (differs !== cell) {
+      throw new CellError(name, `is '${cell}' and, in line ${other.number} of the same group, '${differs}'`);
+    }
+  }
+  return cell;
+}
+
+function template(given: Record<string, any>, line: SourceLine, lines: readonly SourceLine[]): string | undefined {
   let missing = false;
-  const filled = text.replaceAll(/\{([^}]+)\}/g, (_, name: string) => {
-    const cell = cellOf(line, name).trim();
+  const filled = (given['$text'] as string).replaceAll(/\{([^}]+)\}/g, (_, name: string) => {
+    const cell = agreedCell(given, name, line, lines);
     if (cell === '') missing = true;
     return cell;
   });
   return missing ? undefined : filled;
 }
 
-function column(mapping: Mapping, given: Record<string, any>, line: SourceLine): unknown {
+function column(mapping: Mapping, given: Record<string, any>, line: SourceLine, lines: readonly SourceLine[]): unknown {
   const name = given['$column'] as string;
-  let cell = cellOf(line, name).trim();
+  let cell = agreedCell(given, name, line, lines);
   if (cell === '') return given['$default'];
   if (given['$take']) {
     const match = pattern(given['$take'] as string).exec(cell);
@@ -176,8 +190,8 @@ const CONVERT: Record<string, (cell: string, column: string, zone: string) => un
   instant: (cell, column, zone) => {
     const text = cell.replace(' ', 'T');
     if (/(Z|[+-]\d\d:\d\d)$/.test(text)) {
-      const instant = new Date(text);
-      if (!Number.isNaN(instant.getTime())) return instant.toISOString();
+      // Date would roll 30 February over to March.
+      if (Instant.safeParse(text).success) return new Date(text).toISOString();
     } else if (/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?)?$/.test(text)) {
       try {
         return instantOf(text.length === 10 ? `${text}T00:00:00` : text, zone).toISOString();
