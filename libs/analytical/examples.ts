@@ -21,6 +21,7 @@ export const aDay = (given: Partial<OrdersByCustomerDay> & { subject: string; da
   return_lines: 0,
   refunds: '0',
   exchanges: 0,
+  exchanged: '0',
   ...given,
 });
 

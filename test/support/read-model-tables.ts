@@ -27,7 +27,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
   const database = await createTestDatabase();
   const pool = new pg.Pool({ connectionString: database.url, types, max: 4 });
   // Dropping the database may be quicker than a connection's goodbye.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('connect', (client) => client.on('error', () => {})).on('error', () => {});
   const shapes = (await Promise.all(projections.map(describeTables))).flat();
   for (const shape of shapes) {
     for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await pool.query(sql);

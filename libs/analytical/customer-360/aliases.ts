@@ -22,7 +22,7 @@ export interface Family {
 }
 
 // No chain of merges is longer; the bound ends a ring, which only passes by.
-const LONGEST_CHAIN = 1000;
+export const LONGEST_CHAIN = 1000;
 
 /** Resolves a contact's id. @throws NotFound when no such contact was ever registered. */
 export async function familyOf(read: ReadModels, id: string): Promise<Family> {

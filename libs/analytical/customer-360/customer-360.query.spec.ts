@@ -170,6 +170,34 @@ describe('customer 360', () => {
     expect(await figures()).toEqual(before);
   });
 
+  it('counts what was exchanged once, by the order that replaces it', async () => {
+    past.sell('1', ann, '2026-01-04', '100');
+    past.sell('2', ann, '2026-01-06', '110');
+    past.exchange('x1', ann, '2026-01-06', '100');
+    await read.fold(past.events);
+    const { sales } = (await ask(view, read, { id: ann })) as any;
+    expect(sales).toMatchObject([{ orders: 2, value: '210', refunds: '0', exchanged: '100', net: '110' }]);
+  });
+
+  it('shows the relations and signs of life of all that were merged, and each others as who they are now', async () => {
+    const household = (other: string, direction: 'to' | 'from') =>
+      contact.contactRelated({ kind: 'household', other, direction });
+    past.onContact('ann', '2026-01-02', household(cem, 'to'));
+    past.onContact('cem', '2026-01-02', household(ann, 'from'));
+    past.sell('1', ann, '2026-03-04', '1');
+    past.merge('ann', 'ben');
+    await read.fold(past.events);
+    const shown = async (id: string): Promise<any> => ask(view, read, { id });
+    const lived = { firstSeenAt: '2026-01-01T10:00:00.000Z', lastEventAt: '2026-03-04T23:30:00.000Z' };
+    const toCem = [{ kind: 'household', other: cem, direction: 'to', since: '2026-01-02T10:00:00.000Z' }];
+    expect(await shown(ben)).toMatchObject({ ...lived, relations: toCem });
+    expect((await shown(cem)).relations).toMatchObject([{ other: ben, direction: 'from' }]);
+    // Merged with each other, they are one, and no longer related.
+    past.merge('ben', 'cem');
+    await read.fold(past.events);
+    expect((await shown(cem)).relations).toEqual([]);
+  });
+
   it('ends when two merges seen in the wrong order make a ring', async () => {
     past.merge('ann', 'ben');
     past.merge('ben', 'ann');

@@ -13,7 +13,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { Currency, DecimalString } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
-import { familyOf } from './aliases.js';
+import { familyOf, LONGEST_CHAIN } from './aliases.js';
 import { CaseView, cases } from './cases.query.js';
 import type { Customer, CustomerActivity } from './customer.table.js';
 import { documentsPage } from './documents.js';
@@ -39,7 +39,7 @@ const profile = {
   tags: z.array(z.string()),
   owner: z.string().nullable(),
   origin: z.string().nullable(),
-  firstSeenAt: Instant,
+  firstSeenAt: Instant.describe('Of the earliest event; of a customer, also under contacts merged into it'),
   lastEventAt: Instant,
 };
 
@@ -49,7 +49,9 @@ export const Customer360 = z
     mergedInto: Id.optional().describe('The survivor, when the customer asked for was merged into it'),
     mergedFrom: z.array(z.object(profile)).describe('Contacts merged into this one, as they are known'),
     attachedOrders: count.describe('Walk-in orders attached to this customer'),
-    relations: z.array(z.object({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']), since: Instant })),
+    relations: z
+      .array(z.object({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']), since: Instant }))
+      .describe(`Also of the contacts merged into this one; at most ${MOST_RELATIONS}`),
     sales: z
       .array(
         z.object({
@@ -59,7 +61,8 @@ export const Customer360 = z
           returns: count,
           value: DecimalString,
           refunds: DecimalString,
-          net: DecimalString,
+          exchanged: DecimalString.describe('What goods were bought for that were taken back for others'),
+          net: DecimalString.describe('value less refunds and exchanged'),
           firstOrderAt: Instant.nullable(),
           lastOrderAt: Instant.nullable(),
         }),
@@ -81,11 +84,34 @@ function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof
   };
 }
 
+/** The relations of a family to others, each under the survivor of the other's merges. */
+async function relationsOf(
+  read: ReadModels,
+  subjects: readonly string[],
+  id: string,
+): Promise<z.infer<typeof Customer360>['relations']> {
+  const rows = await read.rows(
+    `select r.kind, coalesce(root.id, r.other) as other, r.direction, min(r.since) as since
+       from customer_relations r
+       left join lateral (
+         with recursive up (id, step) as (
+           select a.target, 1 from alias a where a.subject = r.other
+           union all
+           select a.target, up.step + 1 from up join alias a on a.subject = up.id where up.step < ${LONGEST_CHAIN})
+         select id from up order by step desc limit 1) root on true
+      where r.subject = any($1::uuid[]) and coalesce(root.id, r.other) <> $2
+      group by 1, 2, 3 order by 1, 2, 3 limit ${MOST_RELATIONS}`,
+    [subjects, id],
+  );
+  return rows.map(({ since, ...relation }) => ({ ...relation, since: isoOf(since) })) as any;
+}
+
 async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<any[]> {
   const rows = await read.rows(
     `select currency, sum(orders)::float8 as orders, sum(adjustments)::float8 as adjustments,
             sum(returns)::float8 as returns, trim_scale(sum(value))::text as value,
-            trim_scale(sum(refunds))::text as refunds, trim_scale(sum(net))::text as net,
+            trim_scale(sum(refunds))::text as refunds, trim_scale(sum(exchanged))::text as exchanged,
+            trim_scale(sum(net))::text as net,
             min(first_order_at) as first, max(last_order_at) as last
        from customer_sales where subject = any($1::uuid[]) group by currency order by currency`,
     [subjects],
@@ -118,16 +144,17 @@ export const customer360View = query({
   reads: ['customer-360'],
   run: async ({ id: asked }, { read }) => {
     const { id, mergedInto, subjects } = await familyOf(read, asked);
-    const [profiles, relations, sales, itsCases, timeline] = await Promise.all([
+    const [profiles, relations, activity, sales, itsCases, timeline] = await Promise.all([
       read.rows<Customer & CustomerActivity>(
         `select * from customers join customer_activity using (subject)
           where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
         [subjects, id],
       ),
-      read.rows(
-        `select kind, other, direction, since from customer_relations where subject = $1
-          order by kind, other, direction limit ${MOST_RELATIONS}`,
-        [id],
+      relationsOf(read, subjects, id),
+      read.rows<Pick<CustomerActivity, 'first_seen_at' | 'last_event_at'>>(
+        `select min(first_seen_at) as first_seen_at, max(last_event_at) as last_event_at
+           from customer_activity where subject = any($1::uuid[])`,
+        [subjects],
       ),
       salesOf(read, subjects),
       casesOf(read, subjects),
@@ -136,10 +163,12 @@ export const customer360View = query({
     const [own, ...merged] = profiles.map(profileOf);
     return {
       ...own!,
+      firstSeenAt: isoOf(activity[0]!.first_seen_at),
+      lastEventAt: isoOf(activity[0]!.last_event_at),
       mergedInto,
       mergedFrom: merged,
       attachedOrders: subjects.length - profiles.length,
-      relations: relations.map(({ since, ...relation }) => ({ ...relation, since: isoOf(since) })) as any,
+      relations,
       sales,
       cases: itsCases,
       timeline,

@@ -52,6 +52,15 @@ export class Past extends ExampleLog {
     this.add(at, back.returnClosed({ ...about, outcome: 'refunded', net }));
   }
 
+  /** Takes goods back for others, which are an order of their own. */
+  exchange(number: string, who: string, day: string, value: string): void {
+    const at = { stream: `return-${idOf(number)}`, subject: who, on: `${day}T12:00:00Z` };
+    const about = { contact: who, number, currency: 'GBP', zone };
+    const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: value }];
+    this.add(at, back.returnRequested({ ...about, lines, value }));
+    this.add(at, back.returnExchanged({ ...about, replacement: idOf('replacement'), value, lineCount: 1, lines }));
+  }
+
   openCase(name: string, who: string): void {
     const at = { stream: `case-${idOf(name)}`, subject: who, on: '2026-01-05T09:00:00Z' };
     this.add(at, service.caseOpened({ ...caseAbout(who), status: 'new', title: name }));

@@ -26,6 +26,7 @@ const noSales = {
   last_order_at: null,
   value: '0',
   refunds: '0',
+  exchanged: '0',
   net: '0',
 };
 
@@ -37,7 +38,7 @@ function ofSales(
   return change(CustomerSales, key, (found) => {
     const row = { ...(found ?? { ...noSales, ...key }) };
     Object.assign(row, fold(row));
-    return { ...row, net: minus(row.value, row.refunds) };
+    return { ...row, net: minus(row.value, plus(row.refunds, row.exchanged)) };
   });
 }
 
@@ -159,8 +160,12 @@ export const salesHandlers = [
       ofSales(event, (row) => ({ returns: row.returns + 1, refunds: plus(row.refunds, data.net) })),
     ];
   }),
-  on(back.returnExchanged, (event) =>
-    ofReturn(event, () => ({ status: 'exchanged', replacement: event.data.replacement })),
-  ),
+  on(back.returnExchanged, (event) => {
+    const { replacement, value } = event.data;
+    return [
+      ofReturn(event, () => ({ status: 'exchanged', replacement })),
+      ofSales(event, (row) => ({ exchanged: plus(row.exchanged, value) })),
+    ];
+  }),
   on(back.returnClosed, (event) => ofReturn(event, () => ({ status: 'closed', closed_at: event.occurredAt }))),
 ];

@@ -13,7 +13,9 @@ export class CustomerSales {
   /** Exact net of orders and adjustments. */
   @Column('numeric') value!: string;
   @Column('numeric') refunds!: string;
-  /** value less refunds. */
+  /** What goods were bought for that were exchanged; the replacement is an order. */
+  @Column('numeric') exchanged!: string;
+  /** value less refunds and exchanged. */
   @Column('numeric') net!: string;
 }
 

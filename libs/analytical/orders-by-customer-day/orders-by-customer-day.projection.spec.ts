@@ -65,14 +65,24 @@ describe('orders by customer and day', () => {
     ]);
   });
 
-  it('counts refunds apart, and an exchange in no sum', () => {
+  it('counts refunds apart, and what was exchanged', () => {
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: '3' }];
     expect(
       rowsOf(
         ['2026-07-02T09:00:00Z', returnRefunded({ ...about, net: '2.5', lineCount: 3 })],
         ['2026-07-02T09:00:00Z', returnExchanged({ ...about, replacement: order, value: '3', lineCount: 1, lines })],
       ),
-    ).toEqual([aDay({ subject: ann, day: '2026-07-02', returns: 1, return_lines: 3, refunds: '2.5', exchanges: 1 })]);
+    ).toEqual([
+      aDay({
+        subject: ann,
+        day: '2026-07-02',
+        returns: 1,
+        return_lines: 3,
+        refunds: '2.5',
+        exchanges: 1,
+        exchanged: '3',
+      }),
+    ]);
   });
 
   it('marks the rows of a walk-in as nobody’s, and leaves out what was not completed', () => {

@@ -18,6 +18,7 @@ const nothing = {
   return_lines: 0,
   refunds: '0',
   exchanges: 0,
+  exchanged: '0',
 };
 
 /** The row of the day on which the event happened, in the event's own zone. */
@@ -37,7 +38,7 @@ function onDay(
 /** What was bought and given back, by customer, day and currency. */
 export const ordersByCustomerDay = projection({
   name: 'orders-by-customer-day',
-  version: 1,
+  version: 2,
   tables: [OrdersByCustomerDay],
   on: [
     on(orderCompleted, (event) => {
@@ -61,6 +62,11 @@ export const ordersByCustomerDay = projection({
         refunds: plus(row.refunds, event.data.net),
       })),
     ),
-    on(returnExchanged, (event) => onDay(event, (row) => ({ exchanges: row.exchanges + 1 }))),
+    on(returnExchanged, (event) =>
+      onDay(event, (row) => ({
+        exchanges: row.exchanges + 1,
+        exchanged: plus(row.exchanged, event.data.value),
+      })),
+    ),
   ],
 });

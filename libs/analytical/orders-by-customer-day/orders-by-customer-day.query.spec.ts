@@ -25,7 +25,7 @@ beforeEach(async () => {
     aDay({ subject: ann, day: '2026-01-02', ...sale('0.20') }),
     aDay({ subject: ann, day: '2026-01-02', currency: 'EUR', ...sale('99') }),
     aDay({ subject: ben, day: '2026-01-02', returns: 1, return_lines: 1, refunds: '3' }),
-    aDay({ subject: ben, day: '2026-01-03', exchanges: 1 }),
+    aDay({ subject: ben, day: '2026-01-03', exchanges: 1, exchanged: '0.2' }),
     aDay({ subject: walkIn, day: '2026-01-02', contact: false, ...sale('5') }),
     aDay({ subject: idOf('books'), day: '2026-01-02', contact: false, adjustments: 1, lines: 1, value: '-7' }),
   ]);
@@ -46,7 +46,8 @@ describe('the summary of sales', () => {
       customers: 2,
       value: '8.3',
       refunds: '3',
-      net: '5.3',
+      exchanged: '0.2',
+      net: '5.1',
       sales: {
         orders: 3,
         lines: 3,
@@ -92,7 +93,7 @@ describe('sales by day', () => {
       ['2026-01-01', 'GBP', '10.1', 1],
       ['2026-01-02', 'EUR', '99', 1],
       ['2026-01-02', 'GBP', '-4.8', 2],
-      ['2026-01-03', 'GBP', '0', 0],
+      ['2026-01-03', 'GBP', '-0.2', 0],
     ]);
     expect(await askAll(salesByDay, read, {})).toEqual(days);
     expect(await askAll(salesByDay, read, { currency: 'EUR' })).toEqual([days[1]]);

@@ -22,7 +22,8 @@ const figures = `
   count(distinct ${customer}) filter (where ${known} and d.orders + d.adjustments + d.returns > 0)::float8 as customers,
   trim_scale(coalesce(sum(d.value), 0))::text as value,
   trim_scale(coalesce(sum(d.refunds), 0))::text as refunds,
-  trim_scale(coalesce(sum(d.value - d.refunds), 0))::text as net`;
+  trim_scale(coalesce(sum(d.exchanged), 0))::text as exchanged,
+  trim_scale(coalesce(sum(d.value - d.refunds - d.exchanged), 0))::text as net`;
 const sides = (prefix: string, where: string) => `
   coalesce(sum(d.sale_orders) filter (where ${where}), 0)::float8 as "${prefix}Orders",
   coalesce(sum(d.sale_lines) filter (where ${where}), 0)::float8 as "${prefix}Lines",
@@ -39,7 +40,8 @@ const Figures = {
   customers: count.describe('Distinct customers in the documents; walk-ins are nobody'),
   value: DecimalString.describe('Exact sum of the orders and adjustments'),
   refunds: DecimalString,
-  net: DecimalString.describe('value less refunds'),
+  exchanged: DecimalString.describe('What goods were bought for that were taken back for others, which are orders'),
+  net: DecimalString.describe('value less refunds and exchanged'),
 };
 
 const Sales = z

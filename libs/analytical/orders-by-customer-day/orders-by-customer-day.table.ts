@@ -29,6 +29,7 @@ export class OrdersByCustomerDay {
   @Column('integer') returns!: number;
   @Column('integer') return_lines!: number;
   @Column('numeric') refunds!: string;
-  /** Returns that were exchanged; their worth comes back as the replacement's order and is in no sum here. */
+  /** Returns that were exchanged, and what the goods taken back were bought for; the replacement is an order. */
   @Column('integer') exchanges!: number;
+  @Column('numeric') exchanged!: string;
 }
