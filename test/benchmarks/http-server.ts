@@ -21,6 +21,7 @@ const takeNote = command({
   summary: 'Takes a note',
   on: Note,
   route: 'POST /notes/:id',
+  mayBegin: true,
   allowed: ['service'],
   input: z.strictObject({ text: z.string().max(500) }),
   decide: (_state, { text }) => noted({ text }),

@@ -300,9 +300,11 @@ describe('the command pipeline', () => {
     const { pipeline, message, events } = setUp();
     const id = newId();
     await expect(pipeline.execute(message(pay, id, { amount: 1 }))).rejects.toThrow(NotFound);
+    const deposit = { ...pay, mayBegin: true, decide: () => paid({ amount: 1 }) };
+    expect(await pipeline.execute(message(deposit, newId(), { amount: 1 }))).toMatchObject({ revision: 0 });
     const tooLarge = message(openAccount, id, { owner: '那'.repeat(3 * 1024 * 1024), limit: 1 });
     await expect(pipeline.execute(tooLarge)).rejects.toThrow('the command is too large');
-    expect(await events()).toEqual([]);
+    expect(await events()).toEqual(['t.account.paid']);
     expect(await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }))).toMatchObject({ revision: 0 });
   });
 

@@ -184,7 +184,7 @@ export class CommandPipeline implements CommandGateway {
 
     let decided: ReturnType<typeof list>;
     try {
-      if (own.revision < 0 && !definition.creates) {
+      if (own.revision < 0 && !definition.mayBegin) {
         throw new NotFound(`there is no ${definition.on.name} ${message.id}`);
       }
       if (expectedRevision !== undefined && expectedRevision !== own.revision) {

@@ -51,6 +51,8 @@ export interface CommandDefinition<State = any, Input = any> {
   /** Path with `:id` for the aggregate's id; without it the command creates, and the id is the body's `id` or a new one. */
   readonly path: string;
   readonly creates: boolean;
+  /** It may be the first of an aggregate that its path names; others answer that there is no such thing. */
+  readonly mayBegin: boolean;
   readonly allowed: readonly Role[];
   readonly input: z.ZodObject<any>;
   readonly refs: Readonly<Record<string, Reference>>;
@@ -59,7 +61,7 @@ export interface CommandDefinition<State = any, Input = any> {
 
 /**
  * Defines a command. `route` is `POST /v1/orders/:id/confirm`; a route without `:id` creates an aggregate:
- * its input may carry an `id` (uuid), else one is made.
+ * its input may carry an `id` (uuid), else one is made. With `mayBegin` a route with `:id` may be an aggregate's first.
  */
 export function command<
   State,
@@ -73,6 +75,7 @@ export function command<
   allowed: readonly Role[];
   input: Shape;
   refs?: Refs;
+  mayBegin?: boolean;
   decide: (state: State, input: z.infer<Shape>, context: DecideContext<Refs>) => Decision;
 }): CommandDefinition<State, z.infer<Shape>> {
   const [method, path] = definition.route.split(' ') as [CommandDefinition['method'], string];
@@ -84,6 +87,7 @@ export function command<
     method,
     path,
     creates: !path.includes(':id'),
+    mayBegin: definition.mayBegin ?? !path.includes(':id'),
     allowed: definition.allowed,
     input: definition.input,
     refs: definition.refs ?? {},
