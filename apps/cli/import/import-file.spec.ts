@@ -155,7 +155,9 @@ describe('an import', () => {
   const header = 'no,at,customer,sku,qty\n';
   const many = (count: number): string =>
     header +
-    Array.from({ length: count }, (_, i) => `${1000 + (i >> 1)},2011-07-01 10:00:00,${(i >> 1) % 7},s${i},1\n`).join('');
+    Array.from({ length: count }, (_, i) => `${1000 + (i >> 1)},2011-07-01 10:00:00,${(i >> 1) % 7},s${i},1\n`).join(
+      '',
+    );
 
   it('groups lines also where another stands between them, sends each contact once, and repeats harmlessly', async () => {
     const text = `${header}1,2011-07-01,17,a,1\n2,2011-07-01,17,b,1\n1,2011-07-01,17,c,1\n`;

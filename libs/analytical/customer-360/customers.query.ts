@@ -59,7 +59,12 @@ export const listCustomers = pagedQuery({
     stage: LifecycleStage.optional(),
     tag: z.string().min(1).max(40).optional(),
     owner: z.string().min(1).max(100).optional(),
-    sort: z.enum(['id', 'name', 'recency']).default('id').describe('recency: the latest event first'),
+    sort: z
+      .enum(['id', 'name', 'recency'])
+      .default('id')
+      .describe(
+        'recency: the latest event first. A walk by id meets everyone once; by name or recency, who moves meanwhile may be missed',
+      ),
     limit,
   }),
   item: CustomerListed,

@@ -115,7 +115,10 @@ export const rfmCustomers = pagedQuery({
     r: score,
     f: score,
     m: score,
-    sort: z.enum(['customer', 'value']).default('customer').describe('By id, or the most valuable first'),
+    sort: z
+      .enum(['customer', 'value'])
+      .default('customer')
+      .describe('By id, or the most valuable first; a walk by id meets everyone once, whatever happens meanwhile'),
     limit,
   }),
   item: RfmScore,
