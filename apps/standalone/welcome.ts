@@ -1,3 +1,6 @@
+/** Where `yad import` sends when nobody says otherwise. */
+const usual = 'http://localhost:3000';
+
 /** What a person who has just started Yad wants to know: where to look and what to try. */
 export const welcome = (address: string, data: string): string => `
 Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.
@@ -15,5 +18,5 @@ Try a first command …
 
 Or a year of a real shop:
 
-  npx yad import online-retail.csv.gz --map online-retail
+  npx yad import online-retail.csv.gz --map online-retail${address === usual ? '' : ` --url ${address}`}
 `;

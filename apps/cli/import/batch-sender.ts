@@ -30,6 +30,10 @@ export interface SenderOptions {
   signal?: AbortSignal;
 }
 
+/** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
+const PATIENCE_MS = 60_000;
+const FIRST_PATIENCE_MS = 15_000;
+
 interface Lane {
   waiting: { text: string; sendable: Sendable }[];
   bytes: number;
@@ -43,6 +47,7 @@ interface Lane {
  */
 export class BatchSender {
   private readonly lanes: Lane[];
+  private answered = false;
   private readonly options: Required<Omit<SenderOptions, 'reason' | 'signal'>> & SenderOptions;
 
   constructor(options: SenderOptions) {
@@ -107,7 +112,7 @@ export class BatchSender {
   /** Posts, and posts again while the server is starting, busy or gone: the keys make a repeat harmless. */
   private async request(body: string): Promise<any> {
     const { url, signal } = this.options;
-    const end = Date.now() + 60_000;
+    const end = Date.now() + (this.answered ? PATIENCE_MS : FIRST_PATIENCE_MS);
     for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
       let why: string;
       try {
@@ -117,6 +122,7 @@ export class BatchSender {
           body,
           signal,
         });
+        this.answered = true;
         if (response.ok) return await response.json();
         why = `${response.status} ${await response.text()}`;
         if (response.status < 500 && response.status !== 429) throw new Refused(`${url} refused the batch: ${why}`);

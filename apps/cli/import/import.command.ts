@@ -17,7 +17,11 @@ export function addImportCommand(program: Command): void {
     .description('turns the lines of a CSV file (also .gz) into commands and sends them')
     .option('--as <command>', 'the command, where the mapping names none')
     .requiredOption('--map <mapping>', 'a mapping file, or the name of one that ships with Yad: online-retail')
-    .option('--url <url>', 'where operations answers', process.env['YAD_URL'] ?? 'http://localhost:3000')
+    .option(
+      '--url <url>',
+      'where operations answers',
+      process.env['YAD_URL'] ?? `http://localhost:${process.env['PORT'] ?? 3000}`,
+    )
     .option('--refused <file>', 'where refused rows go (default: FILE.refused.csv in this folder)')
     .option('--restart', 'from the first line, also where an earlier import was stopped')
     .action(
