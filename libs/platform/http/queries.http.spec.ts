@@ -7,11 +7,15 @@ describe('queries over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
   let client: Awaited<ReturnType<typeof conformingClient>>;
   const waited: unknown[] = [];
+  let away = false;
   beforeAll(async () => {
     ({ app } = await startParcels({
       logger: false,
       freshness: {
-        current: async () => 10n,
+        current: async () => {
+          if (away) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+          return 10n;
+        },
         waitFor: async (...asked) => (waited.push(asked) > 0 && asked[0] <= 10n ? 10n : undefined),
         recordedAt: async () => new Date('2026-01-15T12:00:00Z'),
       },
@@ -102,6 +106,14 @@ describe('queries over HTTP', () => {
   it('say when there is no such thing', async () => {
     const { status, body } = await client.get('/v1/rows/00000000-0000-7000-8000-000000000001');
     expect({ status, type: body.type }).toEqual({ status: 404, type: 'urn:yad:problem:not-found' });
+  });
+
+  it('say that the database is away, not that something is wrong', async () => {
+    away = true;
+    const { status, body, headers } = await client.get(`/v1/rows/${newId()}`);
+    away = false;
+    expect({ status, type: body.type }).toEqual({ status: 503, type: 'urn:yad:problem:unavailable' });
+    expect(headers['retry-after']).toBe('1');
   });
 
   it('are for their roles', async () => {
