@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { appFlags } from './app-flags.mjs';
 import { build, install } from './bootstrap.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -59,8 +60,8 @@ async function startServers() {
 
 function run() {
   const main = join(root, 'dist', 'test', 'benchmarks', 'main.js');
-  // As `npm start` and the image run the apps; handed on to them, and to the no-op beside them.
-  const flags = ['--max-semi-space-size=64', ...process.execArgv];
+  // Handed on to the apps, and to the no-op beside them.
+  const flags = [...appFlags(), ...process.execArgv];
   const child = spawn(process.execPath, [...flags, main, ...given], { env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {

@@ -77,7 +77,7 @@ describeWithFile('a year of a shop', () => {
   it('took little memory to serve', async () => {
     const { peakMB, output, code } = await shop.server.stop();
     console.log(`Online Retail: the server took ${peakMB.toFixed(0)} MB at most`);
-    expect(peakMB).toBeLessThan(1_024);
+    expect(peakMB).toBeLessThan(900);
     expect([code, output.match(/read models:.*/g)]).toEqual([0, null]);
   });
 });

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { appFlags } from '../../tools/app-flags.mjs';
 
 /** Root of the project. Jest runs there. */
 export const root = process.cwd();
@@ -20,7 +21,7 @@ export interface Ended {
   peakMB: number;
 }
 
-/** One of Yad's programs as a process of its own, from the built tree. */
+/** One of Yad's programs as a process of its own, from the built tree, as `npm start` starts it. */
 export class Program {
   output = '';
   readonly ended: Promise<Ended>;
@@ -34,7 +35,7 @@ export class Program {
     const file = resolve(root, 'dist', 'apps', main);
     if (!existsSync(file)) throw new Error(`${file} is not there: npm run build makes it`);
     const { NODE_OPTIONS: _jest, ...own } = process.env;
-    this.child = spawn(process.execPath, ['--import', peakHook, file, ...args], {
+    this.child = spawn(process.execPath, [...appFlags(), '--import', peakHook, file, ...args], {
       cwd,
       env: { ...own, HOST: '127.0.0.1', NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
