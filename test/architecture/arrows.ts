@@ -35,7 +35,7 @@ export const house: readonly Room[] = [
     packages: ['zod', 'uuid', 'decimal.js', 'node:crypto', 'node:util'],
   },
   // The only folder with the PostgreSQL driver, and its embedded server.
-  { folder: 'libs/platform/postgres/', mayImport: ['libs/platform/'], packages: ['pg', 'node:*'] },
+  { folder: 'libs/platform/postgres/', mayImport: ['libs/platform/'], packages: ['pg', 'pg-copy-streams', 'node:*'] },
   // The only folder with the Kafka driver.
   {
     folder: 'libs/platform/event-bus/kafka/',

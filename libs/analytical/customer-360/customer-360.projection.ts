@@ -101,6 +101,7 @@ export const customer360 = projection({
     CaseRow,
     TimelineEntry,
   ],
+  appendOnly: [TimelineEntry],
   on: [...profileHandlers, ...salesHandlers, ...caseHandlers],
   any: seen,
 });

@@ -16,7 +16,8 @@ const OID: Record<ArrayType, number> = {
   uuid: 2950,
   jsonb: 3802,
 };
-const FIXED: Partial<Record<ArrayType, number>> = {
+/** Bytes of a value, where all values of the type take as many. */
+export const fixedSize: Partial<Record<ArrayType, number>> = {
   bool: 1,
   int2: 2,
   int4: 4,
@@ -36,7 +37,7 @@ const HEADER = 20;
  * timestamptz Date; date `YYYY-MM-DD`; bytea Buffer; null anywhere.
  */
 export function encodeArray(type: ArrayType, values: readonly unknown[]): Buffer {
-  const size = FIXED[type];
+  const size = fixedSize[type];
   const strings = size === undefined && type !== 'bytea';
   const prefix = type === 'jsonb' ? 1 : 0;
   let length = HEADER;
@@ -74,7 +75,8 @@ export function encodeArray(type: ArrayType, values: readonly unknown[]): Buffer
   return out;
 }
 
-function writeFixed(out: Buffer, type: ArrayType, value: unknown, at: number): void {
+/** Writes a value of a type with a fixed size. */
+export function writeFixed(out: Buffer, type: ArrayType, value: unknown, at: number): void {
   switch (type) {
     case 'bool':
       out[at] = value ? 1 : 0;

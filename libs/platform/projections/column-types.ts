@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Decimal } from '#platform/kernel/money.js';
-import type { ArrayType } from '#platform/postgres/arrays.js';
+import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
+import type { CopyType } from '#platform/postgres/copy-rows.js';
 
 /** How a column's values look in folds, on the way to the database and on the way back. */
 export interface ColumnType {
@@ -24,6 +25,9 @@ export interface ColumnType {
   canonical(value: unknown): unknown;
   /** The value as `encodeArray` takes it. */
   encode(value: unknown): unknown;
+  /** How a binary COPY carries it, and the value as that takes it. */
+  readonly copy: CopyType;
+  copyValue(value: unknown): unknown;
   equal(a: unknown, b: unknown): boolean;
 }
 
@@ -51,7 +55,18 @@ const plain = (
   array: ArrayType,
   canonical: (value: unknown) => unknown,
   parse: (text: string) => unknown = same as (text: string) => unknown,
-): ColumnType => ({ sql, array, cast: null, read: null, parse, canonical, encode: same, equal: identical });
+): ColumnType => ({
+  sql,
+  array,
+  cast: null,
+  read: null,
+  parse,
+  canonical,
+  encode: same,
+  copy: array,
+  copyValue: same,
+  equal: identical,
+});
 
 // What the database would refuse or change is refused or changed here, at the fold: were it found only when a batch
 // is written, which event is set aside would depend on where batches are cut.
@@ -121,7 +136,7 @@ function numeric(precision: number | null | undefined, scale: number | undefined
     if (bound && new Decimal(text).abs().gte(bound)) misfit(value, sql);
     return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
   };
-  return { ...plain(sql, 'text', canonical), cast: 'numeric' };
+  return { ...plain(sql, 'text', canonical), cast: 'numeric', copy: 'numeric' };
 }
 
 // Without a scale the database keeps the digits it is given, the last zeros too.
@@ -169,7 +184,8 @@ const json = (sql: 'json' | 'jsonb'): ColumnType => ({
     JSON.parse,
   ),
   document: true,
-  encode: (value) => JSON.stringify(value),
+  encode: JSON.stringify,
+  copyValue: JSON.stringify,
   equal: isDeepStrictEqual,
 });
 
@@ -187,14 +203,15 @@ const double: ColumnType = {
   ...plain(
     'double precision',
     'text',
-    (value) => (Number.isFinite(value) ? value : misfit(value, 'finite number')),
+    (value) => (Number.isFinite(value) ? (value as number) + 0 : misfit(value, 'finite number')),
     Number,
   ),
   cast: 'double precision',
   encode: String,
+  copy: 'float8',
 };
 
-const textArray = (sql: string): ColumnType => ({
+const list = (sql: 'text' | 'uuid'): ColumnType => ({
   ...plain(
     `${sql}[]`,
     'text',
@@ -204,6 +221,8 @@ const textArray = (sql: string): ColumnType => ({
   cast: `${sql}[]`,
   read: (column) => `to_jsonb(${column})`,
   encode: (value) => `{${(value as string[]).map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`,
+  copy: 'raw',
+  copyValue: (value) => encodeArray(sql, value as string[]),
   equal: isDeepStrictEqual,
 });
 
@@ -213,7 +232,7 @@ const textArray = (sql: string): ColumnType => ({
  */
 export function columnType(type: string, options: ColumnOptions): ColumnType {
   if (options.isArray) {
-    if (type === 'text' || type === 'uuid') return textArray(type);
+    if (type === 'text' || type === 'uuid') return list(type);
     throw new Error(`lists of ${type} are not supported; use jsonb`);
   }
   switch (type) {

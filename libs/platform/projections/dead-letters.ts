@@ -116,7 +116,7 @@ async function refold(
   subject: string,
   letters: readonly Letter[],
 ): Promise<number> {
-  const writer = new BuildWriter(client, model, decoded, undefined, true);
+  const writer = new BuildWriter(client, model, decoded, { inTransaction: true });
   await writer.load(live.generation);
   const wanted = new Set(letters.map(({ position }) => position));
   const partition = partitionOf(subject, log.partitions);

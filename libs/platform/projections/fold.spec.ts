@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { foldInMemory, tableNameOf } from './fold.js';
-import { change, projection } from './projection.js';
+import { append, change, projection } from './projection.js';
 
 @Entity('tallies')
 class Tally {
@@ -80,5 +80,14 @@ describe('folding in memory', () => {
     const straying = tally(() => null, Stranger);
     expect(() => foldInMemory(straying, [event('counted', 1)])).toThrow('tally changes Stranger');
     expect(() => tableNameOf(Stranger)).toThrow('no @Entity decorator');
+  });
+
+  it('refuses to change a row that was appended, and to append where rows change', () => {
+    const one = { name: 'tally', version: 1, tables: [Tally], on: [] };
+    const key = { subject: 'a', bucket: 1 };
+    const changing = projection({ ...one, appendOnly: [Tally], any: () => change<Tally>(Tally, key, () => null) });
+    expect(() => foldInMemory(changing, [event('counted', 1)])).toThrow('Tally is append-only: append to it');
+    const appending = projection({ ...one, any: () => append(Tally, key, { ...key, count: 1 }) });
+    expect(() => foldInMemory(appending, [event('counted', 1)])).toThrow('Tally is not append-only: change it');
   });
 });

@@ -1,6 +1,6 @@
 import { getMetadataArgsStorage } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { changesOf, type Key, type Projection, type TableClass } from './projection.js';
+import { changesOf, checkKind, type Key, type Projection, type TableClass } from './projection.js';
 
 /** The name of the table that an entity class stands for. */
 export function tableNameOf(table: TableClass): string {
@@ -19,9 +19,11 @@ export function foldInMemory(
 ): Map<string, Record<string, unknown>[]> {
   const tables = new Map(projection.tables.map((table) => [table, new Map<string, Record<string, unknown>>()]));
   for (const event of events) {
-    for (const { table, key, fold } of changesOf(projection, event)) {
+    for (const change of changesOf(projection, event)) {
+      const { table, key, fold } = change;
       const rows = tables.get(table);
       if (!rows) throw new Error(`${projection.name} changes ${table.name}, which is not among its tables`);
+      checkKind(change, projection.appendOnly.has(table));
       const place = textOf(key);
       const folded = fold(rows.get(place));
       if (folded === null) rows.delete(place);

@@ -1,6 +1,6 @@
-import type { RecordedEvent, StoredEvent } from '#platform/kernel/envelope.js';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { DecodedEvents } from './decoded-events.js';
-import { changesOf, type Key, type Projection, type RowChange, type TableClass } from './projection.js';
+import { changesOf, checkKind, type Key, type Projection, type RowChange, type TableClass } from './projection.js';
 import { TableRows, type Entry } from './row-cache.js';
 import type { Row, TableShape } from './table-shape.js';
 
@@ -17,6 +17,8 @@ export interface TableWrites {
   readonly shape: TableShape;
   /** New rows, whose keys no other row has. */
   readonly appends: Row[];
+  /** The same, for COPY. */
+  readonly copied: Buffer[];
   readonly upserts: Row[];
   readonly deletes: Row[];
 }
@@ -31,14 +33,35 @@ export interface Writes {
 /** Reads rows by key from the build; absent ones are left out. */
 export type LoadRows = (shape: TableShape, keys: readonly Key[]) => Promise<Row[]>;
 
+/** An event and its changes: a stretch of the pass. */
 interface Step {
   readonly stored: StoredEvent;
-  readonly event: RecordedEvent;
-  readonly changes: readonly RowChange[];
-  readonly rows: TableRows[];
-  readonly keys: string[];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The row changes of the events of one `fold`, side by side; arrays that are used again, as rebuilds make millions. */
+class Pass {
+  readonly changes: RowChange[] = [];
+  readonly rows: TableRows[] = [];
+  readonly keys: string[] = [];
   /** Held here, as loading others may push them out of the cache before their turn. */
-  readonly entries: (Entry | undefined)[];
+  readonly entries: (Entry | undefined)[] = [];
+
+  get length(): number {
+    return this.changes.length;
+  }
+
+  add(change: RowChange, rows: TableRows, key: string, entry: Entry | undefined): void {
+    this.changes.push(change);
+    this.rows.push(rows);
+    this.keys.push(key);
+    this.entries.push(entry);
+  }
+
+  cut(length: number): void {
+    this.changes.length = this.rows.length = this.keys.length = this.entries.length = length;
+  }
 }
 
 export interface FoldingOptions {
@@ -56,6 +79,8 @@ export interface FoldingOptions {
   readonly capacity: number;
   /** The tables are empty. */
   readonly empty?: boolean;
+  /** Many rows are folded between two writes: new ones are made ready for COPY as they come. */
+  readonly bulk?: boolean;
 }
 
 type Loaded = Map<TableRows, Map<string, Entry>>;
@@ -69,6 +94,12 @@ export class Folding {
   private readonly parked: Set<string>;
   private deadLetters: DeadLetter[] = [];
   private pendingWrites = 0;
+  private readonly pass = new Pass();
+  private readonly undo: { entries: Entry[]; rows: (Row | null)[]; appended: TableRows[] } = {
+    entries: [],
+    rows: [],
+    appended: [],
+  };
 
   constructor(private readonly options: FoldingOptions) {
     const capacity = Math.max(1000, options.capacity / options.shapes.length);
@@ -78,7 +109,7 @@ export class Folding {
     this.parked = new Set(options.parked);
   }
 
-  /** About how many rows wait to be written. */
+  /** About how many rows wait to be written; those that are ready for COPY weigh little. */
   get pending(): number {
     return this.pendingWrites;
   }
@@ -87,6 +118,7 @@ export class Folding {
   async fold(events: readonly StoredEvent[]): Promise<void> {
     const steps: Step[] = [];
     const missing = new Map<TableRows, Map<string, Key>>();
+    this.pass.cut(0);
     for (const stored of events) {
       const step = this.prepare(stored, missing);
       if (step) steps.push(step);
@@ -107,8 +139,12 @@ export class Folding {
         this.park(step.stored, messageOf(error), true);
       }
     }
+    this.pass.cut(0);
     this.pendingWrites = this.deadLetters.length;
-    for (const rows of this.tables.values()) this.pendingWrites += rows.pending;
+    for (const rows of this.tables.values()) {
+      if (this.options.bulk) rows.copyAppended();
+      this.pendingWrites += rows.pending;
+    }
   }
 
   /** What has changed since the last call. At most one set of writes is under way at a time. */
@@ -117,16 +153,23 @@ export class Folding {
     const settled: [Entry, Row | null][] = [];
     for (const rows of this.tables.values()) {
       if (rows.pending === 0) continue;
+      const { shape } = rows;
       const { appended, changed } = rows.take();
-      const writes: TableWrites = { shape: rows.shape, appends: appended, upserts: [], deletes: [] };
+      const upserts: Row[] = [];
+      const deletes: Row[] = [];
       for (const entry of changed.values()) {
         const { row, saved } = entry;
-        if (row ? saved && rows.shape.equal(row, saved) : !saved) continue;
-        if (row) writes.upserts.push(row);
-        else writes.deletes.push(saved!);
+        if (row ? saved && shape.equal(row, saved) : !saved) continue;
         settled.push([entry, row]);
+        if (!row) deletes.push(saved!);
+        else if (saved || !this.options.bulk) upserts.push(row);
+        // There was none when it was looked for, and whoever else had made one would have moved the checkpoint.
+        else rows.copy(row);
       }
-      if (appended.length + writes.upserts.length + writes.deletes.length > 0) tables.push(writes);
+      const copied = rows.takeCopied();
+      if (appended.length + copied.length + upserts.length + deletes.length > 0) {
+        tables.push({ shape, appends: appended, copied, upserts, deletes });
+      }
     }
     const { deadLetters } = this;
     this.deadLetters = [];
@@ -146,35 +189,31 @@ export class Folding {
       this.park(stored, WAITING, false);
       return undefined;
     }
+    const from = this.pass.length;
     try {
       const refused = poison?.get(stored.position);
       if (refused !== undefined) throw new Error(refused);
-      const event = decoded.of(stored);
-      const changes = changesOf(projection, event);
-      if (changes.length === 0) return undefined;
-      const step: Step = { stored, event, changes, rows: [], keys: [], entries: [] };
-      for (const change of changes) this.locate(change, step, missing);
-      return step;
+      for (const change of changesOf(projection, decoded.of(stored))) this.locate(change, missing);
+      const to = this.pass.length;
+      return to > from ? { stored, from, to } : undefined;
     } catch (error) {
+      this.pass.cut(from);
       this.park(stored, messageOf(error), true);
       return undefined;
     }
   }
 
-  private locate(change: RowChange, step: Step, missing: Map<TableRows, Map<string, Key>>): void {
+  private locate(change: RowChange, missing: Map<TableRows, Map<string, Key>>): void {
     const rows = this.tables.get(change.table);
     if (!rows) throw new Error(`${this.options.projection.name} does not list the table ${change.table.name}`);
-    step.rows.push(rows);
-    if (change.fresh) {
-      // No row has an appended one's key: it need not be looked for.
-      step.keys.push('');
-      step.entries.push(undefined);
-      return;
-    }
-    const key = rows.shape.keyText(change.key);
-    step.keys.push(key);
-    step.entries.push(rows.get(key));
-    if (!rows.mustLoad(key)) return;
+    const { shape } = rows;
+    checkKind(change, shape.appendOnly);
+    // No row has an appended one's key: it need not be looked for.
+    if (change.fresh) return this.pass.add(change, rows, '', undefined);
+    const key = shape.keyText(change.key);
+    const entry = rows.get(key);
+    this.pass.add(change, rows, key, entry);
+    if (entry || rows.isComplete) return;
     const keys = missing.get(rows);
     if (keys) keys.set(key, change.key);
     else missing.set(rows, new Map([[key, change.key]]));
@@ -200,16 +239,17 @@ export class Folding {
   }
 
   /** All changes of an event, or none. */
-  private apply({ changes, rows, keys, entries }: Step, loaded: Loaded | undefined): void {
-    const done: [Entry, Row | null][] = [];
-    const appended: TableRows[] = [];
+  private apply({ from, to }: Step, loaded: Loaded | undefined): void {
+    const { changes, rows, keys, entries } = this.pass;
+    const { undo } = this;
+    undo.entries.length = undo.rows.length = undo.appended.length = 0;
     try {
-      for (let i = 0; i < changes.length; i++) {
+      for (let i = from; i < to; i++) {
         const change = changes[i]!;
         const table = rows[i]!;
         if (change.fresh) {
-          table.append(table.shape.row(change.fold(undefined)!, change.key, null, true));
-          appended.push(table);
+          table.appended.push(table.shape.row(change.fold(undefined)!, change.key, null, true));
+          undo.appended.push(table);
           continue;
         }
         const key = keys[i]!;
@@ -220,14 +260,15 @@ export class Folding {
         // Nothing came of it: many events only look.
         if (folded === before) continue;
         const row = folded === null ? null : table.shape.row(folded, change.key, before);
-        done.push([entry, before]);
+        undo.entries.push(entry);
+        undo.rows.push(before);
         entry.row = row;
         table.dirty.set(key, entry);
         if (before === null) table.keep(key, entry);
       }
     } catch (error) {
-      for (const [entry, before] of done.toReversed()) entry.row = before;
-      for (const table of appended) table.appended.pop();
+      for (let i = undo.entries.length - 1; i >= 0; i--) undo.entries[i]!.row = undo.rows[i]!;
+      for (const table of undo.appended) table.appended.pop();
       throw error;
     }
   }

@@ -55,7 +55,8 @@ export class Lane implements Consumer {
   readonly assigned = new Set<number>();
 
   constructor(private readonly options: LaneOptions) {
-    this.writer = new BuildWriter(options.pool, options.model, options.decoded, options.capacity);
+    const { pool, model, decoded, capacity } = options;
+    this.writer = new BuildWriter(pool, model, decoded, { capacity });
   }
 
   get name(): string {

@@ -27,8 +27,8 @@ export const change = <Row extends object>(
 ): RowChange<Row> => ({ table, key, fold });
 
 /**
- * A new row whose key no other event can give (it holds the event's position or id): a timeline's entry. Spares
- * the look-up that `change` needs; the row is not kept in memory.
+ * A new row of an append-only table, whose key no other event can give (it holds the event's position or id): a
+ * timeline's entry. Spares the look-up that `change` needs; the row is not kept in memory.
  */
 export const append = <Row extends object>(table: TableClass<Row>, key: Key, row: Row): RowChange<Row> => ({
   table,
@@ -49,6 +49,8 @@ export interface Projection {
   /** Raised when the fold or a table changes; the new version is built beside the old and swapped in. */
   readonly version: number;
   readonly tables: readonly TableClass[];
+  /** Those of the tables to whose rows nothing happens any more: filled by `append`, never by `change`. */
+  readonly appendOnly: ReadonlySet<TableClass>;
   readonly handlers: ReadonlyMap<string, Handler<any>>;
   /** Called for every event, whatever its type, beside the handlers. */
   readonly any?: Handler<any>;
@@ -65,12 +67,14 @@ export const projection = (definition: {
   name: string;
   version: number;
   tables: readonly TableClass[];
+  appendOnly?: readonly TableClass[];
   on: readonly [string, Handler<any>][];
   any?: Handler<any>;
 }): Projection => ({
   name: definition.name,
   version: definition.version,
   tables: definition.tables,
+  appendOnly: new Set(definition.appendOnly),
   handlers: new Map(definition.on),
   any: definition.any,
 });
@@ -80,6 +84,12 @@ export function changesOf(projection: Projection, event: RecordedEvent): readonl
   const handler = projection.handlers.get(event.type);
   const own = handler ? asList(handler(event)) : [];
   return projection.any ? [...own, ...asList(projection.any(event))] : own;
+}
+
+/** @throws Error for an `append` to a table that is not append-only, or a `change` of one that is */
+export function checkKind({ table, fresh = false }: RowChange, isAppendOnly: boolean): void {
+  if (fresh === isAppendOnly) return;
+  throw new Error(`${table.name} is ${isAppendOnly ? '' : 'not '}append-only: ${fresh ? 'change' : 'append to'} it`);
 }
 
 const asList = (changes: RowChange | readonly RowChange[]): readonly RowChange[] =>

@@ -84,7 +84,7 @@ async function openSite(shop: Workshop, model: Model, capacity?: number): Promis
     else await dropBuild(pool, candidate);
   }
   build ??= await inTransaction(pool, (client) => createBuild(client, model, log.partitions, { status: 'building' }));
-  const writer = new BuildWriter(pool, model, shop.decoded, capacity);
+  const writer = new BuildWriter(pool, model, shop.decoded, { capacity, bulk: true });
   await writer.load(build.generation);
   return { model, build, live: withStatus(builds, 'live'), writer };
 }
@@ -143,7 +143,7 @@ export async function verify(shop: Workshop, model: Model, options: FillOptions 
     createBuild(client, model, log.partitions, { status: 'scratch', note: 'verify' }),
   );
   try {
-    const writer = new BuildWriter(pool, model, shop.decoded);
+    const writer = new BuildWriter(pool, model, shop.decoded, { bulk: true });
     await writer.load(build.generation);
     await fill(log, [{ writer, targets: await vectorOf(pool, live) }], options);
     return await compareAtLive(shop, writer, live);
@@ -173,7 +173,7 @@ export async function buildAsOf(
     createBuild(client, model, log.partitions, { status: 'scratch', schema, note: `as of ${position}` }),
   );
   try {
-    const writer = new BuildWriter(pool, model, shop.decoded);
+    const writer = new BuildWriter(pool, model, shop.decoded, { bulk: true });
     await writer.load(build.generation);
     const targets = new Map([...writer.checkpoints.keys()].map((partition) => [partition, position]));
     await fill(log, [{ writer, targets }], options);

@@ -1,5 +1,9 @@
+import { CopyRows } from '#platform/postgres/copy-rows.js';
 import type { Row, TableShape } from './table-shape.js';
 import type { Key } from './projection.js';
+
+/** Rows that are ready for COPY are bytes: so many weigh as much as one that is held as an object. */
+const LIGHT = 4;
 
 /** A row in memory: as it stands now and as the database has it. Null: there is none. */
 export interface Entry {
@@ -21,6 +25,7 @@ export class TableRows {
   appended: Row[] = [];
   /** Taken, on their way to the database. */
   private inFlight = new Map<string, Entry>();
+  private copies: CopyRows | undefined;
 
   /**
    * @param complete true when the table is empty now: while nothing has been let go, what is not here does not exist
@@ -39,13 +44,14 @@ export class TableRows {
       this.keep(key, entry);
       return entry;
     }
+    if (this.complete) return undefined;
     // What was let go of while it waited to be written is still newer here than in the database.
     return this.dirty.get(key) ?? this.inFlight.get(key);
   }
 
-  /** True when the database would have to be asked whether there is such a row. */
-  mustLoad(key: string): boolean {
-    return !this.complete && this.get(key) === undefined;
+  /** Every row of the table is here: one that is not found does not exist. */
+  get isComplete(): boolean {
+    return this.complete;
   }
 
   keep(key: string, entry: Entry): void {
@@ -57,14 +63,21 @@ export class TableRows {
     this.young.set(key, entry);
   }
 
-  append(row: Row): void {
-    this.complete = false;
-    this.appended.push(row);
+  /** Makes a new row ready for COPY. */
+  copy(row: Row): void {
+    this.shape.copy((this.copies ??= new CopyRows()), row);
   }
 
-  /** Rows that wait to be written. */
+  /** Makes the appended rows ready for COPY, so that they are garbage while they are young. */
+  copyAppended(): void {
+    if (this.appended.length === 0) return;
+    for (const row of this.appended) this.copy(row);
+    this.appended.length = 0;
+  }
+
+  /** About how many rows wait to be written. */
   get pending(): number {
-    return this.dirty.size + this.appended.length;
+    return this.dirty.size + this.appended.length + Math.ceil((this.copies?.count ?? 0) / LIGHT);
   }
 
   take(): { appended: Row[]; changed: Map<string, Entry> } {
@@ -73,6 +86,11 @@ export class TableRows {
     this.dirty = new Map();
     this.appended = [];
     return { appended, changed };
+  }
+
+  /** What is ready for COPY; empty where nothing is. */
+  takeCopied(): Buffer[] {
+    return this.copies && this.copies.count > 0 ? this.copies.take() : [];
   }
 
   written(): void {

@@ -1,5 +1,6 @@
 import { DataSource, type EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { CopyRows } from '#platform/postgres/copy-rows.js';
 import { columnType, type ColumnType } from './column-types.js';
 import type { Key, Projection, TableClass } from './projection.js';
 
@@ -36,6 +37,8 @@ export class TableShape {
     readonly name: string,
     readonly columns: readonly Column[],
     readonly indices: readonly TableIndex[],
+    /** Rows are only appended: nobody looks for one by its key while a build is filled. */
+    readonly appendOnly = false,
   ) {
     this.keys = columns.filter((column) => column.key);
     this.values = columns.filter((column) => !column.key);
@@ -109,6 +112,16 @@ export class TableShape {
     return true;
   }
 
+  /** Adds a row to those for a COPY. */
+  copy(rows: CopyRows, row: Row): void {
+    const { columns } = this;
+    rows.row(columns.length);
+    for (const { get, type } of columns) {
+      const value = get(row);
+      rows.field(type.copy, value === null || value === undefined ? null : type.copyValue(value));
+    }
+  }
+
   /** A row of the texts that the database gave for `selectList`. */
   parse(texts: readonly (string | null)[]): Row {
     const row: Row = {};
@@ -133,14 +146,14 @@ export async function describeTables(projection: Projection): Promise<TableShape
   return projection.tables.map((target) => {
     if (!source.hasMetadata(target)) throw new Error(`${projection.name}: ${target.name} is not a TypeORM entity`);
     try {
-      return shapeOf(source, source.getMetadata(target), target);
+      return shapeOf(source, source.getMetadata(target), target, projection.appendOnly.has(target));
     } catch (error) {
       throw new Error(`${projection.name}, ${target.name}: ${(error as Error).message}`, { cause: error });
     }
   });
 }
 
-function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClass): TableShape {
+function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClass, appendOnly: boolean): TableShape {
   const columns = metadata.columns.map((column) => columnOf(source, column, target));
   const indices = metadata.indices.map((index) => ({
     name: quote(index.name),
@@ -153,7 +166,7 @@ function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClas
     unique: index.isUnique,
     where: index.where,
   }));
-  return new TableShape(target, metadata.tableName, columns, indices);
+  return new TableShape(target, metadata.tableName, columns, indices, appendOnly);
 }
 
 function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass): Column {
@@ -181,16 +194,22 @@ function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass
 /** A name as an SQL identifier. */
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** Statements that make a table in a schema: columns, NOT NULL, primary key; no other index. */
-export function createTableSql(shape: TableShape, schema: string): string {
+/** The statement that makes a table in a schema: columns, NOT NULL, primary key unless told otherwise; no other index. */
+export function createTableSql(shape: TableShape, schema: string, withKey = true): string {
   const columns = shape.columns.map(({ name, type, key, nullable }) => {
     // Bytes order keys, so that keyset cursors do not depend on the server's locale.
     const collate = key && /^(text|varchar)/.test(type.sql) ? ' collate "C"' : '';
     return `${name} ${type.sql}${collate}${nullable ? '' : ' not null'}`;
   });
-  const key = shape.keys.map(({ name }) => name).join(', ');
-  return `create table ${quote(schema)}.${quote(shape.name)} (${columns.join(', ')}, primary key (${key}))`;
+  if (withKey) columns.push(keyOf(shape));
+  return `create table ${quote(schema)}.${quote(shape.name)} (${columns.join(', ')})`;
 }
+
+const keyOf = (shape: TableShape): string => `primary key (${shape.keys.map(({ name }) => name).join(', ')})`;
+
+/** The statement that makes a table's primary key where it was left out. */
+export const createKeySql = (shape: TableShape, schema: string): string =>
+  `alter table ${quote(schema)}.${quote(shape.name)} add ${keyOf(shape)}`;
 
 /** Statements that make a table's secondary indexes, where they are not there yet. */
 export const createIndexesSql = (shape: TableShape, schema: string): string[] =>

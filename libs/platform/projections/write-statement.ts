@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
-import type { Pool, PoolClient } from '#platform/postgres/pool.js';
+import { copyIn } from '#platform/postgres/copy-rows.js';
+import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import type { DeadLetter, TableWrites, Writes } from './folding.js';
 import type { Key } from './projection.js';
 import { quote, type Column, type Row, type TableShape } from './table-shape.js';
@@ -69,6 +70,26 @@ export async function writeAll(
     if (deletes.length > 0) for (const column of table.keys) values.push(columnArray(column, deletes));
   }
   await database.query({ name, text, values });
+}
+
+/**
+ * Likewise for many rows: new ones come by COPY, in one transaction with the statement, which goes first so that two
+ * writers meet at the checkpoints.
+ */
+export async function copyAll(
+  pool: Pool,
+  target: WriteTarget,
+  moves: Moves,
+  { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
+): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await writeAll(client, target, moves, { tables, deadLetters });
+    for (const { shape, copied } of tables) {
+      if (copied.length === 0) continue;
+      const columns = shape.columns.map(({ name }) => name).join(', ');
+      await copyIn(client, `${quote(target.schema)}.${quote(shape.name)}`, columns, copied);
+    }
+  });
 }
 
 function writeSql({ schema }: WriteTarget, tables: readonly TableWrites[], withDeadLetters: boolean): string {

@@ -4,7 +4,7 @@ import type { DecodedEvents } from './decoded-events.js';
 import { Folding, messageOf } from './folding.js';
 import type { Key, Projection } from './projection.js';
 import type { Row, TableShape } from './table-shape.js';
-import { loadRows, writeAll, type Moves } from './write-statement.js';
+import { copyAll, loadRows, writeAll, type Moves } from './write-statement.js';
 
 /** A projection with its tables looked up. */
 export interface Model {
@@ -38,6 +38,15 @@ export const isStale = (error: unknown): boolean =>
   error instanceof StaleWriter ||
   ['YD412', '40P01', '40001', '42P01', '3F000'].includes((error as { code?: string } | null)?.code ?? '');
 
+export interface WriterOptions {
+  /** Rows held in memory. */
+  readonly capacity?: number;
+  /** The connection is in a transaction: a refused write is undone by savepoint. */
+  readonly inTransaction?: boolean;
+  /** Many rows are folded between two writes; new ones go down by COPY. Needs a pool. */
+  readonly bulk?: boolean;
+}
+
 /**
  * Writes one build of a projection: folds events, writes rows and checkpoints in one statement. Not to be used by
  * two callers at once; two writers of the same build do each other no harm, as one's compare-and-set fails.
@@ -55,9 +64,7 @@ export class BuildWriter {
     private readonly database: Pool | PoolClient,
     readonly model: Model,
     readonly decoded: DecodedEvents,
-    private readonly capacity = 100_000,
-    /** The connection is in a transaction: a refused write is undone by savepoint. */
-    private readonly inTransaction = false,
+    private readonly options: WriterOptions = {},
   ) {}
 
   /** Reads where the build stands; forgets all rows held. */
@@ -92,7 +99,8 @@ export class BuildWriter {
       parked: parked.rows.map((row) => row.subject),
       discarded: new Set(discarded.rows.map((row) => BigInt(row.position))),
       poison: this.poison,
-      capacity: this.capacity,
+      capacity: this.options.capacity ?? 100_000,
+      bulk: this.options.bulk,
       empty: rows.every((row) => row.position === '0'),
     });
   }
@@ -121,14 +129,12 @@ export class BuildWriter {
       moves.from.push(from);
       moves.to.push(to);
     }
-    const { projection } = this.model;
+    const { name: projection } = this.model.projection;
+    const { generation, schema, epoch } = this;
     if (moves.partitions.length === 0 && writes.tables.length === 0 && writes.deadLetters.length === 0) return;
-    await writeAll(
-      this.database,
-      { projection: projection.name, generation: this.generation, schema: this.schema, epoch: this.epoch },
-      moves,
-      writes,
-    );
+    const target = { projection, generation, schema, epoch };
+    if (this.options.bulk) await copyAll(this.database as Pool, target, moves, writes);
+    else await writeAll(this.database, target, moves, writes);
     writes.written();
     moves.partitions.forEach((partition, at) => this.checkpoints.set(partition, moves.to[at]!));
   }
@@ -139,13 +145,14 @@ export class BuildWriter {
    */
   async apply(events: readonly PartitionedEvent[], advance: ReadonlyMap<number, bigint>): Promise<void> {
     const standing = new Map(this.checkpoints);
-    if (this.inTransaction) await this.database.query('savepoint attempt');
+    const { inTransaction } = this.options;
+    if (inTransaction) await this.database.query('savepoint attempt');
     try {
       await this.fold(events.map(({ event }) => event));
       await this.flush(advance);
-      if (this.inTransaction) await this.database.query('release savepoint attempt');
+      if (inTransaction) await this.database.query('release savepoint attempt');
     } catch (error) {
-      if (this.inTransaction) await this.database.query('rollback to savepoint attempt');
+      if (inTransaction) await this.database.query('rollback to savepoint attempt');
       if (!isDataError(error) || events.length === 0) throw error;
       await this.reloadUnmoved(standing);
       if (events.length === 1) {

@@ -104,6 +104,7 @@ export const timeline = (): Projection =>
     name: 'test-timeline',
     version: 1,
     tables: [Entries],
+    appendOnly: [Entries],
     on: [],
     any: ({ subject, position, type, data }) =>
       append(Entries, { subject, position }, { subject, position, kind: type, text: data.text ?? null }),

@@ -61,7 +61,15 @@ describe('a rebuild', () => {
     );
     expect(rows).toEqual([{ old: 500, new: 600 }]);
     expect((await admin.verify('test-counts')).equal).toBe(true);
-    // The secondary index is there.
+    // Keys that were left out while the build was filled, and secondary indexes, are there.
+    const keys = await world.pool.query<any>(
+      `select conrelid::regclass::text as table from pg_constraint
+        where contype = 'p' and connamespace::regnamespace::text like 'rm_test_%_g2' order by 1`,
+    );
+    expect(keys.rows.map(({ table }: any) => table)).toEqual([
+      'rm_test_counts_g2.counts_by_day',
+      'rm_test_timeline_g2.entries',
+    ]);
     const indexes = await world.pool.query(
       `select 1 from pg_indexes where schemaname = 'rm_test_counts_g2' and indexname = 'counts_total'`,
     );
