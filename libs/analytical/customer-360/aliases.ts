@@ -26,6 +26,18 @@ export const LONGEST_CHAIN = 1000;
 
 /** Resolves a contact's id. @throws NotFound when no such contact was ever registered. */
 export async function familyOf(read: ReadModels, id: string): Promise<Family> {
+  // Most have no part in any alias: two looks into an index, where a walk costs the server three times as much.
+  const [contact] = await read.rows<{ aliased: boolean }>(
+    `select exists (select from alias a where a.subject = c.subject or a.target = c.subject) as aliased
+       from customers c where c.subject = $1`,
+    [id],
+  );
+  if (!contact) throw new NotFound(`there is no customer ${id}`);
+  return contact.aliased ? walk(read, id) : { id, subjects: [id] };
+}
+
+/** Up to the survivor, and down to all whose facts are the survivor's. */
+async function walk(read: ReadModels, id: string): Promise<Family> {
   const found = await read.rows<{ subject: string; root: string }>(
     `with recursive up (subject, step) as (
        select c.subject, 0 from customers c where c.subject = $1
@@ -39,8 +51,6 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
      select down.subject, root.subject as root from down, root order by down.subject <> root.subject, down.subject`,
     [id],
   );
-  const [first] = found;
-  if (!first) throw new NotFound(`there is no customer ${id}`);
-  const root = first.root;
+  const { root } = found[0]!;
   return { id: root, mergedInto: root === id ? undefined : root, subjects: found.map(({ subject }) => subject) };
 }

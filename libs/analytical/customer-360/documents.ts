@@ -3,7 +3,7 @@ import { NotFound } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/query.js';
 import { Conditions, pageOf, spanRises } from '../query-parameters.js';
-import { familyOf } from './aliases.js';
+import { familyOf, LONGEST_CHAIN } from './aliases.js';
 
 /** Whose a document is, in an answer. */
 export const customer = Id.nullable().describe(
@@ -25,12 +25,15 @@ export interface Documents {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-// The chain from a document's subject to the customer whose it is now; null where it leads to no contact.
-const customerOf = `(with recursive up (subject, step) as (
-    select d.subject, 0
-    union all
-    select a.target, up.step + 1 from up join alias a on a.subject = up.subject where up.step < 1000)
-  select up.subject from up join customers c on c.subject = up.subject order by up.step desc limit 1)`;
+// The chain from a document's subject to the customer whose it is now; null where it leads to no contact. Most
+// subjects have no alias and need no walk.
+const customerOf = `case when exists (select from alias a where a.subject = d.subject) then (
+    with recursive up (subject, step) as (
+      select d.subject, 0
+      union all
+      select a.target, up.step + 1 from up join alias a on a.subject = up.subject where up.step < ${LONGEST_CHAIN})
+    select up.subject from up join customers c on c.subject = up.subject order by up.step desc limit 1)
+  else (select c.subject from customers c where c.subject = d.subject) end`;
 
 const selectList = ({ columns }: Documents): string =>
   [...Object.entries(columns), ['customer', customerOf]].map(([name, sql]) => `${sql} as "${name}"`).join(', ');
