@@ -1,3 +1,5 @@
+// First: kafkajs takes hold of its encoder as it is loaded.
+import './record-encoder.js';
 import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from 'kafkajs';
 
 /** How to reach the cluster. */
