@@ -74,10 +74,18 @@ export class CustomerLoad {
     const answer = await this.operations.post(path, `{"tags":["${tag}"]}`, `Idempotency-Key: ${newId()}\r\n`);
     commands.push(performance.now() - sent);
     const { position } = JSON.parse(expectStatus(answer, 200)) as { position: string };
-    const shown = expectStatus(await this.analytics.get(`/v1/customers/${contact}?minPosition=${position}`), 200);
+    const shown = await this.shown(contact, position);
     whole.push(performance.now() - sent);
     if (!shown.includes(`"${tag}"`))
       throw new Error(`${position} is said to be held, but ${tag} is not shown: ${shown}`);
+  }
+
+  /** The customer at this position; a machine that falls behind is asked again, as a reader would, and the time counts. */
+  private async shown(contact: string, position: string): Promise<string> {
+    for (const end = Date.now() + 60_000; ;) {
+      const answer = await this.analytics.get(`/v1/customers/${contact}?minPosition=${position}`);
+      if (answer.status !== 503 || Date.now() > end) return expectStatus(answer, 200);
+    }
   }
 
   private async one(): Promise<void> {

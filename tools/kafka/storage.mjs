@@ -43,6 +43,12 @@ export function writeProperties(data, port, controllerPort, file = propertiesFil
   );
 }
 
+/** A cluster's id. Never with a `-` in front, as one in 64 would be: the tool takes that for an option. */
+export function clusterId(random = randomBytes(16)) {
+  random[0] &= 0x7f;
+  return random.toString('base64url');
+}
+
 /** Formats the storage once: aside, then renamed, so that a killed format leaves nothing half made. */
 export function format(java, libs, data) {
   if (existsSync(join(data, 'log', 'meta.properties'))) return;
@@ -51,10 +57,9 @@ export function format(java, libs, data) {
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   writeProperties(data, 9092, 9093, properties, aside);
-  const cluster = randomBytes(16).toString('base64url');
   const done = spawnSync(
     java,
-    ['-cp', join(libs, '*'), '-Xmx128m', 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', properties],
+    ['-cp', join(libs, '*'), '-Xmx128m', 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties],
     { encoding: 'utf8' },
   );
   if (done.status !== 0)
