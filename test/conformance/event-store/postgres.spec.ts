@@ -43,6 +43,25 @@ describe('event store: what the database itself sees to', () => {
     },
   );
 
+  it('tells who listens in other processes, after the last of many commits too', async () => {
+    await client.query('listen yad_events');
+    let [seen, wake] = [0n, (): void => {}];
+    client.on('notification', async () => {
+      const { rows } = await client.query<any>('select max(position)::text as position from store.events');
+      seen = BigInt(rows[0].position);
+      wake();
+    });
+    let last = 0n;
+    for (let n = 0; n < 40; n++) {
+      const [outcome] = await store.append([aRequest(`thing-told-${n}`)]);
+      if (outcome!.kind === 'stored') last = outcome!.firstPosition;
+    }
+    // Nobody asks again: a commit that was left unsaid would be waited for until the test's time is up.
+    while (seen < last) await new Promise<void>((resolve) => (wake = resolve));
+    client.removeAllListeners('notification');
+    await client.query('unlisten yad_events');
+  });
+
   it('trusts what a connection has stored no longer than the connection lives', async () => {
     const url = await aDatabase();
     const [restored, admin] = [await PostgresEventStore.connect({ url }), createPool(url, { max: 1 })];

@@ -4,7 +4,7 @@ import { CHANNEL } from './store.migrations.js';
 /** How long a reader waits at most before it looks by itself: a lost notification delays, it does not lose. */
 const PATIENCE_MS = 500;
 
-/** Rings when the store has committed, by LISTEN on a connection of its own, which is replaced when it breaks. */
+/** Rings when another process has committed, by LISTEN on a connection of its own, which is replaced when it breaks. */
 export class CommitListener {
   private readonly waiting = new Set<() => void>();
   private readonly pool: Pool;
@@ -57,7 +57,8 @@ export class CommitListener {
     }
   }
 
-  private ring(): void {
+  /** Wakes who waits. */
+  ring(): void {
     this.rings++;
     for (const wake of [...this.waiting]) wake();
   }

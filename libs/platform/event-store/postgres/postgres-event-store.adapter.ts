@@ -8,6 +8,7 @@ import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Re
 import { appendParameters, APPEND_SQL } from './append-parameters.js';
 import { judge } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
+import { CommitNotifier } from './commit-notifier.js';
 import { parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
@@ -18,13 +19,14 @@ const MAX_ROUNDS = 20;
 export interface PostgresEventStoreOptions {
   url: string;
   clock?: Clock;
-  /** Connections for reading; two more are for appending. */
+  /** Connections for reading; a few more are for appending and for the news of it. */
   readers?: number;
 }
 
 /** The event store on PostgreSQL: the default. */
 export class PostgresEventStore implements EventStore {
   private readonly listener: CommitListener;
+  private readonly notifier: CommitNotifier;
   private readonly appends: Pipeline;
   private readonly stored = new WeakMap<object, StoredRevisions>();
 
@@ -35,6 +37,7 @@ export class PostgresEventStore implements EventStore {
     private readonly clock: Clock,
   ) {
     this.listener = new CommitListener(url);
+    this.notifier = new CommitNotifier(url);
     this.appends = new Pipeline(url, { applicationName: 'yad store: append', indexesOnly: true });
   }
 
@@ -90,6 +93,9 @@ export class PostgresEventStore implements EventStore {
       return { name: 'append', text: APPEND_SQL, values, rowMode: 'array', types };
     });
     stored.add(requests);
+    // Readers of this process need no word from the server.
+    this.listener.ring();
+    this.notifier.committed();
     return { firstPosition: rows[0][0], recordedAt: rows[0][1] };
   }
 
@@ -209,6 +215,7 @@ export class PostgresEventStore implements EventStore {
 
   async close(): Promise<void> {
     await this.listener.close();
+    await this.notifier.close();
     await Promise.all([this.appends.end(), this.writers.end(), this.readers.end()]);
   }
 }
