@@ -32,12 +32,7 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
        from customers c where c.subject = $1`,
     [id],
   );
-  if (!contact) throw new NotFound(`there is no customer ${id}`);
-  return contact.aliased ? walk(read, id) : { id, subjects: [id] };
-}
-
-/** Up to the survivor, and down to all whose facts are the survivor's. */
-async function walk(read: ReadModels, id: string): Promise<Family> {
+  if (contact?.aliased === false) return { id, subjects: [id] };
   const found = await read.rows<{ subject: string; root: string }>(
     `with recursive up (subject, step) as (
        select c.subject, 0 from customers c where c.subject = $1
@@ -51,6 +46,8 @@ async function walk(read: ReadModels, id: string): Promise<Family> {
      select down.subject, root.subject as root from down, root order by down.subject <> root.subject, down.subject`,
     [id],
   );
-  const { root } = found[0]!;
+  const [first] = found;
+  if (!first) throw new NotFound(`there is no customer ${id}`);
+  const root = first.root;
   return { id: root, mergedInto: root === id ? undefined : root, subjects: found.map(({ subject }) => subject) };
 }
