@@ -10,7 +10,7 @@ import {
 } from '#contracts/contacts/contact-terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
 import { familyOf, LONGEST_CHAIN } from './aliases.js';
@@ -59,10 +59,10 @@ export const Customer360 = z
           orders: count,
           adjustments: count,
           returns: count,
-          value: DecimalString,
-          refunds: DecimalString,
-          exchanged: DecimalString.describe('What goods were bought for that were taken back for others'),
-          net: DecimalString.describe('value less refunds and exchanged'),
+          value: ExactDecimal,
+          refunds: ExactDecimal,
+          exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others'),
+          net: ExactDecimal.describe('value less refunds and exchanged'),
           firstOrderAt: Instant.nullable(),
           lastOrderAt: Instant.nullable(),
         }),

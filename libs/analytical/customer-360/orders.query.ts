@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/query.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
@@ -27,9 +27,9 @@ export const OrderView = z
     contact: Id.nullable().describe('Whom it was placed for or attached to'),
     customer,
     currency: Currency,
-    net: DecimalString,
-    invoiced: DecimalString,
-    paid: DecimalString,
+    net: ExactDecimal,
+    invoiced: ExactDecimal,
+    paid: ExactDecimal,
     lines: count,
     channel: z.string().nullable(),
     salesperson: z.string().nullable(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
@@ -29,8 +29,8 @@ export const ReturnView = z
     order: Id.nullable(),
     replacement: Id.nullable(),
     currency: Currency,
-    value: DecimalString.describe('Asked back'),
-    refunded: DecimalString.describe('Paid back'),
+    value: ExactDecimal.describe('Asked back'),
+    refunded: ExactDecimal.describe('Paid back'),
     lines: count,
     salesperson: z.string().nullable(),
     zone: z.string(),

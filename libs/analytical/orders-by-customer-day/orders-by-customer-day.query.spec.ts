@@ -76,6 +76,19 @@ describe('the summary of sales', () => {
     });
   });
 
+  it('adds up exactly beyond the digits that one amount has', async () => {
+    const most = `${'9'.repeat(28)}.999999999999`;
+    const row = { currency: 'JPY', refunds: '0.000000000001', ...sale(most) };
+    await read.insert(OrdersByCustomerDay, [
+      aDay({ subject: ann, day: '2026-01-01', ...row }),
+      aDay({ subject: ben, day: '2026-01-01', ...row }),
+    ]);
+    expect(await ask(salesSummary, read, { currency: 'JPY' })).toMatchObject({
+      value: `1${'9'.repeat(28)}.999999999998`,
+      net: `1${'9'.repeat(28)}.999999999996`,
+    });
+  });
+
   it('knows the customer of a walk-in once it is attached, and merged contacts as one', async () => {
     await read.insert(Alias, [{ subject: walkIn, target: ann, reason: 'attached', since }]);
     const attached = await ask(salesSummary, read, { currency: 'GBP' });

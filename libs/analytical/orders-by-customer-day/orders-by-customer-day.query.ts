@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { aliased, familyOf } from '../customer-360/aliases.js';
 import { Conditions, days, limit, pageOf, readers, spanRises } from '../query-parameters.js';
@@ -38,14 +38,14 @@ const Figures = {
   lines: count.describe('Lines of orders and adjustments'),
   returnLines: count,
   customers: count.describe('Distinct customers in the documents; walk-ins are nobody'),
-  value: DecimalString.describe('Exact sum of the orders and adjustments'),
-  refunds: DecimalString,
-  exchanged: DecimalString.describe('What goods were bought for that were taken back for others, which are orders'),
-  net: DecimalString.describe('value less refunds and exchanged'),
+  value: ExactDecimal.describe('Exact sum of the orders and adjustments'),
+  refunds: ExactDecimal,
+  exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others, which are orders'),
+  net: ExactDecimal.describe('value less refunds and exchanged'),
 };
 
 const Sales = z
-  .object({ orders: count, lines: count, customers: count, value: DecimalString })
+  .object({ orders: count, lines: count, customers: count, value: ExactDecimal })
   .describe('Lines with quantity and price above 0, and the orders that have one');
 
 export const SalesDay = z.object({ day: Day, currency: Currency, ...Figures }).meta({ id: 'SalesDay' });

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { Day, TimeZone, dayOf } from '#platform/kernel/calendar.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
-import { Currency, DecimalString, compare } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal, compare } from '#platform/kernel/money.js';
 import { segmentCells } from './rfm-segments.js';
 
 const bounds = (unit: string) =>
   z
     .string()
-    .max(200)
+    .max(250)
     .transform((text) => text.split(','))
-    .pipe(z.array(DecimalString).length(4))
+    .pipe(z.array(ExactDecimal).length(4))
     // A step of its own: what is no number is refused before it would be compared.
     .pipe(
       z.array(z.string()).refine((list) => list.every((bound, i) => i === 0 || compare(list[i - 1]!, bound) <= 0), {

@@ -152,6 +152,22 @@ describe('RFM', () => {
     await expect(ask(rfm, read, { ...asked, method: 'fixed', ...fixed, recencyBounds: '9,1,2,3' })).rejects.toThrow();
   });
 
+  it('takes the bounds of an answer back as fixed ones, whatever their digits', async () => {
+    const worth = ['1.000000000001', '2.000000000002', '30000000000000000000000.000000000007'];
+    await read.insert(
+      OrdersByCustomerDay,
+      worth.map((value, n) => sold(who(n), `2026-01-1${n}`, n + 1, value)),
+    );
+    const { thresholds, segments } = await ask(rfm, read, asked);
+    expect(thresholds.monetary[0]).toBe('1.4000000000014');
+    const fixed = {
+      recencyBounds: thresholds.recency.join(),
+      frequencyBounds: thresholds.frequency.join(),
+      monetaryBounds: thresholds.monetary.join(),
+    };
+    expect(await ask(rfm, read, { ...asked, method: 'fixed', ...fixed })).toMatchObject({ thresholds, segments });
+  });
+
   it('works the bounds out once, not for each customer (inlined, they cost ten times the rest)', async () => {
     const parameters = scoreParameters({ ...asked, zone: 'UTC', method: 'independent' }, asked.asOf);
     const plan = await read.rows(`explain (costs off) ${scores} select * from scored`, parameters);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, DecimalString } from '#platform/kernel/money.js';
+import { Currency, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { familyOf } from '../customer-360/aliases.js';
 import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
@@ -14,7 +14,7 @@ const count = z.int().min(0);
 const Score = z.int().min(1).max(5);
 const Segment = z.enum(segmentNames);
 const SegmentMapVersion = z.object({ name: z.string(), version: z.int() });
-const bounds = z.array(DecimalString).length(4).nullable();
+const bounds = z.array(ExactDecimal).length(4).nullable();
 const version = { name: segmentMap.name, version: segmentMap.version };
 
 export const RfmReport = z
@@ -25,11 +25,11 @@ export const RfmReport = z
     segmentMap: SegmentMapVersion,
     population: count.describe('Customers with a sale before the day'),
     orders: count,
-    value: DecimalString.describe('Exact sum of their sales'),
+    value: ExactDecimal.describe('Exact sum of their sales'),
     thresholds: z
       .object({ recency: bounds, frequency: bounds, monetary: bounds })
       .describe('Bounds between the scores; a value on a bound is in the group below; null when nobody bought'),
-    segments: z.array(z.object({ segment: Segment, customers: count, value: DecimalString })),
+    segments: z.array(z.object({ segment: Segment, customers: count, value: ExactDecimal })),
   })
   .meta({ id: 'RfmReport' });
 
@@ -37,7 +37,7 @@ const scored = {
   lastPurchaseOn: Day,
   recency: count.describe('Days from the last day with a sale to the day asked for'),
   frequency: count.describe('Sales with a line of quantity and price above 0'),
-  monetary: DecimalString.describe('Exact value of those lines'),
+  monetary: ExactDecimal.describe('Exact value of those lines'),
   r: Score,
   f: Score,
   m: Score,

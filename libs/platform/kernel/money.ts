@@ -12,6 +12,12 @@ export const DecimalString = z
   .regex(/^-?\d{1,20}(\.\d{1,12})?$/, { error: 'is not a decimal number such as "12.50"' })
   .meta({ id: 'Decimal', examples: ['12.50'] });
 
+/** A figure that was computed, exact: a sum, or a bound between figures. It has as many digits as it takes. */
+export const ExactDecimal = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/, { error: 'is not a decimal number such as "12.50"' })
+  .meta({ id: 'ExactDecimal', examples: ['9747747.934'] });
+
 /** An ISO 4217 currency code. */
 export const Currency = z
   .string()

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Amount } from '#contracts/sales/order-line.js';
 import { orderPaymentRecorded } from '#contracts/sales/order.events.js';
 import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
@@ -32,6 +33,7 @@ export const recordPayment = command({
       `${due} ${currency} is due; a payment above it needs allowOverpayment`,
     );
     const after = { terms: order.terms, paid: plus(order.paid, amount) };
+    rule('paid-is-an-amount', Amount.safeParse(after.paid).success, `the payments would come to ${after.paid}`);
     return orderPaymentRecorded({
       ...aboutOrder(order),
       amount,

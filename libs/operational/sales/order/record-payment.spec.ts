@@ -22,6 +22,17 @@ describe('RecordPayment', () => {
       .when({ ...pay('5'), allowOverpayment: true })
       .then(paid('5', '0', '4.9'));
   });
+  it('refuses what no event could tell of: payments of more digits than an amount has', () => {
+    const most = { ...pay('9'.repeat(28)), allowOverpayment: true };
+    specify(recordPayment)
+      .given(placed)
+      .when(most)
+      .then(paid(most.amount, '0', `${'9'.repeat(26)}68.9`));
+    specify(recordPayment)
+      .given(placed, paid(most.amount, '0', `${'9'.repeat(26)}68.9`))
+      .when({ ...pay('1'), allowOverpayment: true })
+      .refused('paid-is-an-amount');
+  });
   it('refuses another currency, nothing, and an order that takes no money', () => {
     specify(recordPayment)
       .given(placed)
