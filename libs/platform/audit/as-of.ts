@@ -27,7 +27,7 @@ export async function stateAsOf(
 ): Promise<AsOf | undefined> {
   const { aggregate: name } = partsOfStream(stream);
   const aggregate = source.aggregates.find((each) => each.name === name);
-  if (!aggregate) throw new NotFound(`no aggregate has streams named ${name}-…`);
+  if (!aggregate) throw new NotFound(`there is no stream ${stream}: no aggregate is named ${name}`);
   let state = aggregate.initial;
   let last: Omit<AsOf, 'state'> | undefined;
   for (;;) {

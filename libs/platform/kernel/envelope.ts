@@ -59,8 +59,11 @@ export interface RecordedEvent<Data = any> {
 /** The stream of an aggregate: its name and id. */
 export const streamOf = (aggregate: string, id: string): string => `${aggregate}-${id}`;
 
-/** The aggregate's name and id in a stream's name. */
+const ID_LENGTH = 36;
+
+/** The aggregate's name and id in a stream's name; what is not named like a stream is an aggregate's name without id. */
 export function partsOfStream(stream: string): { aggregate: string; id: string } {
-  const dash = stream.indexOf('-');
+  const dash = stream.length - ID_LENGTH - 1;
+  if (dash < 1 || stream.charCodeAt(dash) !== 45) return { aggregate: stream, id: '' };
   return { aggregate: stream.slice(0, dash), id: stream.slice(dash + 1) };
 }

@@ -2,11 +2,16 @@ import { hash, randomFillSync } from 'node:crypto';
 import { v5, v7 } from 'uuid';
 import { z } from 'zod';
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
 /** A uuid, any version, lower case. */
 export const Id = z
   .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, { error: 'is not a lower-case uuid' })
+  .regex(UUID, { error: 'is not a lower-case uuid' })
   .meta({ id: 'Id', format: 'uuid', examples: ['0198f3a0-1b2c-7d3e-8f40-123456789abc'] });
+
+/** True for a uuid in lower case. */
+export const isId = (text: string): boolean => UUID.test(text);
 
 // Random bytes for many ids at once: asking the system for 16 at a time costs more than all the rest of an id.
 const pool = Buffer.alloc(16 * 512);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestClock } from '#platform/kernel/clock.js';
-import type { EventToAppend, StoredEvent } from '#platform/kernel/envelope.js';
+import { partsOfStream, streamOf, type EventToAppend, type StoredEvent } from '#platform/kernel/envelope.js';
 import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
+import fc from 'fast-check';
 import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
 /** An event as a command would place it. */
@@ -26,7 +27,9 @@ export const aRequest = (stream: string, from = 0, count = 1, commandId = newId(
   events: Array.from({ length: count }, (_, i) => anEvent(stream, from + i)),
 });
 
-const newStream = (): string => `thing-${newId()}`;
+const newStream = (): string => streamOf('thing', newId());
+/** The stream of a thing that is known by a word. */
+export const thing = (word: string): string => streamOf('thing', derivedId(word));
 
 /** What every adapter of the event store promises. `open` gives an empty store, whose clock is the one given. */
 export function eventStoreConformance(name: string, open: (clock: TestClock) => Promise<EventStore>): void {
@@ -44,6 +47,8 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(await store.head()).toEqual({ position: 0n, recordedAt: null });
       expect(await all()).toEqual([]);
       expect(await store.readStream(newStream())).toEqual([]);
+      expect(await store.readStream('thing')).toEqual([]);
+      expect(await store.readStream(newStream().toUpperCase())).toEqual([]);
     });
 
     it('gives back what was stored, byte for byte', async () => {
@@ -247,6 +252,40 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(await store.readSubjects(subjects, { after: both[0]!.position, limit: 2 })).toEqual(both.slice(1, 3));
       expect(await store.readAll({ after: stored[0]!.position, through: stored[2]!.position, limit: 10 })).toEqual(
         stored.slice(1, 3),
+      );
+    });
+
+    it('finds the events about a subject in whatever streams they are, page by page', async () => {
+      // About the aggregate itself, about another, and both in one stream; two aggregates of one id.
+      const ids = [newId(), newId(), newId()];
+      const names = ids.flatMap((id) => [streamOf('thing', id), streamOf('part', id)]);
+      const next = new Map(names.map((name) => [name, 0]));
+      const start = (await store.head()).position;
+      const drawn = fc.sample(fc.tuple(fc.constantFrom(...names), fc.constantFrom(undefined, ...ids)), 300);
+      await store.append(
+        drawn.map(([stream, other]) => {
+          const revision = next.get(stream)!;
+          next.set(stream, revision + 1);
+          const subject = other ?? partsOfStream(stream).id;
+          return { ...aRequest(stream, revision), events: [anEvent(stream, revision, { subject })] };
+        }),
+      );
+      const stored = await all(start);
+      expect(stored).toHaveLength(300);
+      const span = fc.record({
+        subjects: fc.subarray(ids, { minLength: 1 }),
+        after: fc.bigInt({ min: start - 1n, max: start + 301n }),
+        through: fc.option(fc.bigInt({ min: start, max: start + 301n }), { nil: undefined }),
+        limit: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(1000)),
+      });
+      await fc.assert(
+        fc.asyncProperty(span, async ({ subjects, after, through, limit }) => {
+          const wanted = stored.filter(
+            ({ position, subject }) =>
+              subjects.includes(subject) && position > after && position <= (through ?? position),
+          );
+          expect(await store.readSubjects(subjects, { after, through, limit })).toEqual(wanted.slice(0, limit));
+        }),
       );
     });
 

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { appendParameters, APPEND_SQL } from '#platform/event-store/postgres/append-parameters.js';
+import { appendQuery } from '#platform/event-store/postgres/append-query.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { newId } from '#platform/kernel/ids.js';
 import { aRequest } from './event-store.conformance.js';
@@ -36,7 +36,7 @@ export async function runWriters(url: string, writers: number, transactions: num
         const fate = Math.random();
         await client.query('begin');
         if (Math.random() < 0.3) await sleep(Math.random() * 5);
-        await client.query(APPEND_SQL, appendParameters(requests, new Date(), { has: () => false }));
+        await client.query(appendQuery(requests, new Date(), { has: () => false }));
         if (Math.random() < 0.3) await sleep(Math.random() * 5);
         if (fate < 0.6) {
           await client.query('commit');

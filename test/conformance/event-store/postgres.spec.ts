@@ -2,9 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { statements } from '#platform/event-store/postgres/statements.js';
+import { partsOfStream } from '#platform/kernel/envelope.js';
+import { derivedId } from '#platform/kernel/ids.js';
+import { storeMigrations } from '#platform/event-store/postgres/store.migrations.js';
+import { migrate } from '#platform/postgres/migrations.js';
 import { createPool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../support/postgres.js';
-import { aRequest, eventStoreConformance } from './event-store.conformance.js';
+import { aRequest, anEvent, eventStoreConformance, thing } from './event-store.conformance.js';
 
 const databases: { drop(): Promise<void> }[] = [];
 afterAll(async () => {
@@ -28,7 +32,7 @@ describe('event store: what the database itself sees to', () => {
     client = new pg.Client({ connectionString: url });
     await client.connect();
     for (let i = 0; i < 30; i++) {
-      await store.append(Array.from({ length: 100 }, (_, n) => aRequest(`thing-${i}-${n}`, 0, 2)));
+      await store.append(Array.from({ length: 100 }, (_, n) => aRequest(thing(`${i}-${n}`), 0, 2)));
     }
   });
   afterAll(async () => {
@@ -53,7 +57,7 @@ describe('event store: what the database itself sees to', () => {
     });
     let last = 0n;
     for (let n = 0; n < 40; n++) {
-      const [outcome] = await store.append([aRequest(`thing-told-${n}`)]);
+      const [outcome] = await store.append([aRequest(thing(`told-${n}`))]);
       if (outcome!.kind === 'stored') last = outcome!.firstPosition;
     }
     // Nobody asks again: a commit that was left unsaid would be waited for until the test's time is up.
@@ -65,22 +69,51 @@ describe('event store: what the database itself sees to', () => {
   it('trusts what a connection has stored no longer than the connection lives', async () => {
     const url = await aDatabase();
     const [restored, admin] = [await PostgresEventStore.connect({ url }), createPool(url, { max: 1 })];
-    await restored.append([aRequest('thing-kept'), aRequest('thing-lost', 0, 2)]);
-    expect(await restored.append([aRequest('thing-lost', 2)])).toMatchObject([{ kind: 'stored' }]);
+    await restored.append([aRequest(thing('kept')), aRequest(thing('lost'), 0, 2)]);
+    expect(await restored.append([aRequest(thing('lost'), 2)])).toMatchObject([{ kind: 'stored' }]);
     // As after a fail-over that lost the last moment, or from an older backup.
     await admin.query(`begin; set local session_replication_role = replica;
-      delete from store.events where stream = 'thing-lost' and revision > 0; commit`);
+      delete from store.events where aggregate_id = '${partsOfStream(thing('lost')).id}' and revision > 0; commit`);
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'yad store: append' and datname = current_database()`);
     await admin.end();
-    const lost = aRequest('thing-lost', 3);
+    const lost = aRequest(thing('lost'), 3);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await restored.append([aRequest('thing-new')]);
-    expect(await restored.append([lost, aRequest('thing-kept', 1)])).toMatchObject([
-      { kind: 'conflict', stream: 'thing-lost' },
+    await restored.append([aRequest(thing('new'))]);
+    expect(await restored.append([lost, aRequest(thing('kept'), 1)])).toMatchObject([
+      { kind: 'conflict', stream: thing('lost') },
       { kind: 'stored' },
     ]);
     await restored.close();
+  });
+
+  it('takes a log of before 0005 over, event for event', async () => {
+    const url = await aDatabase();
+    const old = createPool(url, { max: 1 });
+    await migrate(old, storeMigrations.slice(0, 4));
+    await old.query(`insert into store.events values
+      (1, 'thing-${ANN}', 0, '${BEN}', 'test.thing.happened', 1, '2026-01-01', '2026-01-02', '${ANN}', '${BEN}', 0,
+       '\\x01', '{"actor":"spec"}', '{"a":1}', null),
+      (2, 'part-${ANN}', 0, '${CEM}', 'test.thing.happened', 2, '2026-01-01', '2026-01-02', '${BEN}', '${BEN}', 1,
+       null, '{"actor":"spec"}', '{}', '{"name":"x"}')`);
+    await old.end();
+    const taken = await PostgresEventStore.connect({ url });
+    const about = { occurredAt: new Date('2026-01-01'), recordedAt: new Date('2026-01-02'), commandId: BEN };
+    const all = { ...about, revision: 0, type: 'test.thing.happened', meta: { actor: 'spec' } };
+    const [first, second] = [
+      { position: 1n, stream: `thing-${ANN}`, id: BEN, schemaVersion: 1, subject: ANN, ordinal: 0, data: '{"a":1}' },
+      { position: 2n, stream: `part-${ANN}`, id: CEM, schemaVersion: 2, subject: BEN, ordinal: 1, data: '{}' },
+    ];
+    const events = [
+      { ...all, ...first, sealed: null },
+      { ...all, ...second, sealed: '{"name":"x"}' },
+    ];
+    expect(await taken.readAll({ after: 0n, limit: 9 })).toEqual(events);
+    expect(await taken.readSubjects([ANN], { after: 0n, limit: 9 })).toEqual(events.slice(0, 1));
+    expect(await taken.readSubjects([BEN], { after: 0n, limit: 9 })).toEqual(events.slice(1));
+    expect((await taken.receipts([BEN])).get(BEN)).toMatchObject({ stream: `thing-${ANN}`, position: 2n, events: 2 });
+    expect(await taken.append([aRequest(`thing-${ANN}`, 1)])).toMatchObject([{ kind: 'stored', firstPosition: 3n }]);
+    await taken.close();
   });
 
   it('starts several processes on one new database at once', async () => {
@@ -122,18 +155,35 @@ describe('event store: what the database itself sees to', () => {
     };
     const { rows } = await client.query(`select command_id, subject from store.events order by position limit 1`);
     const { command_id: id, subject } = rows[0];
+    const own = partsOfStream(thing('long')).id;
+    const events = Array.from({ length: 3000 }, (_, revision) => anEvent(thing('long'), revision, { subject: own }));
+    const [last] = await store.append([{ ...aRequest(thing('long')), events }]);
+    if (last?.kind !== 'stored') throw new Error('not stored');
     await client.query('set enable_seqscan = off');
     const receipts = statements.receipts.text.replaceAll('$1', `'{${id}}'`);
     expect(await touched(receipts)).toBeLessThan(30);
-    const subjects = statements.readSubjects.text.replace('$1', `'{${subject}}'`);
-    expect(await touched(subjects.replace('$2', '0').replace('$3', '99999').replaceAll('$4', '9'))).toBeLessThan(30);
+    const page = (of: string, after: bigint, through: bigint): string =>
+      statements.readSubjects.text
+        .replace('$1', `'{${of}}'`)
+        .replaceAll('$2', String(after))
+        .replaceAll('$3', String(through))
+        .replaceAll('$4', '9');
+    expect(await touched(page(subject, 0n, 99_999n))).toBeLessThan(30);
+    // Anywhere in a stream of thousands, a page costs a search of it.
+    for (const at of [0n, 1_500n, 2_990n]) {
+      expect(await touched(page(own, last.firstPosition + at, 99_999n))).toBeLessThan(150);
+      expect(await touched(page(own, last.firstPosition + at, last.firstPosition + at + 5n))).toBeLessThan(150);
+    }
   });
 });
+
+const [ANN, BEN, CEM] = ['ann', 'ben', 'cem'].map((word) => derivedId(word)) as [string, string, string];
 
 const VALUES: Record<string, string> = {
   bigint: '0',
   int: '10',
   text: `'a'`,
   'text[]': `'{a,b}'`,
+  uuid: `'0198f3a0-1b2c-7d3e-8f40-123456789abc'`,
   'uuid[]': `'{0198f3a0-1b2c-7d3e-8f40-123456789abc}'`,
 };

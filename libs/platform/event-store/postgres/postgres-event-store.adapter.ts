@@ -1,15 +1,16 @@
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { partsOfStream, streamOf, type StoredEvent } from '#platform/kernel/envelope.js';
+import { isId } from '#platform/kernel/ids.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, isConnectionError, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
-import { appendParameters, APPEND_SQL } from './append-parameters.js';
+import { appendQuery } from './append-query.js';
 import { judge } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
-import { parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { META, parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
 import { storeMigrations } from './store.migrations.js';
@@ -89,14 +90,14 @@ export class PostgresEventStore implements EventStore {
     let stored!: StoredRevisions;
     const { rows } = await this.appends.query((connection) => {
       stored = this.storedOver(connection);
-      const values = appendParameters(requests, this.clock.now(), stored);
-      return { name: 'append', text: APPEND_SQL, values, rowMode: 'array', types };
+      return { ...appendQuery(requests, this.clock.now(), stored), rowMode: 'array', types };
     });
     stored.add(requests);
     // Readers of this process need no word from the server.
     this.listener.ring();
     this.notifier.committed();
-    return { firstPosition: rows[0][0], recordedAt: rows[0][1] };
+    const [firstPosition, micros] = rows[0][0] as [bigint, bigint];
+    return { firstPosition, recordedAt: new Date(Number(micros / 1000n)) };
   }
 
   private storedOver(connection: object): StoredRevisions {
@@ -126,8 +127,19 @@ export class PostgresEventStore implements EventStore {
 
   /** The last revision of each stream that has one. */
   private async revisions(streams: string[]): Promise<Map<string, number>> {
-    const rows = await this.query(this.writers, statements.revisions, [encodeArray('text', [...new Set(streams)])]);
-    return new Map(rows.filter((row: any) => row[1] !== null) as [string, number][]);
+    const parts = [...new Set(streams)].map(partsOfStream);
+    const rows = await this.query(this.writers, statements.revisions, [
+      encodeArray(
+        'text',
+        parts.map(({ aggregate }) => aggregate),
+      ),
+      encodeArray(
+        'uuid',
+        parts.map(({ id }) => id),
+      ),
+    ]);
+    const known = (rows as [string, string, number | null][]).filter(([, , revision]) => revision !== null);
+    return new Map(known.map(([aggregate, id, revision]) => [streamOf(aggregate, id), revision!]));
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
@@ -144,11 +156,14 @@ export class PostgresEventStore implements EventStore {
     return new Map(rows.map((row: ReceiptRow) => [row[0], toReceipt(row)]));
   }
 
-  readStream(
+  async readStream(
     stream: string,
     { fromRevision = 0, through, limit = 1_000_000 }: { fromRevision?: number; through?: bigint; limit?: number } = {},
   ): Promise<StoredEvent[]> {
-    return this.read(statements.readStream, [stream, fromRevision, through ?? MAX_POSITION, limit]);
+    const { aggregate, id } = partsOfStream(stream);
+    // What is not named like a stream is none, and so without events.
+    if (!isId(id)) return [];
+    return this.read(statements.readStream, [aggregate, id, fromRevision, through ?? MAX_POSITION, limit]);
   }
 
   readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
@@ -162,7 +177,7 @@ export class PostgresEventStore implements EventStore {
 
   private async read(statement: Statement, values: unknown[]): Promise<StoredEvent[]> {
     const rows = await this.query(this.readers, statement, values);
-    for (const row of rows) row[11] = parseMeta(row[11]);
+    for (const row of rows) row[META] = parseMeta(row[META]);
     return (rows as EventRow[]).map(toStoredEvent);
   }
 

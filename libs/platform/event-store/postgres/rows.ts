@@ -1,19 +1,21 @@
-import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
+import { streamOf, type EventMeta, type StoredEvent } from '#platform/kernel/envelope.js';
 import type { Receipt } from '../event-store.js';
 
 /** The columns of an event, in the order in which `toStoredEvent` takes them. */
-export const EVENT_COLUMNS = `position, stream, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, sealed`;
+export const EVENT_COLUMNS = `position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, sealed`;
 
+/** A row of the log; without a subject where that is the aggregate itself. */
 export type EventRow = [
   bigint,
   string,
+  string,
   number,
   string,
   string,
   number,
   Date,
   Date,
-  string,
+  string | null,
   string,
   number,
   EventMeta,
@@ -21,21 +23,24 @@ export type EventRow = [
   string | null,
 ];
 
+/** Where the meta of a row stands. */
+export const META = 12;
+
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
   position: row[0],
-  stream: row[1],
-  revision: row[2],
-  id: row[3],
-  type: row[4],
-  schemaVersion: row[5],
-  occurredAt: row[6],
-  recordedAt: row[7],
-  subject: row[8],
-  commandId: row[9],
-  ordinal: row[10],
-  meta: row[11],
-  data: row[12],
-  sealed: row[13],
+  stream: streamOf(row[1], row[2]),
+  revision: row[3],
+  id: row[4],
+  type: row[5],
+  schemaVersion: row[6],
+  occurredAt: row[7],
+  recordedAt: row[8],
+  subject: row[9] ?? row[2],
+  commandId: row[10],
+  ordinal: row[11],
+  meta: row[META],
+  data: row[13],
+  sealed: row[14],
 });
 
 const identity = (text: string): unknown => text;
@@ -45,6 +50,8 @@ const parsers: Record<number, (text: string) => unknown> = {
   20: BigInt,
   21: Number,
   23: Number,
+  // bigint[], of which ours have no nulls.
+  1016: (text) => text.slice(1, -1).split(',').map(BigInt),
   // Sessions run in UTC, so the text is `2011-12-09 12:50:00.123+00`.
   1184: (text) => new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`),
 };

@@ -27,33 +27,45 @@ export const statements = {
   },
   readStream: {
     name: 'read-stream',
-    text: `${events} where stream = $1 and revision >= $2 and position <= $3 order by revision limit $4`,
-    parameters: 'text, int, bigint, int',
+    text: `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3 and position <= $4
+           order by revision limit $5`,
+    parameters: 'text, uuid, int, bigint, int',
     index: 'events_stream_revision',
   },
+  // Two parts: the events that name the subject, and those of streams whose id it is.
   readSubjects: {
     name: 'read-subjects',
-    text: `select e.* from unnest($1::uuid[]) s(subject) cross join lateral (
-             ${events} where subject = s.subject and position > $2 and position <= $3 order by subject, position limit $4
+    text: `select e.* from unnest($1::uuid[]) s(id) cross join lateral (
+             (${events} where subject = s.id and position > $2 and position <= $3 order by subject, position limit $4)
+             union all
+             select own.* from store.events first cross join lateral (
+                 ${events} where aggregate_id = s.id and aggregate = first.aggregate and subject is null
+                   and revision >= store.revision_after(first.aggregate, s.id, $2)
+                   and revision < store.revision_after(first.aggregate, s.id, $3)
+                 order by revision limit $4) own
+               where first.aggregate_id = s.id and first.revision = 0
            ) e order by e.position limit $4`,
     parameters: 'uuid[], bigint, bigint, int',
     index: 'events_subject',
   },
   revisions: {
     name: 'revisions',
-    text: `select s.stream,
-                  (select e.revision from store.events e where e.stream = s.stream order by e.revision desc limit 1)
-           from unnest($1::text[]) s(stream)`,
-    parameters: 'text[]',
+    text: `select s.aggregate, s.id,
+                  (select e.revision from store.events e where e.aggregate_id = s.id and e.aggregate = s.aggregate
+                    order by e.revision desc limit 1)
+           from unnest($1::text[], $2::uuid[]) s(aggregate, id)`,
+    parameters: 'text[], uuid[]',
     index: 'events_stream_revision',
   },
   receipts: {
     name: 'receipts',
-    text: `select c.id, first.fingerprint, first.stream, whole.revision, whole.position, whole.events
+    text: `select c.id, first.fingerprint, first.aggregate || '-' || first.aggregate_id, whole.revision, whole.position,
+                  whole.events
            from unnest($1::uuid[]) c(id)
-           cross join lateral (select e.fingerprint, e.stream from store.events e
+           cross join lateral (select e.fingerprint, e.aggregate, e.aggregate_id from store.events e
              where e.command_id = c.id and e.ordinal = 0) first
-           cross join lateral (select max(e.revision) filter (where e.stream = first.stream) as revision,
+           cross join lateral (select max(e.revision) filter (where e.aggregate_id = first.aggregate_id
+                 and e.aggregate = first.aggregate) as revision,
                max(e.position) as position, count(*)::int as events
              from store.events e where e.command_id = c.id) whole
            union all
