@@ -140,6 +140,23 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
   return { ...counts!, latestOpen: items };
 }
 
+/** All that the answer is made of, for a family of which `id` is the survivor. */
+function partsOf(read: ReadModels, subjects: readonly string[], id: string) {
+  return Promise.all([
+    read.rows<Customer & CustomerActivity & { seen_first: Date; seen_last: Date }>(
+      `select *, (select min(first_seen_at) from customer_activity where subject = any($1::uuid[])) as seen_first,
+              (select max(last_event_at) from customer_activity where subject = any($1::uuid[])) as seen_last
+         from customers join customer_activity using (subject)
+        where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
+      [subjects, id],
+    ),
+    relationsOf(read, subjects, id),
+    salesOf(read, subjects),
+    casesOf(read, subjects),
+    timelineOf(read, subjects, LATEST),
+  ]);
+}
+
 export const customer360View = query({
   name: 'Customer360',
   summary: 'All that is known of a customer: profile, value by currency, cases, the latest events; merges followed',
@@ -149,20 +166,11 @@ export const customer360View = query({
   answer: Customer360,
   reads: ['customer-360'],
   run: async ({ id: asked }, { read }) => {
-    const { id, mergedInto, subjects } = await familyOf(read, asked);
-    const [rows, relations, sales, itsCases, timeline] = await Promise.all([
-      read.rows<Customer & CustomerActivity & { seen_first: Date; seen_last: Date }>(
-        `select *, (select min(first_seen_at) from customer_activity where subject = any($1::uuid[])) as seen_first,
-                (select max(last_event_at) from customer_activity where subject = any($1::uuid[])) as seen_last
-           from customers join customer_activity using (subject)
-          where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
-        [subjects, id],
-      ),
-      relationsOf(read, subjects, id),
-      salesOf(read, subjects),
-      casesOf(read, subjects),
-      timelineOf(read, subjects, LATEST),
-    ]);
+    // Most are nobody but themselves: they are answered in the round that finds it out.
+    const [family, alone] = await Promise.all([familyOf(read, asked), partsOf(read, [asked], asked)]);
+    const { id, mergedInto, subjects } = family;
+    const isAlone = id === asked && subjects.length === 1;
+    const [rows, relations, sales, itsCases, timeline] = isAlone ? alone : await partsOf(read, subjects, id);
     const [own, ...merged] = rows.map(({ seen_first: _first, seen_last: _last, ...row }) => profileOf(row));
     return {
       ...own!,

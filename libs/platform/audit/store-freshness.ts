@@ -1,18 +1,18 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { recordingTimes, type Freshness } from '#platform/projections/freshness.js';
+import { RecordingTimes, type Freshness } from '#platform/projections/freshness.js';
 
 /**
  * Freshness of queries that read no projection, which is the log's own head; of the others, what the projections'
  * runtime says.
  */
 export class StoreFreshness implements Freshness {
-  readonly recordedAt: Freshness['recordedAt'];
+  private readonly times: Pick<RecordingTimes, 'at'>;
 
   constructor(
     private readonly store: Pick<EventStore, 'head' | 'readAll'>,
     private readonly projections?: Freshness,
   ) {
-    this.recordedAt = recordingTimes(store);
+    this.times = projections ? { at: (position) => projections.recordedAt(position) } : new RecordingTimes(store);
   }
 
   async current(projections: readonly string[]): Promise<bigint> {
@@ -25,5 +25,9 @@ export class StoreFreshness implements Freshness {
     // What was answered with a position is in the log: a later one than the head is nobody's write yet.
     const head = (await this.store.head()).position;
     return head >= position ? head : undefined;
+  }
+
+  recordedAt(position: bigint): Promise<Date | null> {
+    return this.times.at(position);
   }
 }

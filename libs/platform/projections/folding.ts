@@ -1,7 +1,7 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { DecodedEvents } from './decoded-events.js';
 import { changesOf, checkKind, type Key, type Projection, type RowChange, type TableClass } from './projection.js';
-import { TableRows, type Entry } from './row-cache.js';
+import { Ages, TableRows, type Entry } from './row-cache.js';
 import type { Row, TableShape } from './table-shape.js';
 
 /** An event that was set aside, to be folded later by hand. */
@@ -75,7 +75,7 @@ export interface FoldingOptions {
   readonly discarded: ReadonlySet<bigint>;
   /** Positions whose rows the database refused, and why. */
   readonly poison?: ReadonlyMap<bigint, string>;
-  /** Rows held in memory. */
+  /** Rows held in memory, over all tables. */
   readonly capacity: number;
   /** The tables are empty. */
   readonly empty?: boolean;
@@ -102,9 +102,9 @@ export class Folding {
   };
 
   constructor(private readonly options: FoldingOptions) {
-    const capacity = Math.max(1000, options.capacity / options.shapes.length);
+    const ages = new Ages(options.capacity);
     for (const shape of options.shapes) {
-      this.tables.set(shape.target, new TableRows(shape, capacity, options.empty ?? false));
+      this.tables.set(shape.target, new TableRows(shape, ages, options.empty ?? false));
     }
     this.parked = new Set(options.parked);
   }

@@ -1,4 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
 
 /** What the HTTP shell asks of the projection runtime, so that a reader can see its own writes. */
 export interface Freshness {
@@ -10,13 +11,31 @@ export interface Freshness {
   recordedAt(position: bigint): Promise<Date | null>;
 }
 
-/** Tells when an event was recorded; many ask for the same one. */
-export function recordingTimes(store: Pick<EventStore, 'readAll'>): Freshness['recordedAt'] {
-  let last = { position: 0n, recordedAt: null as Date | null };
-  return async (position) => {
-    if (last.position === position) return last.recordedAt;
-    const [event] = await store.readAll({ after: position - 1n, through: position, limit: 1 });
-    last = { position, recordedAt: event?.recordedAt ?? null };
+/** Of so many positions the time of record is remembered. */
+const REMEMBERED = 8192;
+
+/** When events were recorded: of the latest that passed through this process it knows, the log is asked for others. */
+export class RecordingTimes {
+  // By position modulo their number; 0 is no position.
+  private readonly positions = new BigInt64Array(REMEMBERED);
+  private readonly times = new Float64Array(REMEMBERED);
+
+  constructor(private readonly store: Pick<EventStore, 'readAll'>) {}
+
+  remember({ position, recordedAt }: Pick<StoredEvent, 'position' | 'recordedAt'>): void {
+    const slot = slotOf(position);
+    this.positions[slot] = position;
+    this.times[slot] = recordedAt.getTime();
+  }
+
+  /** Null for a position without an event: 0, before the first. */
+  async at(position: bigint): Promise<Date | null> {
+    const slot = slotOf(position);
+    if (position > 0n && this.positions[slot] === position) return new Date(this.times[slot]!);
+    const [event] = await this.store.readAll({ after: position - 1n, through: position, limit: 1 });
+    if (event) this.remember(event);
     return event?.recordedAt ?? null;
-  };
+  }
 }
+
+const slotOf = (position: bigint): number => Number(position % BigInt(REMEMBERED));

@@ -1,4 +1,4 @@
-import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
+import type { Consumer, Delivery } from '#platform/event-bus/event-bus.js';
 import { max } from './catch-up.js';
 import type { DecodedEvents } from './decoded-events.js';
 import type { Lane } from './lane.js';
@@ -13,7 +13,7 @@ export class Lanes implements Consumer {
   constructor(
     private readonly decoded: DecodedEvents,
     private readonly onTrouble: (error: unknown) => void,
-    private readonly onNews: (news: Published) => void = () => {},
+    private readonly onDelivery: (delivery: Delivery) => void = () => {},
   ) {}
 
   [Symbol.iterator](): Iterator<Lane> {
@@ -39,7 +39,7 @@ export class Lanes implements Consumer {
   }
 
   async deliver(delivery: Delivery): Promise<void> {
-    for (const { published } of delivery.messages) if (published) this.onNews(published);
+    this.onDelivery(delivery);
     const outcomes = await Promise.allSettled([...this.lanes].map((lane) => lane.deliver(delivery)));
     this.decoded.forget(delivery.messages.map(({ event }) => event));
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected');

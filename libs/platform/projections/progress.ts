@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { Pool } from '#platform/postgres/pool.js';
-import type { Published } from '#platform/event-bus/event-bus.js';
+import type { Delivery, Published } from '#platform/event-bus/event-bus.js';
 import { max, min } from './catch-up.js';
-import { recordingTimes, type Freshness } from './freshness.js';
+import { RecordingTimes, type Freshness } from './freshness.js';
 
 /** Where all live builds stand, seen in one snapshot. */
 export interface Standing {
@@ -54,10 +54,10 @@ export class Progress implements Freshness {
   private readonly waiters = new Set<Waiter>();
   private polling = false;
   private news: Published | undefined;
-  readonly recordedAt: Freshness['recordedAt'];
+  private readonly times: RecordingTimes;
 
   constructor(private readonly options: ProgressOptions) {
-    this.recordedAt = recordingTimes(options.store);
+    this.times = new RecordingTimes(options.store);
   }
 
   /** Where live builds stand now, at most a few milliseconds old. */
@@ -115,9 +115,16 @@ export class Progress implements Freshness {
     }
   }
 
-  /** A message said what the relay had put on the bus when it was sent. */
-  heard(news: Published): void {
-    if (!this.news || news.position > this.news.position) this.news = news;
+  recordedAt(position: bigint): Promise<Date | null> {
+    return this.times.at(position);
+  }
+
+  /** Takes note of what a delivery says of its events' times, and of what the relay had put on the bus when it was sent. */
+  delivered({ messages }: Pick<Delivery, 'messages'>): void {
+    for (const { event, published } of messages) {
+      this.times.remember(event);
+      if (published && (!this.news || published.position > this.news.position)) this.news = published;
+    }
   }
 
   close(): void {

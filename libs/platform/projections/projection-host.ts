@@ -51,7 +51,7 @@ export class ProjectionHost {
     const written = (): Written[] => [...this.lanes].map((lane) => lane.written);
     this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false, written });
     this.admin = new ProjectionAdmin(shop, models);
-    this.lanes = new Lanes(shop.decoded, this.trouble, (news) => this.progress.heard(news));
+    this.lanes = new Lanes(shop.decoded, this.trouble, (delivery) => this.progress.delivered(delivery));
     this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
   }
 

@@ -13,9 +13,33 @@ export interface Entry {
 }
 
 /**
- * The rows of one table that a writer holds: a bounded cache, and all that is changed and not yet written.
- * Bounded by two ages: what was not used while a whole age filled up is let go; no list to keep in order.
+ * Bounds the rows that a writer holds, over all its tables, as some are used for every event and others hardly ever.
+ * Two ages: what was not used while a whole age filled up is let go; no list to keep in order.
  */
+export class Ages {
+  private readonly tables: TableRows[] = [];
+  private young = 0;
+
+  constructor(private readonly capacity: number) {}
+
+  join(table: TableRows): void {
+    this.tables.push(table);
+  }
+
+  /** Before a row is taken in. */
+  makeRoom(): void {
+    if (this.young < this.capacity / 2) return;
+    this.young = 0;
+    for (const table of this.tables) table.age();
+  }
+
+  /** A row has become young. */
+  grew(): void {
+    this.young++;
+  }
+}
+
+/** The rows of one table that a writer holds: a bounded cache, and all that is changed and not yet written. */
 export class TableRows {
   private young = new Map<string, Entry>();
   private old = new Map<string, Entry>();
@@ -32,9 +56,11 @@ export class TableRows {
    */
   constructor(
     readonly shape: TableShape,
-    private readonly capacity: number,
+    private readonly ages: Ages,
     private complete: boolean,
-  ) {}
+  ) {
+    ages.join(this);
+  }
 
   get(key: string): Entry | undefined {
     let entry = this.young.get(key);
@@ -55,12 +81,17 @@ export class TableRows {
   }
 
   keep(key: string, entry: Entry): void {
-    if (this.young.size >= this.capacity / 2) {
-      if (this.old.size > 0) this.complete = false;
-      this.old = this.young;
-      this.young = new Map();
-    }
+    this.ages.makeRoom();
+    const { size } = this.young;
     this.young.set(key, entry);
+    if (this.young.size > size) this.ages.grew();
+  }
+
+  /** Lets go of what was not used for an age. */
+  age(): void {
+    if (this.old.size > 0) this.complete = false;
+    this.old = this.young;
+    this.young = new Map();
   }
 
   /** Makes a new row ready for COPY. */

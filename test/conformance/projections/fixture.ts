@@ -199,7 +199,7 @@ export class World {
   async lane(definition: Projection): Promise<Lane> {
     const [model] = await prepareProjections(this.pool, [definition], PARTITIONS);
     await ensureLive(this.pool, model!, PARTITIONS);
-    const lane = new Lane({ pool: this.pool, model: model!, log: this.log, decoded: this.decoded, capacity: 1000 });
+    const lane = new Lane({ pool: this.pool, model: model!, log: this.log, decoded: this.decoded, capacity: 20 });
     this.lanes.push(lane);
     return lane;
   }
