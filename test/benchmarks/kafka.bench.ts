@@ -37,6 +37,8 @@ export async function kafkaBenchmark({ url, brokers, seconds, execArgv = [] }: K
     return http;
   };
   try {
+    const slow = await kafkaLatency(brokers, 2000, seconds / 2);
+    const fast = await kafkaLatency(brokers, 5000, seconds / 2);
     const operations = await start('operations');
     await start('relay');
     const load = new CustomerLoad(operations, await start('analytics'));
@@ -45,13 +47,11 @@ export async function kafkaBenchmark({ url, brokers, seconds, execArgv = [] }: K
     // Apps and broker run for months: compiled code and grown heaps are their usual state, and take so long to come.
     const warmUp = 2 * seconds;
 
-    const slow = await kafkaLatency(brokers, 2000, seconds / 2);
     await load.run(2000, warmUp, 1);
     const at2000 = await load.run(2000, seconds, 1);
     rows.push(row('kafka-2000-p50', at2000.p50, slow.p50, at2000, 'each command a POST of its own'));
     rows.push(row('kafka-2000-p99', at2000.p99, slow.p99, at2000, 'each command a POST of its own'));
 
-    const fast = await kafkaLatency(brokers, 5000, seconds / 2);
     await load.run(5000, warmUp, BATCHED);
     const at5000 = await load.run(5000, seconds, BATCHED);
     rows.push(row('kafka-5000-p99', at5000.p99, fast.p99, at5000, `load by :batch of ${BATCHED}, samples alone`));

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { appFlags } from '../../tools/app-flags.mjs';
+import { appFlags, cliFlags } from '../../tools/app-flags.mjs';
 
 /** Root of the project. Jest runs there. */
 export const root = process.cwd();
@@ -35,7 +35,8 @@ export class Program {
     const file = resolve(root, 'dist', 'apps', main);
     if (!existsSync(file)) throw new Error(`${file} is not there: npm run build makes it`);
     const { NODE_OPTIONS: _jest, ...own } = process.env;
-    this.child = spawn(process.execPath, [...appFlags(), '--import', peakHook, file, ...args], {
+    const flags = main.startsWith('cli/') ? cliFlags() : appFlags();
+    this.child = spawn(process.execPath, [...flags, '--import', peakHook, file, ...args], {
       cwd,
       env: { ...own, HOST: '127.0.0.1', NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
