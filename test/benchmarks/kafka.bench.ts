@@ -37,6 +37,7 @@ export async function kafkaBenchmark({ url, brokers, seconds, execArgv = [] }: K
     return http;
   };
   try {
+    // Before the apps start: connections to them that idled meanwhile would be closed.
     const slow = await kafkaLatency(brokers, 2000, seconds / 2);
     const fast = await kafkaLatency(brokers, 5000, seconds / 2);
     const operations = await start('operations');

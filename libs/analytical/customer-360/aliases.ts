@@ -48,6 +48,6 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
   );
   const [first] = found;
   if (!first) throw new NotFound(`there is no customer ${id}`);
-  const root = first.root;
+  const { root } = first;
   return { id: root, mergedInto: root === id ? undefined : root, subjects: found.map(({ subject }) => subject) };
 }

@@ -6,13 +6,13 @@ import { RecordingTimes, type Freshness } from '#platform/projections/freshness.
  * runtime says.
  */
 export class StoreFreshness implements Freshness {
-  private readonly times: Pick<RecordingTimes, 'at'>;
+  private readonly times: Pick<Freshness, 'recordedAt'>;
 
   constructor(
     private readonly store: Pick<EventStore, 'head' | 'readAll'>,
     private readonly projections?: Freshness,
   ) {
-    this.times = projections ? { at: (position) => projections.recordedAt(position) } : new RecordingTimes(store);
+    this.times = projections ?? new RecordingTimes(store);
   }
 
   async current(projections: readonly string[]): Promise<bigint> {
@@ -28,6 +28,6 @@ export class StoreFreshness implements Freshness {
   }
 
   recordedAt(position: bigint): Promise<Date | null> {
-    return this.times.at(position);
+    return this.times.recordedAt(position);
   }
 }

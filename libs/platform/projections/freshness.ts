@@ -15,7 +15,7 @@ export interface Freshness {
 const REMEMBERED = 8192;
 
 /** When events were recorded: of the latest that passed through this process it knows, the log is asked for others. */
-export class RecordingTimes {
+export class RecordingTimes implements Pick<Freshness, 'recordedAt'> {
   // By position modulo their number; 0 is no position.
   private readonly positions = new BigInt64Array(REMEMBERED);
   private readonly times = new Float64Array(REMEMBERED);
@@ -28,8 +28,7 @@ export class RecordingTimes {
     this.times[slot] = recordedAt.getTime();
   }
 
-  /** Null for a position without an event: 0, before the first. */
-  async at(position: bigint): Promise<Date | null> {
+  async recordedAt(position: bigint): Promise<Date | null> {
     const slot = slotOf(position);
     if (position > 0n && this.positions[slot] === position) return new Date(this.times[slot]!);
     const [event] = await this.store.readAll({ after: position - 1n, through: position, limit: 1 });

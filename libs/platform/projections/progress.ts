@@ -116,7 +116,7 @@ export class Progress implements Freshness {
   }
 
   recordedAt(position: bigint): Promise<Date | null> {
-    return this.times.at(position);
+    return this.times.recordedAt(position);
   }
 
   /** Takes note of what a delivery says of its events' times, and of what the relay had put on the bus when it was sent. */

@@ -26,15 +26,12 @@ export class Ages {
     this.tables.push(table);
   }
 
-  /** Before a row is taken in. */
-  makeRoom(): void {
-    if (this.young < this.capacity / 2) return;
-    this.young = 0;
-    for (const table of this.tables) table.age();
-  }
-
-  /** A row has become young. */
-  grew(): void {
+  /** A row is about to become young. */
+  grow(): void {
+    if (this.young >= this.capacity / 2) {
+      this.young = 0;
+      for (const table of this.tables) table.age();
+    }
     this.young++;
   }
 }
@@ -81,10 +78,8 @@ export class TableRows {
   }
 
   keep(key: string, entry: Entry): void {
-    this.ages.makeRoom();
-    const { size } = this.young;
+    if (!this.young.has(key)) this.ages.grow();
     this.young.set(key, entry);
-    if (this.young.size > size) this.ages.grew();
   }
 
   /** Lets go of what was not used for an age. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { TestClock } from '#platform/kernel/clock.js';
 import { partsOfStream, streamOf, type EventToAppend, type StoredEvent } from '#platform/kernel/envelope.js';
 import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
-import fc from 'fast-check';
 import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
 /** An event as a command would place it. */

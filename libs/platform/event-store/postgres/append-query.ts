@@ -3,18 +3,18 @@ import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import type { AppendRequest, StreamRevision } from '../event-store.js';
 import type { StoredRevisions } from './stored-revisions.js';
 
-const APPEND_ONE = `select store.append_one($1::timestamptz, $2::text, $3::uuid, $4::int, $5::uuid, $6::text,
-  $7::int2, $8::timestamptz, $9::uuid, $10::uuid, $11::bytea, $12::json, $13::json, $14::json)`;
-
-const APPEND = `select store.append($1::timestamptz, $2::text[], $3::uuid[], $4::int[], $5::bool[],
-  $6::text[], $7::uuid[], $8::int[], $9::uuid[], $10::text[], $11::int2[], $12::timestamptz[], $13::uuid[],
-  $14::uuid[], $15::int2[], $16::bytea[], $17::json[], $18::json[], $19::json[])`;
-
+/** What is looked up before the insert: aggregate, its id, revision, whether it must be there. */
 const EXPECTED = ['text', 'uuid', 'int4', 'bool'] as const;
+/** An event's parameters, in the order of `rowOf`. */
 const EVENT = [
   ...(['text', 'uuid', 'int4', 'uuid', 'text', 'int2', 'timestamptz', 'uuid', 'uuid', 'int2', 'bytea'] as const),
   ...(['json', 'json', 'json'] as const),
 ] as const;
+
+const parameters = (types: readonly string[]): string => types.map((type, at) => `$${at + 1}::${type}`).join(', ');
+const arrayOf = (type: string): string => `${type}[]`;
+const APPEND_ONE = `select store.append_one(${parameters(['timestamptz', ...EVENT])})`;
+const APPEND = `select store.append(${parameters(['timestamptz', ...[...EXPECTED, ...EVENT].map(arrayOf)])})`;
 
 /** Values by column, to become arrays. */
 class Columns {
@@ -24,7 +24,7 @@ class Columns {
     this.columns = types.map(() => []);
   }
 
-  add(...values: unknown[]): void {
+  add(values: readonly unknown[]): void {
     for (let i = 0; i < values.length; i++) this.columns[i]!.push(values[i]);
   }
 
@@ -53,26 +53,27 @@ export function appendQuery(
   if (requests.length === 1 && request!.events.length === 1 && !request!.looksAt?.length) {
     const { stream, revision } = request!.events[0]!;
     if (revision === 0 || stored.has(stream, revision - 1)) {
-      return { name: 'append-one', text: APPEND_ONE, values: scalars(request!, now) };
+      return { name: 'append-one', text: APPEND_ONE, values: [now, ...rowOf(request!, 0)].map(textOfDate) };
     }
   }
   return { name: 'append', text: APPEND, values: arrays(requests, now, stored) };
 }
 
-function scalars({ commandId, fingerprint, events }: AppendRequest, now: Date): unknown[] {
-  const event = events[0]!;
+/** An event and its place in its command, as `EVENT` has it. */
+function rowOf({ commandId, fingerprint, events }: AppendRequest, ordinal: number): unknown[] {
+  const event = events[ordinal]!;
   const { aggregate, id } = partsOfStream(event.stream);
   return [
-    now.toISOString(),
     aggregate,
     id,
     event.revision,
     event.id,
     event.type,
     event.schemaVersion,
-    event.occurredAt.toISOString(),
+    event.occurredAt,
     event.subject,
     commandId,
+    ordinal,
     fingerprint,
     metaText(event.meta),
     event.data,
@@ -83,46 +84,34 @@ function scalars({ commandId, fingerprint, events }: AppendRequest, now: Date): 
 /** The revisions that must be there, or not be there yet; then one element an event, in order. */
 function arrays(requests: readonly AppendRequest[], now: Date, stored: Pick<StoredRevisions, 'has'>): unknown[] {
   const expected = new Columns(EXPECTED);
+  const expect = (stream: string, revision: number, there: boolean): void => {
+    const { aggregate, id } = partsOfStream(stream);
+    expected.add([aggregate, id, revision, there]);
+  };
   const appended = new Columns(EVENT);
   // The revision that the batch itself has brought a stream to: what follows it needs no look-up.
   const reached = new Map<string, number>();
   let last: StreamRevision | undefined;
-  for (const { commandId, fingerprint, events, looksAt } of requests) {
-    for (const look of looksAt ?? []) {
+  for (const request of requests) {
+    for (const look of request.looksAt ?? []) {
       // Commands that come together often look at the same: one look-up of the last is as good as many.
       if (last?.stream === look.stream && last.revision === look.revision) continue;
       last = look;
-      const { aggregate, id } = partsOfStream(look.stream);
-      expected.add(aggregate, id, look.revision + 1, false);
+      expect(look.stream, look.revision + 1, false);
     }
-    for (let ordinal = 0; ordinal < events.length; ordinal++) {
-      const event = events[ordinal]!;
-      const { stream, revision } = event;
-      const { aggregate, id } = partsOfStream(stream);
+    for (const [ordinal, { stream, revision }] of request.events.entries()) {
       if (revision > 0 && reached.get(stream) !== revision - 1 && !stored.has(stream, revision - 1)) {
-        expected.add(aggregate, id, revision - 1, true);
+        expect(stream, revision - 1, true);
       }
       reached.set(stream, revision);
-      appended.add(
-        aggregate,
-        id,
-        revision,
-        event.id,
-        event.type,
-        event.schemaVersion,
-        event.occurredAt,
-        event.subject,
-        commandId,
-        ordinal,
-        fingerprint,
-        metaText(event.meta),
-        event.data,
-        event.sealed,
-      );
+      appended.add(rowOf(request, ordinal));
     }
   }
   return [now, ...expected.encoded(), ...appended.encoded()];
 }
+
+/** pg writes a date in this host's zone, whose offsets of long ago had seconds. */
+const textOfDate = (value: unknown): unknown => (value instanceof Date ? value.toISOString() : value);
 
 const texts = new WeakMap<EventMeta, string>();
 

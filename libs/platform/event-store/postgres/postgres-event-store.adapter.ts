@@ -10,7 +10,7 @@ import { appendQuery } from './append-query.js';
 import { judge } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
-import { META, parseMeta, toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
 import { storeMigrations } from './store.migrations.js';
@@ -177,7 +177,6 @@ export class PostgresEventStore implements EventStore {
 
   private async read(statement: Statement, values: unknown[]): Promise<StoredEvent[]> {
     const rows = await this.query(this.readers, statement, values);
-    for (const row of rows) row[META] = parseMeta(row[META]);
     return (rows as EventRow[]).map(toStoredEvent);
   }
 

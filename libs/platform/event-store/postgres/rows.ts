@@ -18,13 +18,10 @@ export type EventRow = [
   string | null,
   string,
   number,
-  EventMeta,
+  string,
   string,
   string | null,
 ];
-
-/** Where the meta of a row stands. */
-export const META = 12;
 
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
   position: row[0],
@@ -38,7 +35,7 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
   subject: row[9] ?? row[2],
   commandId: row[10],
   ordinal: row[11],
-  meta: row[META],
+  meta: parseMeta(row[12]),
   data: row[13],
   sealed: row[14],
 });
@@ -62,7 +59,7 @@ export const types = { getTypeParser: (oid: number): any => parsers[oid] ?? iden
 const metas = new Map<string, EventMeta>();
 
 /** Parses a meta; most are alike (one actor, nothing else), so the last texts are remembered. */
-export function parseMeta(text: string): EventMeta {
+function parseMeta(text: string): EventMeta {
   let meta = metas.get(text);
   if (!meta) {
     meta = Object.freeze(JSON.parse(text)) as EventMeta;
