@@ -176,10 +176,22 @@ describe('the command pipeline', () => {
     const results = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 ? pipeline : other).execute(one)));
     results.push(await pipeline.execute(one), await other.execute(one));
     for (const result of results) expect(result).toMatchObject({ id, revision: 0, position: 1n, events: 1 });
+    expect(results.filter(({ repeated }) => !repeated)).toHaveLength(1);
     expect(await events()).toEqual(['t.account.opened']);
     const reused = { ...one, input: { owner: 'Eve', limit: 9 }, fingerprint: fingerprint('other body') };
     await expect(pipeline.execute(reused)).rejects.toThrow(KeyReused);
     await expect(other.execute(reused)).rejects.toThrow(KeyReused);
+  });
+
+  it('says of one of fifty parallel repeats that it stored the event, also where none is stored', async () => {
+    const { pipeline, other, message, keyed } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 300 }));
+    for (const amount of [1, 0]) {
+      const one = message(pay, id, { amount }, keyed(newId(), 'pay'));
+      const results = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 ? pipeline : other).execute(one)));
+      expect(results.filter(({ repeated }) => !repeated)).toHaveLength(1);
+    }
   });
 
   it('remembers a command that changed nothing, though it would change something later', async () => {
@@ -347,6 +359,38 @@ describe('the command pipeline', () => {
     await expect(registering).rejects.toThrow('bad data');
     await expect(paying).rejects.toThrow('to-is-open');
     expect(await events()).toEqual(['t.account.opened']);
+  });
+
+  it('does not call its own events a repeat when the answer of the append was lost', async () => {
+    const { store, pipeline, other, message, keyed, events } = setUp();
+    const append = store.append.bind(store);
+    let lost = 0;
+    store.isTransient = () => true;
+    store.append = async (requests) => {
+      const outcomes = await append(requests);
+      if (lost++ === 0) throw new Error('connection lost');
+      return outcomes;
+    };
+    const one = message(openAccount, newId(), { owner: 'Ada', limit: 3 }, keyed(newId(), 'body'));
+    expect(await pipeline.execute(one)).toMatchObject({ revision: 0, position: 1n, events: 1, repeated: false });
+    expect(await other.execute(one)).toMatchObject({ revision: 0, position: 1n, events: 1, repeated: true });
+    lost = 0;
+    expect(await pipeline.execute(message(pay, one.id, { amount: 1 }))).toMatchObject({ revision: 1, repeated: false });
+    expect(await events()).toHaveLength(2);
+  });
+
+  it('calls it a repeat when another process stored the command while the connection was lost', async () => {
+    const { store, pipeline, other, message, keyed, events } = setUp();
+    const one = message(openAccount, newId(), { owner: 'Ada', limit: 3 }, keyed(newId(), 'body'));
+    const append = store.append.bind(store);
+    store.isTransient = () => true;
+    store.append = async () => {
+      store.append = append;
+      expect(await other.execute(one)).toMatchObject({ repeated: false });
+      throw new Error('connection lost');
+    };
+    expect(await pipeline.execute(one)).toMatchObject({ position: 1n, repeated: true });
+    expect(await events()).toHaveLength(1);
   });
 
   it('fails only the request whose data the store refuses', async () => {

@@ -82,9 +82,13 @@ export class CommandPipeline implements CommandGateway {
   execute(message: CommandMessage): Promise<CommandResult> {
     const { commandId, fingerprint } = message;
     if (!fingerprint) return this.run(message);
-    // Parallel repeats in this process share one run; those of other processes meet at the store.
+    // Parallel repeats in this process share one run; those of other processes meet at the store. Only the answer to
+    // the one that runs may say that it stored something: a sender that counts such answers counts events.
     const same = this.underWay.get(commandId);
-    if (same) return same.fingerprint.equals(fingerprint) ? same.result : Promise.reject(new KeyReused(commandId));
+    if (same) {
+      if (!same.fingerprint.equals(fingerprint)) return Promise.reject(new KeyReused(commandId));
+      return same.result.then((result) => ({ ...result, repeated: true }));
+    }
     const result = this.run(message).finally(() => this.underWay.delete(commandId));
     this.underWay.set(commandId, { fingerprint, result });
     return result;

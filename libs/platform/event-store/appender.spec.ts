@@ -21,6 +21,7 @@ describe('the appender', () => {
     calls = [];
     appender = new Appender({
       isTransient: () => false,
+      readAll: async () => [],
       append: (requests) =>
         new Promise((answer, fail) => {
           calls.push({ requests, answer, fail });

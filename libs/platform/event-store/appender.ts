@@ -43,7 +43,7 @@ export class Appender {
   private readonly options: Required<AppenderOptions>;
 
   constructor(
-    private readonly store: Pick<EventStore, 'append' | 'isTransient'>,
+    private readonly store: Pick<EventStore, 'append' | 'isTransient' | 'readAll'>,
     options: AppenderOptions = {},
   ) {
     this.options = {
@@ -190,13 +190,14 @@ export class Appender {
 
   /**
    * After a broken connection nobody knows whether the batch was stored, so it is sent again: what was stored
-   * answers `repeated`, with its receipt.
+   * the first time is told as stored, what another process stored meanwhile as repeated.
    */
   private async call(requests: AppendRequest[]): Promise<AppendOutcome[]> {
     let end: number | undefined;
     for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
       try {
-        return await this.store.append(requests);
+        const outcomes = await this.store.append(requests);
+        return end === undefined ? outcomes : await this.tellOwn(requests, outcomes);
       } catch (error) {
         if (!this.store.isTransient(error)) throw error;
         // From the first failure on: how long it took to show is no part of the patience.
@@ -204,5 +205,22 @@ export class Appender {
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
+  }
+
+  /**
+   * After a second call: a receipt whose event is the request's own comes from the first call, which was stored though
+   * its answer was lost. Without this no answer to a command would say that it was this one that stored the events.
+   */
+  private tellOwn(requests: AppendRequest[], outcomes: AppendOutcome[]): Promise<AppendOutcome[]> {
+    return Promise.all(
+      outcomes.map(async (outcome, index): Promise<AppendOutcome> => {
+        if (outcome.kind !== 'repeated' || outcome.receipt.events === 0) return outcome;
+        const { events } = requests[index]!;
+        const { position } = outcome.receipt;
+        const [last] = await this.store.readAll({ after: position - 1n, through: position, limit: 1 });
+        if (last?.id !== events.at(-1)!.id) return outcome;
+        return { kind: 'stored', firstPosition: position - BigInt(events.length - 1), recordedAt: last.recordedAt };
+      }),
+    );
   }
 }

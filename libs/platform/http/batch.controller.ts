@@ -119,7 +119,8 @@ export class BatchController {
       }
       const envelope: Envelope = {
         // A key of the whole batch makes one for each place in it.
-        key: key ?? (common.key === undefined ? undefined : `${common.key}#${index}`),
+        key: key ?? common.key,
+        place: key === undefined ? index : undefined,
         expectedRevision: ifMatch,
         occurredAt: occurredAt === undefined ? undefined : new Date(occurredAt),
         reason: reason ?? common.reason,

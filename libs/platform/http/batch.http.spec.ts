@@ -93,6 +93,26 @@ describe('POST /v1/commands:batch', () => {
     expect(again.outcomes).toEqual(first.outcomes.map((outcome) => ({ ...outcome, repeated: true })));
   });
 
+  it('a key of the whole and a place are not the key that spells them', async () => {
+    const input = { label: 'x' };
+    const items = [
+      { command: 'SendParcel', input },
+      { command: 'SendParcel', key: 'whole#0', input },
+    ];
+    const { outcomes } = await batch(items, { 'idempotency-key': 'whole' });
+    expect(outcomes.map(({ repeated }) => repeated)).toEqual([false, false]);
+  });
+
+  it('one key in all items, and in batches sent at once, is one event and one first answer', async () => {
+    const before = (await store.head()).position;
+    const items = Array.from({ length: 20 }, () => ({ command: 'SendParcel', key: 'same', input: { label: 'x' } }));
+    const answers = await Promise.all([1, 2, 3].map(() => batch(items)));
+    const outcomes = answers.flatMap((answer) => answer.outcomes);
+    expect(outcomes.filter(({ repeated }) => repeated === false)).toHaveLength(1);
+    expect(outcomes.filter(({ repeated }) => repeated === true)).toHaveLength(59);
+    expect((await store.head()).position).toBe(before + 1n);
+  });
+
   it('holds each item to its roles', async () => {
     const items = [
       { command: 'SendParcel', input: { label: 'x' } },

@@ -13,6 +13,8 @@ import { strict, validated } from './validation.js';
 export interface Envelope {
   /** Idempotency key. */
   key?: string;
+  /** Place in a batch whose key the item shares. */
+  place?: number;
   expectedRevision?: number;
   occurredAt?: Date;
   reason?: string;
@@ -49,13 +51,18 @@ export class CommandIntake {
     if (this.takesId && input.id !== undefined && input.id !== given) {
       throw new InvalidInput([{ pointer: '/id', message: 'differs from the id that the command is sent to' }]);
     }
-    const { key } = envelope;
+    const { key, place } = envelope;
     let commandId: string;
     let print: Buffer | null = null;
     if (key === undefined) commandId = newId();
     else {
-      commandId = ANY_CASE_UUID.test(key) ? key.toLowerCase() : derivedId(actor, key);
-      print = fingerprint(`${definition.name}\n${given ?? ''}\n${canonicalJson(input)}`);
+      // A key is its actor's own, whatever it looks like: nobody meets, or is answered with, another's command.
+      const own = ANY_CASE_UUID.test(key) ? key.toLowerCase() : key;
+      commandId = place === undefined ? derivedId(actor, own) : derivedId(actor, own, String(place));
+      const when = envelope.occurredAt?.toISOString() ?? '';
+      print = fingerprint(
+        `${definition.name}\n${given ?? ''}\n${when}\n${envelope.onBehalfOf ?? ''}\n${canonicalJson(input)}`,
+      );
     }
     return {
       definition,

@@ -153,6 +153,7 @@ describe('commands over HTTP', () => {
         expect(status).toBe(201);
         expect(body).toMatchObject(first);
       }
+      expect(answers.filter(({ body }) => !body.repeated)).toHaveLength(1);
     });
 
     it('know a body by its meaning, not by its text', async () => {
@@ -177,11 +178,24 @@ describe('commands over HTTP', () => {
       expect(await parcel({ 'idempotency-key': 'mine', 'yad-actor': 'ada' })).toBe(ada);
     });
 
-    it('that are uuids are the id of the command', async () => {
+    it('that are uuids belong to their actor too, in whichever case they are written', async () => {
       const key = newId();
-      await parcel({ 'idempotency-key': key.toUpperCase() });
-      expect((await store.receipts([key])).size).toBe(1);
+      const ada = await parcel({ 'idempotency-key': key, 'yad-actor': 'ada' });
+      expect(await parcel({ 'idempotency-key': key, 'yad-actor': 'bob' })).not.toBe(ada);
+      expect(await parcel({ 'idempotency-key': key.toUpperCase(), 'yad-actor': 'ada' })).toBe(ada);
     });
+
+    it.each(['yad-occurred-at', 'yad-on-behalf-of'])(
+      'are refused with another %s: it would be lost',
+      async (header) => {
+        const key = newId();
+        const [one, other] =
+          header === 'yad-occurred-at' ? ['2011-12-09T12:50:00Z', '2011-12-10T12:50:00Z'] : ['x', 'y'];
+        await parcel({ 'idempotency-key': key, [header]: one });
+        const changed = client.post('/v1/parcels', { label: 'books' }, { 'idempotency-key': key, [header]: other! });
+        expect(await refused(changed)).toMatchObject({ status: 422, kind: 'idempotency-key-reused' });
+      },
+    );
   });
 
   it('keeps who, for whom, when and why', async () => {

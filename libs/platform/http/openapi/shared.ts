@@ -15,7 +15,7 @@ const words = (maxLength: number): JsonSchema => ({ type: 'string', minLength: 1
 export const commandHeaders: Readonly<Record<string, JsonSchema>> = {
   IdempotencyKey: header(
     'Idempotency-Key',
-    'The same key again gives the same answer and stores nothing; with another body it is refused. A uuid is the id of the command itself.',
+    'The same key of the same actor again gives the same answer, `repeated`, and stores nothing. With another body, `Yad-Occurred-At` or `Yad-On-Behalf-Of` it is refused. Of requests that are sent at once, one is answered as the first.',
     words(200),
     '0198f3a0-1b2c-7d3e-8f40-0000000000aa',
   ),
