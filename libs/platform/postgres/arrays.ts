@@ -1,3 +1,5 @@
+import { writeInstant } from './instants.js';
+
 /** Element types that `encodeArray` writes. */
 export type ArrayType =
   'text' | 'uuid' | 'int2' | 'int4' | 'int8' | 'bool' | 'timestamptz' | 'date' | 'json' | 'jsonb' | 'bytea';
@@ -91,8 +93,7 @@ export function writeFixed(out: Buffer, type: ArrayType, value: unknown, at: num
       out.writeBigInt64BE(BigInt(value as bigint | number | string), at);
       return;
     case 'timestamptz':
-      // Microseconds since 2000; below 2^53 until the year 2255, so a double holds them exactly.
-      writeInt64(out, ((value as Date).getTime() - EPOCH_2000_MS) * 1000, at);
+      writeInstant(out, value as Date, at);
       return;
     case 'date':
       out.writeInt32BE((Date.parse(`${value as string}T00:00:00Z`) - EPOCH_2000_MS) / DAY_MS, at);
@@ -103,12 +104,6 @@ export function writeFixed(out: Buffer, type: ArrayType, value: unknown, at: num
     default:
       throw new Error(`${type} has no fixed size`);
   }
-}
-
-function writeInt64(out: Buffer, value: number, at: number): void {
-  const high = Math.floor(value / 4_294_967_296);
-  out.writeInt32BE(high, at);
-  out.writeUInt32BE(value - high * 4_294_967_296, at + 4);
 }
 
 function writeUuid(out: Buffer, uuid: string, at: number): void {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Decimal } from '#platform/kernel/money.js';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import type { CopyType } from '#platform/postgres/copy-rows.js';
+import { fitsTimestamp, instantOfText } from '#platform/postgres/instants.js';
 
 /** How a column's values look in folds, on the way to the database and on the way back. */
 export interface ColumnType {
@@ -151,9 +152,9 @@ const instant: ColumnType = {
     'timestamptz',
     (value) => {
       const date = value instanceof Date ? value : new Date(value as string);
-      return Number.isNaN(date.getTime()) ? misfit(value, 'instant') : date;
+      return fitsTimestamp(date) ? date : misfit(value, 'instant');
     },
-    (text) => new Date(`${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, 'Z')}`),
+    instantOfText,
   ),
   equal: (a, b) => a instanceof Date && b instanceof Date && a.getTime() === b.getTime(),
 };
@@ -161,7 +162,8 @@ const instant: ColumnType = {
 const knownDays = new Set<string>();
 const isDay = (text: string): boolean => {
   if (knownDays.has(text)) return true;
-  const instant = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  // The database has no year 0: it would give back 1 BC.
+  const instant = /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(instant) || new Date(instant).toISOString().slice(0, 10) !== text) return false;
   if (knownDays.size > 20_000) knownDays.clear();
   knownDays.add(text);

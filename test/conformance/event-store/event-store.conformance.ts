@@ -67,6 +67,25 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(stored).toEqual({ ...event, position, recordedAt: clock.now(), commandId, ordinal: 0 });
     });
 
+    it('far dates keep their milliseconds, alone and in a batch', async () => {
+      const dates = fc.array(
+        fc.date({ min: new Date('0999-12-31T00:00:00Z'), max: new Date('9999-01-01T00:00:00Z'), noInvalidDate: true }),
+        { minLength: 1, maxLength: 8 },
+      );
+      await fc.assert(
+        fc.asyncProperty(dates, async (occurredAts) => {
+          const requests = occurredAts.map((occurredAt) => {
+            const request = aRequest(newStream());
+            return { ...request, events: [{ ...request.events[0]!, occurredAt }] };
+          });
+          const { position } = await store.head();
+          await store.append(requests);
+          expect((await all(position)).map(({ occurredAt }) => occurredAt)).toEqual(occurredAts);
+        }),
+        { numRuns: 50 },
+      );
+    });
+
     it('takes positions without holes, in the order of the requests', async () => {
       const before = (await store.head()).position;
       const requests = Array.from({ length: 50 }, (_, i) => aRequest(newStream(), 0, 1 + (i % 3)));

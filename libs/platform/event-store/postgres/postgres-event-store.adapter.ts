@@ -188,7 +188,8 @@ export class PostgresEventStore implements EventStore {
   async positionAt(recordedAt: Date): Promise<bigint> {
     const { rows } = await this.readers.query<any>({
       text: `select store.position_at($1)`,
-      values: [recordedAt],
+      // As text: pg writes a date in this host's zone, whose offsets of long ago had seconds.
+      values: [recordedAt.toISOString()],
       rowMode: 'array',
       types,
     });

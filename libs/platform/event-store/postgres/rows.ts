@@ -1,4 +1,5 @@
 import { streamOf, type EventMeta, type StoredEvent } from '#platform/kernel/envelope.js';
+import { instantOfText } from '#platform/postgres/instants.js';
 import type { Receipt } from '../event-store.js';
 
 /** The columns of an event, in the order in which `toStoredEvent` takes them. */
@@ -49,8 +50,7 @@ const parsers: Record<number, (text: string) => unknown> = {
   23: Number,
   // bigint[], of which ours have no nulls.
   1016: (text) => text.slice(1, -1).split(',').map(BigInt),
-  // Sessions run in UTC, so the text is `2011-12-09 12:50:00.123+00`.
-  1184: (text) => new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`),
+  1184: instantOfText,
 };
 
 /** Parsers for our columns: bigint positions, dates, and JSON left as the bytes that are stored. */
