@@ -15,6 +15,16 @@ export const Source = z
 /** A business number: of an order, an invoice, a credit note. */
 export const DocumentNumber = z.string().min(1).max(64);
 
+/**
+ * The country of a sale: its ISO 3166-1 code (`GB`), or else the words that the sender's books have for it
+ * (`EIRE`, `Channel Islands`, `Unspecified`), as they stand there. Who counts by country brings the two together.
+ */
+export const Country = z
+  .string()
+  .max(100)
+  .regex(/^\p{L}[^\p{Cc}]*$/u, { error: 'is not the name or the code of a country' })
+  .meta({ id: 'Country', examples: ['GB', 'United Kingdom'] });
+
 /** Who sold, by the name or number that the sender's staff list has. */
 export const Salesperson = z.string().min(1).max(100);
 

@@ -4,7 +4,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
 import { Amount, LineQuantity, MAX_LINES, OrderLine } from './order-line.js';
-import { Code, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
+import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
 
 /** `adjustment`: a correction of the books that is no sale (a bad debt written off). */
 export const OrderKind = z.enum(['sale', 'adjustment']);
@@ -30,6 +30,7 @@ const terms = {
   /** Zone of the shop: its day is the day of the sale. */
   zone: open(TimeZone),
   channel: open(Code.optional()),
+  country: open(Country.optional()),
   salesperson: open(Salesperson.optional()),
   source: open(Source.optional()),
   lines,
@@ -118,6 +119,7 @@ export const orderCompleted = defineEvent({
     ...about,
     kind: open(OrderKind),
     zone: open(TimeZone),
+    country: open(Country.optional()),
     salesperson: open(Salesperson.optional()),
     placedAt: open(Instant),
     net: open(Amount),
@@ -134,6 +136,7 @@ export const orderCancelled = defineEvent({
   fields: {
     ...about,
     stage: open(OrderStage),
+    country: open(Country.optional()),
     salesperson: open(Salesperson.optional()),
     net: open(Amount),
     /** Paid so far, and so to be given back. */

@@ -4,7 +4,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
 import { Amount, LineNumber, LineQuantity, MAX_LINES, Quantity, ReturnLine } from './order-line.js';
-import { Code, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
+import { Code, Country, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
 
 // The subject of a return is its contact, else its (walk-in) order, else its own id.
 const about = {
@@ -14,6 +14,7 @@ const about = {
   number: open(DocumentNumber.optional()),
   currency: open(Currency),
   zone: open(TimeZone),
+  country: open(Country.optional()),
   salesperson: open(Salesperson.optional()),
 };
 const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));

@@ -22,6 +22,7 @@ export const cancelOrder = command({
     return orderCancelled({
       ...aboutOrder(order),
       stage,
+      country: terms.country,
       salesperson: terms.salesperson,
       net: terms.net,
       refundDue: paid,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OrderKind } from '#contracts/sales/order.events.js';
-import { Code, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
+import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
@@ -17,6 +17,7 @@ export const orderHeader = {
   currency: Currency,
   zone: TimeZone,
   channel: Code.optional(),
+  country: Country.optional(),
   salesperson: Salesperson.optional(),
   source: Source.optional(),
   deliveryAddress: DeliveryAddress.optional(),
@@ -36,7 +37,7 @@ export function termsOf(input: z.infer<typeof Header> & { kind?: OrderKind; line
 } {
   const lines = numbered(input.lines);
   const worth = totals(lines);
-  const { contact, number, currency, zone, channel, salesperson, source, deliveryAddress, note } = input;
+  const { contact, number, currency, zone, channel, country, salesperson, source, deliveryAddress, note } = input;
   const kind = input.kind ?? 'sale';
   const terms = {
     contact,
@@ -45,6 +46,7 @@ export function termsOf(input: z.infer<typeof Header> & { kind?: OrderKind; line
     kind,
     zone,
     channel,
+    country,
     salesperson,
     source,
     lines,
@@ -62,6 +64,7 @@ export const completionOf = (terms: OrderTerms, placedAt: string, { saleLines, s
   currency: terms.currency,
   kind: terms.kind,
   zone: terms.zone,
+  country: terms.country,
   salesperson: terms.salesperson,
   placedAt,
   net: terms.net,

@@ -44,6 +44,12 @@ describe('RecordSale', () => {
       .when({ ...sale, source })
       .then(orderPlaced({ ...terms, source }), completed);
   });
+  it('keeps the country, as the books have it', () => {
+    const country = 'EIRE';
+    specify(recordSale)
+      .when({ ...sale, country })
+      .then(orderPlaced({ ...terms, country }), orderCompleted({ ...completed.data, country }));
+  });
   it('refuses an order that exists', () => specify(recordSale).given(placed).when(sale).refused('order-is-new'));
   it('records what a blocked contact did, but nothing of one that is not there', () => {
     const theirs = { ...sale, contact: customer };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
+import { Country, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import { returnClosed, returnRefunded, returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { command, reference } from '#platform/kernel/command.js';
@@ -24,6 +24,7 @@ export const recordCreditNote = command({
     number: DocumentNumber.optional(),
     currency: Currency,
     zone: TimeZone,
+    country: Country.optional(),
     salesperson: Salesperson.optional(),
     source: Source.optional(),
     lines: linesOf(RecordedLineInput),

@@ -17,6 +17,16 @@ describe('RecordCreditNote', () => {
     specify(recordCreditNote)
       .when({ ...note, source, lines: [teapots, cups] })
       .then(...recorded));
+  it('keeps the country, as the books have it', () => {
+    const theirs = { ...note, country: 'Channel Islands' };
+    specify(recordCreditNote)
+      .when({ ...theirs, lines: [teapots, cups] })
+      .then(
+        returnRequested({ ...theirs, lines: [teapots, cups], value: '30.1' }),
+        returnRefunded({ ...theirs, net: '30.1', lineCount: 2 }),
+        returnClosed({ ...theirs, outcome: 'refunded', net: '30.1' }),
+      );
+  });
   it('takes lines as a ledger of sales has them, and keeps the odd positive one', () => {
     const sold = [
       { ...teapots, quantity: '-2' },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { orderReturnOpened } from '#contracts/sales/order.events.js';
 import { LineNumber, ReturnLine } from '#contracts/sales/order-line.js';
-import { Code, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
+import { Code, Country, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import type { UnitPrice } from '#contracts/sales/order-line.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
@@ -41,6 +41,7 @@ export const requestReturn = command({
     number: DocumentNumber.optional(),
     currency: Currency.optional().meta({ description: "The order's when an order is named" }),
     zone: TimeZone.optional().meta({ description: "The order's when an order is named" }),
+    country: Country.optional().meta({ description: "The order's when an order is named" }),
     salesperson: Salesperson.optional(),
     source: Source.optional(),
     lines: linesOf(RequestedLine),
@@ -50,7 +51,8 @@ export const requestReturn = command({
     order: reference(Order, (input: { order?: string }) => input.order),
     contact: reference(Contact, (input: { contact?: string }) => input.contact),
   },
-  decide: (back, { order: orderId, contact, number, currency, zone, salesperson, source, note, ...input }, context) => {
+  decide: (back, asked, context) => {
+    const { order: orderId, contact, number, currency, zone, country, salesperson, source, note, ...input } = asked;
     rule('return-is-new', back.status === 'none', 'this return exists already');
     contactExists(context.refs.contact);
     const order = context.refs.order?.state;
@@ -58,7 +60,7 @@ export const requestReturn = command({
       rule('currency-and-zone-named', currency !== undefined && zone !== undefined, 'no order says them');
       const lines = numbered(input.lines).map(pricedLine);
       const value = valueOf(lines);
-      return returnRequested({ contact, number, currency, zone, salesperson, source, lines, value, note });
+      return returnRequested({ contact, number, currency, zone, country, salesperson, source, lines, value, note });
     }
     rule('order-exists', order.status !== 'none', `there is no order ${orderId}`);
     const { terms } = order;
@@ -71,6 +73,7 @@ export const requestReturn = command({
       number,
       currency: terms.currency,
       zone: zone ?? terms.zone,
+      country: country ?? terms.country,
       salesperson: salesperson ?? terms.salesperson,
       source,
       lines,

@@ -44,8 +44,8 @@ describe('RequestReturn of an order', () => {
       .where('order', placed, completed)
       .when(back('2'))
       .then(requested, at('order', opened('2'))));
-  it('carries the contact and the salesperson of the order', () => {
-    const who = { contact: customer, salesperson: 'sara' };
+  it('carries the contact, the country and the salesperson of the order', () => {
+    const who = { contact: customer, country: 'GB', salesperson: 'sara' };
     specify(requestReturn)
       .where('order', orderPlaced({ ...terms, ...who }), completed)
       .when(back('2'))
