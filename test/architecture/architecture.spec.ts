@@ -37,6 +37,24 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('makes every connection to PostgreSQL in one place, with its timeouts and its listener for errors', () => {
+    const places = files.filter((file) =>
+      /\bnew (pg\.)?(Client|Pool)\(|\bnew Connection\(/.test(readFileSync(file, 'utf8')),
+    );
+    expect(places.filter((file) => !/^libs\/platform\/postgres\/(connection|pool|listener)\.ts$/.test(file))).toEqual(
+      [],
+    );
+    const importers = imports.filter(({ name, to }) => !to && name === 'pg').map(({ file }) => file);
+    expect([...new Set(importers)]).toEqual(['libs/platform/postgres/connection.ts', 'libs/platform/postgres/pool.ts']);
+  });
+
+  it('names what each pool of connections is for, which says how long anything may take on it', () => {
+    const made = files.flatMap((file) => readFileSync(file, 'utf8').match(/\bcreatePool\([^)]*\)/g) ?? []);
+    const pools = made.filter((call) => call.includes('rl,'));
+    expect(pools.length).toBeGreaterThan(6);
+    expect(pools.filter((call) => !/\brole: '|\brole,/.test(call))).toEqual([]);
+  });
+
   it('would tell a wrong arrow by file and arrow', () => {
     expect(wrongArrow('libs/operational/sales/a.ts', 'libs/analytical/rfm/b.ts')).toMatch(
       /^libs\/operational\/sales\/a.ts -> /,

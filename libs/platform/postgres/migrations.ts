@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { inTransaction, type Pool } from './pool.js';
+import { createPool, inTransaction, type Pool } from './pool.js';
 
 /** One step of a schema. Never changed once shipped: the text's hash is kept with its name. */
 export interface Migration {
@@ -31,4 +31,14 @@ export async function migrate(pool: Pool, migrations: readonly Migration[]): Pro
       await client.query(`insert into public.yad_migrations (name, hash) values ($1, $2)`, [name, hash]);
     }
   });
+}
+
+/** Brings a schema up to date over a connection of its own, whose statements may take long. */
+export async function migrateAt(url: string, migrations: readonly Migration[]): Promise<void> {
+  const pool = createPool(url, { role: 'admin', max: 1, applicationName: 'yad migrations' });
+  try {
+    await migrate(pool, migrations);
+  } finally {
+    await pool.end();
+  }
 }

@@ -7,7 +7,7 @@ describe('a pipeline', () => {
   let pipeline: Pipeline;
   beforeEach(async () => {
     database = await createTestDatabase();
-    pipeline = new Pipeline(database.url, { applicationName: 'yad pipeline' });
+    pipeline = new Pipeline(database.url, { role: 'read', applicationName: 'yad pipeline' });
   });
   afterEach(async () => {
     await pipeline.end();

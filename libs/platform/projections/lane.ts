@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
-import { isConnectionError, type Pool } from '#platform/postgres/pool.js';
+import { isUnavailable, type Pool } from '#platform/postgres/pool.js';
 import { liveBuild } from './builds.js';
 import { catchUp, type Log } from './catch-up.js';
 import type { DecodedEvents } from './decoded-events.js';
@@ -182,7 +182,7 @@ export class Lane implements Consumer {
       } catch (error) {
         if (this.closing.signal.aborted) throw error;
         this.loaded = false;
-        const away = isConnectionError(error);
+        const away = isUnavailable(error);
         if (!away && !isStale(error)) throw error;
         this.options.onTrouble?.(error);
         const wait = Math.min(MAX_BACKOFF_MS, 10 * 2 ** Math.min(failures, 10));

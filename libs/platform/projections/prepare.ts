@@ -51,6 +51,7 @@ export async function openProjectionAdmin(
 ): Promise<{ admin: ProjectionAdmin; close: () => Promise<void> }> {
   const { store, catalogue, projections, databaseUrl, partitions } = options;
   const pool = createPool(databaseUrl, {
+    role: 'rebuild',
     max: projections.length + 4,
     applicationName: 'yad projection admin',
     synchronousCommit: 'off',

@@ -61,21 +61,30 @@ export class ProjectionHost {
    */
   static async start(options: ProjectionHostOptions): Promise<ProjectionHost> {
     const { projections, databaseUrl, bus, store, catalogue } = options;
+    const max = projections.length + 4;
     const pool = createPool(databaseUrl, {
-      max: projections.length + 6,
+      role: 'write',
+      max,
       applicationName: 'yad projections',
       synchronousCommit: 'off',
     });
+    // Builds take their time; the live writers and those who wait for them must not.
+    const builders = createPool(databaseUrl, {
+      role: 'rebuild',
+      max,
+      applicationName: 'yad projections: build',
+      synchronousCommit: 'off',
+    });
     try {
-      const models = await prepareProjections(pool, projections, bus.partitions);
+      const models = await prepareProjections(builders, projections, bus.partitions);
       const log: Log = { store, partitions: bus.partitions };
-      const shop: Workshop = { pool, log, decoded: new DecodedEvents(catalogue) };
-      for (const model of models) await ensureLive(pool, model, bus.partitions);
+      const shop: Workshop = { pool: builders, log, decoded: new DecodedEvents(catalogue) };
+      for (const model of models) await ensureLive(builders, model, bus.partitions);
       const host = new ProjectionHost(options, pool, models, shop, await openReadModels(databaseUrl, projections));
       await host.run(models);
       return host;
     } catch (error) {
-      await pool.end();
+      await Promise.all([pool.end(), builders.end()]);
       throw error;
     }
   }
@@ -91,7 +100,7 @@ export class ProjectionHost {
     await Promise.all(this.background);
     this.progress.close();
     await this.readModels.close();
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.shop.pool.end()]);
   }
 
   private async run(models: readonly Model[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { BeingBuilt } from '#platform/kernel/errors.js';
-import { isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
+import { createPool, driverOf, isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
 import type { Projection } from './projection.js';
 import type { ReadModels } from './query.js';
 
@@ -24,30 +24,34 @@ export async function openReadModels(
   projections: readonly Projection[],
   max = 8,
 ): Promise<TypeOrmReadModels> {
-  const parsers = (oid: number, format?: unknown): unknown => {
+  const parsers = (oid: number, format?: unknown): any => {
     // A date is a day, not an instant in some zone.
     if (oid === DATE) return (text: string) => text;
     return (dataSource.driver as any).postgres.types.getTypeParser(oid, format);
   };
+  const master = createPool(databaseUrl, {
+    role: 'query',
+    max,
+    pipeline: true,
+    applicationName: 'yad read models',
+    searchPath: 'analytics',
+    types: { getTypeParser: parsers },
+  });
   const dataSource = new DataSource({
     type: 'postgres',
     url: databaseUrl,
     entities: projections.flatMap(({ tables }) => [...tables]),
     synchronize: false,
-    applicationName: 'yad read models',
     // The server going away is told by the next query, not by ending the process.
     poolErrorHandler: () => {},
-    extra: {
-      max,
-      pipeline: true,
-      // One plan for all values: for a small query the server would go on planning each one anew.
-      options: '-c search_path=analytics -c timezone=UTC -c plan_cache_mode=force_generic_plan',
-      types: { getTypeParser: parsers },
-      connectionTimeoutMillis: 10_000,
-    },
+    driver: driverOf(master),
   });
-  await dataSource.initialize();
-  const { master } = dataSource.driver as unknown as { master: Pool };
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    await master.end();
+    throw error;
+  }
   return {
     dataSource,
     rows: gathering(master, async (error) => (await beingBuilt(master, projections, error)) ?? error),

@@ -1,5 +1,5 @@
 import { encodeArray } from '#platform/postgres/arrays.js';
-import { migrate } from '#platform/postgres/migrations.js';
+import { migrateAt } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import type { Lease, RelayState } from './relay-state.js';
 import { relayMigrations } from './relay.migrations.js';
@@ -14,14 +14,10 @@ export class PostgresRelayState implements RelayState {
 
   /** Connects, and brings the schema up to date. */
   static async connect(url: string): Promise<PostgresRelayState> {
-    const pool = createPool(url, { max: 2, applicationName: 'yad relay', synchronousCommit: 'off' });
-    try {
-      await migrate(pool, relayMigrations);
-    } catch (error) {
-      await pool.end();
-      throw error;
-    }
-    return new PostgresRelayState(pool);
+    await migrateAt(url, relayMigrations);
+    return new PostgresRelayState(
+      createPool(url, { role: 'write', max: 2, applicationName: 'yad relay', synchronousCommit: 'off' }),
+    );
   }
 
   async acquire(holder: string, ttlMs: number): Promise<Lease | undefined> {

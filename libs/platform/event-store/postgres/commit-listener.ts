@@ -1,4 +1,4 @@
-import { createPool, type Pool, type PoolClient } from '#platform/postgres/pool.js';
+import { Listener } from '#platform/postgres/listener.js';
 import { CHANNEL } from './store.migrations.js';
 
 /** How long a reader waits at most before it looks by itself: a lost notification delays, it does not lose. */
@@ -7,18 +7,20 @@ const PATIENCE_MS = 500;
 /** Rings when another process has committed, by LISTEN on a connection of its own, which is replaced when it breaks. */
 export class CommitListener {
   private readonly waiting = new Set<() => void>();
-  private readonly pool: Pool;
-  private connection: Promise<PoolClient | undefined> | undefined;
+  private readonly listener: Listener;
   private closed = false;
   private rings = 0;
 
   constructor(url: string) {
-    this.pool = createPool(url, { max: 1, applicationName: 'yad store: listen' });
+    this.listener = new Listener(url, CHANNEL, {
+      applicationName: 'yad store: listen',
+      onNotification: () => this.ring(),
+    });
   }
 
   /** How often it has rung. Taken before a read, and given to `after` when the read found nothing. */
   get rung(): number {
-    this.connection ??= this.listen();
+    this.listener.start();
     return this.rings;
   }
 
@@ -39,24 +41,6 @@ export class CommitListener {
     });
   }
 
-  private async listen(): Promise<PoolClient | undefined> {
-    try {
-      const client = await this.pool.connect();
-      client.on('notification', () => this.ring());
-      client.on('error', () => {
-        this.connection = undefined;
-        client.release(true);
-        this.ring();
-      });
-      await client.query(`listen ${CHANNEL}`);
-      return client;
-    } catch {
-      // Readers go on at their own pace and ask again.
-      this.connection = undefined;
-      return undefined;
-    }
-  }
-
   /** Wakes who waits. */
   ring(): void {
     this.rings++;
@@ -65,11 +49,7 @@ export class CommitListener {
 
   async close(): Promise<void> {
     this.closed = true;
-    const client = await this.connection;
-    client?.removeAllListeners('error');
-    client?.on('error', () => {});
-    client?.release(true);
     this.ring();
-    await this.pool.end();
+    await this.listener.close();
   }
 }

@@ -17,7 +17,12 @@ export class CommitNotifier {
 
   constructor(url: string) {
     // It writes nothing: there is nothing to wait for the disk for.
-    this.pool = createPool(url, { max: 1, applicationName: 'yad store: notify', synchronousCommit: 'off' });
+    this.pool = createPool(url, {
+      role: 'listen',
+      max: 1,
+      applicationName: 'yad store: notify',
+      synchronousCommit: 'off',
+    });
   }
 
   /** Something was committed. Rings at once, or when the time since the last ring is over. */

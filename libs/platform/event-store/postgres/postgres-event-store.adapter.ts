@@ -3,8 +3,8 @@ import { isId } from '#platform/kernel/ids.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
-import { migrate } from '#platform/postgres/migrations.js';
-import { createPool, isConnectionError, Pipeline, type Pool } from '#platform/postgres/pool.js';
+import { migrateAt } from '#platform/postgres/migrations.js';
+import { createPool, isUnavailable, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
 import { appendQuery } from './append-query.js';
 import { judge } from './careful-append.js';
@@ -39,7 +39,7 @@ export class PostgresEventStore implements EventStore {
   ) {
     this.listener = new CommitListener(url);
     this.notifier = new CommitNotifier(url);
-    this.appends = new Pipeline(url, { applicationName: 'yad store: append', indexesOnly: true });
+    this.appends = new Pipeline(url, { role: 'append', applicationName: 'yad store: append', indexesOnly: true });
   }
 
   /** Connects, and brings the store's schema up to date. */
@@ -48,16 +48,10 @@ export class PostgresEventStore implements EventStore {
     clock = systemClock,
     readers = 4,
   }: PostgresEventStoreOptions): Promise<PostgresEventStore> {
-    const writers = createPool(url, { max: 2, applicationName: 'yad store: append', indexesOnly: true });
-    try {
-      await migrate(writers, storeMigrations);
-    } catch (error) {
-      await writers.end();
-      throw error;
-    }
+    await migrateAt(url, storeMigrations);
     return new PostgresEventStore(
-      writers,
-      createPool(url, { max: readers, applicationName: 'yad store: read', indexesOnly: true }),
+      createPool(url, { role: 'append', max: 2, applicationName: 'yad store: append', indexesOnly: true }),
+      createPool(url, { role: 'read', max: readers, applicationName: 'yad store: read', indexesOnly: true }),
       url,
       clock,
     );
@@ -212,7 +206,7 @@ export class PostgresEventStore implements EventStore {
       try {
         page = await this.readAll({ after: position, limit });
       } catch (error) {
-        if (!isConnectionError(error)) throw error;
+        if (!isUnavailable(error)) throw error;
         page = [];
       }
       if (page.length > 0) {
@@ -225,7 +219,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   isTransient(error: unknown): boolean {
-    return isConnectionError(error);
+    return isUnavailable(error);
   }
 
   async close(): Promise<void> {

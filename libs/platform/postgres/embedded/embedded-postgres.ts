@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import { connect } from '../connection.js';
 import { binaries, serverUser, type ServerUser } from './binaries.js';
 import { isRunning, ownerOf, releaseOwnership, takeOwnership } from './ownership.js';
 import { placeOf } from './place.js';
@@ -223,23 +223,18 @@ async function untilReady(url: string, server: ChildProcess, logFile: string): P
       const last = existsSync(logFile) ? readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' | ') : '';
       throw new Error(`the database did not start: ${last} (see ${logFile})`);
     }
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
-    client.on('error', () => {});
     try {
-      await client.connect();
+      await (await connect(url, { role: 'admin', limits: { connectMs: 2000 } })).end();
       return;
     } catch (error) {
       if (Date.now() > end) throw new Error(`the database does not answer (see ${logFile})`, { cause: error });
       await sleep(30);
-    } finally {
-      await client.end().catch(() => {});
     }
   }
 }
 
 async function ensureDatabase(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const client = await connect(url, { role: 'admin' });
   try {
     const { rowCount } = await client.query(`select from pg_database where datname = 'yad'`);
     if (!rowCount) await client.query('create database yad');
