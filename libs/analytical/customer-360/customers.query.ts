@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ContactKind, ContactStatus, LifecycleStage } from '#contracts/contacts/contact-terms.js';
+import { ContactKind, ContactStatus, LifecycleStage, Staff, Tag } from '#contracts/contacts/contact-terms.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery } from '#platform/projections/query.js';
@@ -57,8 +57,8 @@ export const listCustomers = pagedQuery({
     kind: ContactKind.optional(),
     status: ContactStatus.optional(),
     stage: LifecycleStage.optional(),
-    tag: z.string().min(1).max(40).optional(),
-    owner: z.string().min(1).max(100).optional(),
+    tag: Tag.optional(),
+    owner: Staff.optional(),
     sort: z
       .enum(['id', 'name', 'recency'])
       .default('id')

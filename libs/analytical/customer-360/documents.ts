@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { key } from '#contracts/terms.js';
 import { NotFound } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/query.js';
@@ -13,8 +14,8 @@ export const customer = Id.nullable().describe(
 export const contact = Id.optional().describe(
   'Only of this customer, with merged contacts and attached walk-in orders',
 );
-/** The parameter that asks for a code, number or name as it stands. */
-export const text = z.string().min(1).max(100).optional();
+/** The parameter that asks for a code, number or name: in any spelling, as it is kept in one. */
+export const text = key(100).optional();
 
 /** A kind of document: its table or view, how a row is shown, and the time by which lists are sorted and cut. */
 export interface Documents {

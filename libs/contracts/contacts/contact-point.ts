@@ -1,34 +1,44 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
-import { parsePhoneNumberFromString } from 'libphonenumber-js/min';
+import { isSupportedCountry } from 'libphonenumber-js/min';
 import { z } from 'zod';
-import { Code, DeliveryAddress } from '../terms.js';
+import { plainDigits, usualWidth, withoutUnseen } from '#platform/kernel/text.js';
+import { Code, CountryCode, DeliveryAddress, key } from '../terms.js';
+import { E164, SHORT, plainPhone } from './phone.js';
 
 export const PointKind = z.enum(['email', 'phone', 'postal', 'messenger']);
 export type PointKind = z.infer<typeof PointKind>;
 
 /** Local part and domain in any script; whether it is read is for a verification to tell. */
 const EMAIL = /^[^\s@"<>,;]{1,64}@[^\s@"<>,;]{1,189}$/u;
-const E164 = /^\+[1-9][0-9]{6,14}$/;
+const ASCII_BUT_DIGITS = /^[\x21-\x7e\p{Nd}]*$/u;
 
-/**
- * A number in the form of E.164, whatever its digits, blanks, brackets and trunk prefix; another text as it is.
- * Possible, not valid: ranges are opened by the month, and a number that was taken must not become one that is not.
- */
-function plainPhone(text: string): string {
-  const plain = text.normalize('NFKC').trim().replace(/^00/, '+');
-  const number = parsePhoneNumberFromString(plain, { extract: false });
-  // An extension has no place in E.164, and would be lost.
-  return number?.isPossible() && number.ext === undefined ? number.number : plain;
-}
+// The digits of a Persian keyboard are meant as 0 to 9 in an address of Latin letters. Beside letters of their own
+// script they stay: there they are part of another mailbox or domain.
+const latinDigits = (part: string): string => (ASCII_BUT_DIGITS.test(part) ? plainDigits(part) : part);
 
-/** An address whose domain is written in one way only: in lower case and in its own script. */
+/** A domain in lower case and in its own script; empty when there can be no such domain. */
+const plainDomain = (domain: string): string =>
+  domainToUnicode(
+    domainToASCII(
+      domain
+        .split(/[.。．｡]/u)
+        .map(latinDigits)
+        .join('.'),
+    ),
+  );
+
+/** An address in its one spelling. A joiner stays in a domain of a script that joins, where it makes another domain. */
 function plainEmail(text: string): string {
-  const at = text.lastIndexOf('@');
-  const domain = domainToUnicode(domainToASCII(text.slice(at + 1)));
-  return at < 0 || domain === '' ? text : `${text.slice(0, at)}@${domain}`;
+  const address = usualWidth(text).trim();
+  const at = address.lastIndexOf('@');
+  if (at < 0) return withoutUnseen(address);
+  const local = latinDigits(withoutUnseen(address.slice(0, at)).toLowerCase().normalize('NFC'));
+  const domain = address.slice(at + 1);
+  const joined = domain.replace(/[^\P{Default_Ignorable_Code_Point}\u200c\u200d]+/gu, '');
+  return `${local}@${plainDomain(joined) || plainDomain(withoutUnseen(domain)) || withoutUnseen(domain)}`.trim();
 }
 
-/** An e-mail address, trimmed and in lower case. */
+/** An e-mail address in lower case, without anything that nobody sees. */
 export const EmailAddress = z
   .string()
   .max(1000)
@@ -40,21 +50,52 @@ export const EmailAddress = z
   .regex(EMAIL, { error: 'is not an e-mail address' })
   .meta({ id: 'EmailAddress', examples: ['sara@example.com'] });
 
-/** A telephone number with its country, in the form of E.164. */
-export const PhoneNumber = z
+/** A telephone number with its country, in the form of E.164; or, with `country`, a national number or short code. */
+const PhoneNumber = z
+  .string()
+  .max(100)
+  .meta({
+    id: 'PhoneNumber',
+    description: 'Kept in the form of E.164; a short code and a local number as their digits, beside their country',
+    examples: ['+442079460000'],
+  });
+
+const Extension = z
   .string()
   .max(60)
-  .overwrite(plainPhone)
-  .regex(E164, { error: 'is not a telephone number with its country code and no extension, such as +442079460000' })
-  .meta({ id: 'PhoneNumber', examples: ['+442079460000'] });
+  .overwrite((text) => plainDigits(withoutUnseen(text)).trim())
+  .regex(/^[0-9*#]{1,15}$/, { error: 'is not an extension: 1 to 15 digits' })
+  .meta({ description: 'To be dialled when the number has answered', examples: ['55'] });
+
+/** A telephone; of two ways to write one number both give the same. */
+const Telephone = z
+  .strictObject({
+    kind: z.literal('phone'),
+    number: PhoneNumber,
+    extension: Extension.optional(),
+    country: CountryCode.refine((code): boolean => isSupportedCountry(code), {
+      error: 'is no country with telephone numbers',
+    })
+      .optional()
+      .meta({ description: 'Where a number without a country code is dialled; left out once the number says it' }),
+  })
+  .overwrite(({ kind, ...phone }) => ({ kind, ...plainPhone(phone) }))
+  .superRefine(({ number, country }, context) => {
+    if (E164.test(number) || (country !== undefined && SHORT.test(number))) return;
+    const wanted =
+      country === undefined
+        ? 'is not a telephone number with its country code, such as +442079460000; give the country of a national number'
+        : `is not a telephone number of ${country}`;
+    context.addIssue({ code: 'custom', path: ['number'], message: wanted, input: number });
+  });
 
 /** Where a contact can be reached. */
 export const ContactPoint = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('email'), address: EmailAddress }),
-    z.strictObject({ kind: z.literal('phone'), number: PhoneNumber }),
+    Telephone,
     z.strictObject({ kind: z.literal('postal'), address: DeliveryAddress }),
-    z.strictObject({ kind: z.literal('messenger'), service: Code, account: z.string().trim().min(1).max(200) }),
+    z.strictObject({ kind: z.literal('messenger'), service: Code, account: key(200) }),
   ])
   .meta({ id: 'ContactPoint' });
 export type ContactPoint = z.infer<typeof ContactPoint>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Day, TimeZone } from '#platform/kernel/calendar.js';
 import { DecimalString } from '#platform/kernel/money.js';
+import { plain, plainDigits, withoutUnseen } from '#platform/kernel/text.js';
+import { key, prose, words } from '../terms.js';
 
 export const ContactKind = z.enum(['person', 'organisation']);
 export type ContactKind = z.infer<typeof ContactKind>;
@@ -13,18 +15,38 @@ export type ContactStatus = z.infer<typeof ContactStatus>;
 export const LifecycleStage = z.enum(['visitor', 'lead', 'prospect', 'customer', 'loyal', 'lapsed']);
 export type LifecycleStage = z.infer<typeof LifecycleStage>;
 
-const words = (max: number) => z.string().trim().min(1).max(max);
-
 /** `full` is the name as it is written to its bearer; the parts are known or not. */
 export const ContactName = z
   .strictObject({ full: words(300), given: words(150).optional(), family: words(150).optional() })
   .meta({ id: 'ContactName' });
 export type ContactName = z.infer<typeof ContactName>;
 
+// What phone books write for the year of a birthday of which they know none: Apple's is 1604, a leap year.
+const NO_YEAR = /^(?:1604-|--)(\d\d)-?(\d\d)$/;
+const plainBirthDate = (text: string): string => plainDigits(withoutUnseen(text)).trim().replace(NO_YEAR, '--$1-$2');
+// A year for its 29 February, as any February has one in some year.
+const isBirthDate = (text: string): boolean => Day.safeParse(text.replace(/^--/, '2000-')).success;
+
+/** A day, or the day of a birthday whose year is not known, `--MM-DD` as in ISO 8601 and vCard. */
+export const BirthDate = z
+  .string()
+  .max(100)
+  .overwrite(plainBirthDate)
+  .regex(/^(\d{4}|-)-\d{2}-\d{2}$/, {
+    error: 'is not a day such as 1990-03-21, or --03-21 without the year',
+    abort: true,
+  })
+  .refine(isBirthDate, { error: 'is not a day of the calendar' })
+  .meta({
+    id: 'BirthDate',
+    description: '`YYYY-MM-DD`, or `--MM-DD` when the year is not known; 1604 stands for no year',
+    examples: ['1990-03-21', '--03-21'],
+  });
+
 /** What is known of a contact beside how to reach it; all of it optional. */
 export const contactDetails = {
   name: ContactName,
-  birthDate: Day,
+  birthDate: BirthDate,
   /** BCP 47, e.g. `fa` or `zh-Hant`. */
   language: z
     .string()
@@ -35,21 +57,21 @@ export const contactDetails = {
   jobTitle: words(150),
   department: words(150),
   website: words(300),
-  registrationNumber: words(64),
-  remarks: z.string().min(1).max(4000),
+  registrationNumber: key(64),
+  remarks: prose(4000),
 };
 
 export const DetailName = z.enum(Object.keys(contactDetails) as [keyof typeof contactDetails]);
 export type DetailName = z.infer<typeof DetailName>;
 
 /** The member of staff who looks after something, by the name or number that the sender's staff list has. */
-export const Staff = z.string().trim().min(1).max(100);
+export const Staff = key(100);
 
 /** A word to group by, in any script, in lower case. Never free text: it is stored in the clear. */
 export const Tag = z
   .string()
-  .max(80)
-  .trim()
+  .max(200)
+  .overwrite(plain)
   .toLowerCase()
   .normalize('NFC')
   .max(40)
@@ -57,9 +79,7 @@ export const Tag = z
   .meta({ id: 'Tag', examples: ['trade-fair'] });
 
 /** Who the contact is in another system. */
-export const Identity = z
-  .strictObject({ system: z.string().trim().min(1).max(64), key: z.string().trim().min(1).max(128) })
-  .meta({ id: 'Identity' });
+export const Identity = z.strictObject({ system: key(64), key: key(128) }).meta({ id: 'Identity' });
 export type Identity = z.infer<typeof Identity>;
 
 /** Name of a custom attribute or of an external fact. */
@@ -75,7 +95,7 @@ export type AttributeType = z.infer<typeof AttributeType>;
 /** A value together with its declared type. */
 export const TypedValue = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('string'), value: z.string().max(2000) }),
+    z.strictObject({ type: z.literal('string'), value: prose(2000) }),
     z.strictObject({ type: z.literal('number'), value: z.number() }),
     z.strictObject({ type: z.literal('boolean'), value: z.boolean() }),
     z.strictObject({ type: z.literal('date'), value: Day }),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Code, Note } from '../terms.js';
+import { Code, Note, key } from '../terms.js';
 import { ContactPoint, PointKind, PointNumber } from './contact-point.js';
 import {
   Attribute,
@@ -139,11 +139,11 @@ export const contactExternalFactsImported = defineEvent({
   type: 'crm.contacts.contact.external-facts-imported',
   fields: {
     /** Who says so. */
-    source: open(z.string().min(1).max(200)),
+    source: open(key(200)),
     /** The day that the facts are of. */
     date: open(Day),
     /** Under which the facts may be used. */
-    licence: open(z.string().min(1).max(200)),
+    licence: open(key(200)),
     facts: personal(z.array(Attribute).min(1).max(MAX_FACTS)),
   },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Code } from '../terms.js';
+import { Code, key } from '../terms.js';
 
 // Bounds: 8 + 6 digits of quantity times 12 + 6 of price, ten thousand times over, fit an Amount exactly.
 const bounded = (integers: number) =>
@@ -29,7 +29,7 @@ export const MAX_LINES = 10_000;
 /** Number of a line in its order or return. */
 export const LineNumber = z.int().min(1).max(1_000_000);
 
-export const Sku = z.string().min(1).max(64);
+export const Sku = key(64);
 
 /** A line of an order: what, how much, at what price. */
 export const OrderLine = z

@@ -4,7 +4,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
 import { Amount, LineQuantity, MAX_LINES, OrderLine } from './order-line.js';
-import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
+import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source, key } from '../terms.js';
 
 /** `adjustment`: a correction of the books that is no sale (a bad debt written off). */
 export const OrderKind = z.enum(['sale', 'adjustment']);
@@ -83,7 +83,7 @@ export const orderFulfilmentRecorded = defineEvent({
     /** True when nothing is left to deliver. */
     complete: open(z.boolean()),
     carrier: open(Code.optional()),
-    tracking: personal(z.string().min(1).max(100).optional()),
+    tracking: personal(key(100).optional()),
   },
 });
 
@@ -109,7 +109,7 @@ export const orderPaymentRecorded = defineEvent({
     outstanding: open(Amount),
     /** What was paid above the net, which the sender has said is meant; never negative. */
     overpaid: open(Amount),
-    reference: personal(z.string().min(1).max(100).optional()),
+    reference: personal(key(100).optional()),
   },
 });
 

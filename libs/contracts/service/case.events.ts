@@ -3,7 +3,7 @@ import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Staff } from '../contacts/contact-terms.js';
-import { Code, DocumentNumber, Note, Source } from '../terms.js';
+import { Code, DocumentNumber, Note, Source, prose, words } from '../terms.js';
 
 export const CaseKind = z.enum(['question', 'complaint', 'return', 'incident']);
 export type CaseKind = z.infer<typeof CaseKind>;
@@ -29,10 +29,10 @@ export const CaseChannel = z.enum(['phone', 'fax', 'email', 'web', 'chat', 'sms'
 export type CaseChannel = z.infer<typeof CaseChannel>;
 
 /** What is written in a case, by whomever. */
-export const CaseText = z.string().trim().min(1).max(50_000);
+export const CaseText = prose(50_000).trim();
 
 /** What the case is about, in a line. */
-export const CaseTitle = z.string().trim().min(1).max(300);
+export const CaseTitle = words(300);
 
 /** What a row in a list of cases shows: as it is after the event. */
 const about = {
@@ -115,7 +115,7 @@ export const caseCustomerAwaited = defineEvent({
 
 export const caseThirdPartyAwaited = defineEvent({
   type: 'crm.service.case.third-party-awaited',
-  fields: { ...about, party: personal(z.string().trim().min(1).max(200)), note },
+  fields: { ...about, party: personal(words(200)), note },
 });
 
 export const caseSnoozed = defineEvent({

@@ -34,6 +34,28 @@ describe('AddContactPoint', () => {
       .when({ reach: account })
       .then(contactPointAdded({ point: 2, pointKind: 'messenger', reach: account }));
   });
+  it('knows a postal address again that is only spelled otherwise', () => {
+    const postal = (line: string) => ({ kind: 'postal' as const, address: { lines: [line], country: 'IR' } });
+    const added = contactPointAdded({ point: 1, pointKind: 'postal', reach: postal('خیابان ولی\u200cعصر ۱۲') });
+    for (const line of ['خیابان ولی\u200cعصر ۱۲', 'خيابان  وليعصر 12\u200f', '\u202bخیابان ولیعصر ١٢']) {
+      specify(addContactPoint)
+        .given(sara, added)
+        .when({ reach: postal(line) })
+        .nothing();
+    }
+  });
+  it('keeps the extension, and a short code in its country', () => {
+    const reach = { kind: 'phone' as const, number: '+442079460000', extension: '5' };
+    specify(addContactPoint)
+      .given(sara)
+      .when({ reach: { kind: 'phone', number: '020 7946 0000 ext. 5', country: 'GB' } })
+      .then(contactPointAdded({ point: 1, pointKind: 'phone', reach }));
+    const short = { kind: 'phone' as const, number: '118118', country: 'GB' };
+    specify(addContactPoint)
+      .given(sara)
+      .when({ reach: { kind: 'phone', number: '\u202a118 118\u202c', country: 'GB' } })
+      .then(contactPointAdded({ point: 1, pointKind: 'phone', reach: short }));
+  });
   it('identifies an anonymous contact, whom business has made known as active', () => {
     const identified = contactIdentified({ by: 'contact-point', status: 'identified' });
     specify(addContactPoint).given(anonymous).when({ reach: email }).then(emailAdded, identified);

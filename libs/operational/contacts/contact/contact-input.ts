@@ -4,6 +4,8 @@ import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { ContactPoint } from '#contracts/contacts/contact-point.js';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
 import { Code } from '#contracts/terms.js';
+import { spellingOf } from '#platform/kernel/text.js';
+import { joinedName } from './name-order.js';
 
 const { full, given, family } = contactDetails.name.shape;
 
@@ -15,20 +17,23 @@ export const NameInput = z
   })
   .meta({ id: 'NameInput' });
 
-/** The name with its full form: the sender's, else the parts joined by a blank. */
-export function nameOf({ full, given, family }: z.infer<typeof NameInput>): ContactName {
-  return { full: full ?? [given, family].filter(Boolean).join(' '), given, family };
+/** The name with its full form: the sender's, else the parts in the order of the contact's language. */
+export function nameOf({ full, given, family }: z.infer<typeof NameInput>, language?: string): ContactName {
+  return { full: full ?? joinedName({ given, family }, language), given, family };
 }
 
 export const PointInput = z.strictObject({ reach: ContactPoint, label: Code.optional() }).meta({ id: 'PointInput' });
 export type PointInput = z.infer<typeof PointInput>;
 
-// The schema of a point writes its keys in one order, and so does the store: equal text is the equal point.
-const keyOf = (reach: ContactPoint): string => JSON.stringify(reach);
+/** What tells one point from another. Schemas write the others in one spelling; of a postal address people have many. */
+export const keyOf = (reach: ContactPoint): string =>
+  reach.kind === 'postal' ? spellingOf(JSON.stringify(reach)) : JSON.stringify(reach);
 
 /** The point with the same address, number or account. */
-export const samePoint = <P extends Pick<NumberedPoint, 'reach'>>(points: readonly P[], reach: ContactPoint) =>
-  points.find((known) => keyOf(known.reach) === keyOf(reach));
+export function samePoint<P extends Pick<NumberedPoint, 'reach'>>(points: readonly P[], reach: ContactPoint) {
+  const key = keyOf(reach);
+  return points.find((known) => keyOf(known.reach) === key);
+}
 
 /** The list without repeats. */
 export const unique = <T>(items: readonly T[], key: (item: T) => string): T[] => [

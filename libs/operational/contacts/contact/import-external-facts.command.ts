@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_FACTS, contactExternalFactsImported } from '#contracts/contacts/contact.events.js';
 import { Attribute } from '#contracts/contacts/contact-terms.js';
+import { key } from '#contracts/terms.js';
 import { Day } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
@@ -14,9 +15,9 @@ export const importExternalFacts = command({
   route: 'POST /v1/contacts/:id/external-facts',
   allowed: ['service', 'admin'],
   input: z.strictObject({
-    source: z.string().trim().min(1).max(200),
+    source: key(200),
     date: Day.meta({ description: 'The day that the facts are of' }),
-    licence: z.string().trim().min(1).max(200),
+    licence: key(200),
     facts: z.array(Attribute).min(1).max(MAX_FACTS),
   }),
   decide: (contact, { source, date, licence, facts }) => {

@@ -14,7 +14,7 @@ import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from './contact.aggregate.js';
 import { inBusiness } from './contact.rules.js';
-import { NameInput, PointInput, nameOf, unique } from './contact-input.js';
+import { NameInput, PointInput, keyOf, nameOf, unique } from './contact-input.js';
 
 const { name: _name, ...details } = contactDetails;
 
@@ -44,7 +44,7 @@ export const registerContact = command({
 
     const known = name !== undefined || points.length > 0 || identities.length > 0;
     const stage = more.stage ?? (known ? 'lead' : 'visitor');
-    const numbered = unique(points, ({ reach }) => JSON.stringify(reach)).map(({ reach, label }, index) => ({
+    const numbered = unique(points, ({ reach }) => keyOf(reach)).map(({ reach, label }, index) => ({
       point: index + 1,
       label,
       reach,
@@ -53,7 +53,7 @@ export const registerContact = command({
       ...more,
       stage,
       status: known ? (inBusiness(stage) ? 'active' : 'identified') : 'anonymous',
-      name: name && nameOf(name),
+      name: name && nameOf(name, more.language),
       points: some(numbered),
       identities: some(unique(identities, ({ system, key }) => JSON.stringify([system, key]))),
       attributes: some(attributes),

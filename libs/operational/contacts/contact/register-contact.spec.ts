@@ -62,6 +62,35 @@ describe('RegisterContact', () => {
       .then(contactRegistered({ ...identified, points }));
   });
 
+  it('puts a name together in the order of its language', () =>
+    specify(registerContact)
+      .when({ name: { given: '伟', family: '王' } })
+      .then(
+        contactRegistered({
+          kind: 'person',
+          status: 'identified',
+          stage: 'lead',
+          name: { full: '王伟', given: '伟', family: '王' },
+        }),
+      ));
+
+  it.each([
+    ['--03-21', '--03-21'],
+    ['--0321', '--03-21'],
+    ['--02-29', '--02-29'],
+    // The year that phone books write where they know none.
+    ['1604-03-21', '--03-21'],
+    ['۱۹۹۰-۰۳-۲۱\u200f', '1990-03-21'],
+  ])('keeps the birthday %s as what it is', (birthDate, kept) =>
+    specify(registerContact)
+      .when({ birthDate })
+      .then(contactRegistered({ kind: 'person', status: 'anonymous', stage: 'visitor', birthDate: kept })),
+  );
+  it.each(['--02-30', '--13-01', '1990-02-29', '-03-21', '0990-01-01', '21.3.1990'])(
+    'refuses the birthday %s',
+    (birthDate) => specify(registerContact).when({ birthDate }).invalid('/birthDate'),
+  );
+
   it('holds a known customer for active', () =>
     specify(registerContact)
       .when({ kind: 'organisation', name: { full: 'Acme' }, stage: 'customer' })

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { contactDetailsUpdated } from '#contracts/contacts/contact.events.js';
 import { DetailName, contactDetails } from '#contracts/contacts/contact-terms.js';
+import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact } from './contact.aggregate.js';
 import type { ContactDetails } from './contact.aggregate.js';
@@ -27,7 +28,8 @@ export const updateContactDetails = command({
   }),
   decide: (contact, { name, ...input }) => {
     isCurrent(contact);
-    const patch = { ...input, name: name ? nameOf(name) : name };
+    const language = input.language === undefined ? contact.details.language : (input.language ?? undefined);
+    const patch = { ...input, name: name ? nameOf(name, language) : (name ?? reordered(contact.details, language)) };
     // Through JSON, as stored: an absent part of a name and an undefined one are the same.
     const changed = DetailName.options.filter(
       (detail) =>
@@ -39,5 +41,11 @@ export const updateContactDetails = command({
     return changed.includes('name') && name ? [updated, ...identifiedBy(contact, 'name')] : updated;
   },
 });
+
+/** The name anew where its full form was put together from the parts: another language may have another order. */
+function reordered({ name, language: before }: ContactDetails, language: string | undefined): ContactName | undefined {
+  if (!name || language === before || name.full !== nameOf({ ...name, full: undefined }, before).full) return undefined;
+  return nameOf({ ...name, full: undefined }, language);
+}
 
 const stored = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));

@@ -20,6 +20,26 @@ describe('UpdateContactDetails', () => {
       .when({ jobTitle: null })
       .then(contactDetailsUpdated({ name, language: 'fa', changed: ['jobTitle'] }));
   });
+  it('puts a name together anew when another language is declared, and leaves one that was sent in full', () => {
+    const janos = { given: 'János', family: 'Kovács' };
+    const registered = contactDetailsUpdated({ name: { full: 'János Kovács', ...janos }, changed: ['name'] });
+    const hungarian = contactDetailsUpdated({
+      name: { full: 'Kovács János', ...janos },
+      language: 'hu',
+      changed: ['name', 'language'],
+    });
+    specify(updateContactDetails).given(sara, registered).when({ language: 'hu' }).then(hungarian);
+    specify(updateContactDetails).given(sara).when({ name: janos, language: 'hu' }).then(hungarian);
+    specify(updateContactDetails)
+      .given(sara, registered, hungarian)
+      .when({ language: null })
+      .then(contactDetailsUpdated({ name: { full: 'János Kovács', ...janos }, changed: ['name', 'language'] }));
+    const own = { full: 'János Kovács jr.', ...janos };
+    specify(updateContactDetails)
+      .given(sara, contactDetailsUpdated({ name: own, changed: ['name'] }))
+      .when({ language: 'hu' })
+      .then(contactDetailsUpdated({ name: own, language: 'hu', changed: ['language'] }));
+  });
   it('decides nothing when nothing changes', () => {
     specify(updateContactDetails).given(sara).when({ name }).nothing();
     specify(updateContactDetails).given(sara).when({ jobTitle: null }).nothing();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { orderFulfilmentRecorded } from '#contracts/sales/order.events.js';
-import { Code } from '#contracts/terms.js';
+import { Code, key } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
@@ -17,7 +17,7 @@ export const recordFulfilment = command({
   input: z.strictObject({
     lines: linesOf(LineQuantityInput),
     carrier: Code.optional(),
-    tracking: z.string().min(1).max(100).optional(),
+    tracking: key(100).optional(),
   }),
   decide: (order, { lines, carrier, tracking }) => {
     const { status, terms } = order;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Amount } from '#contracts/sales/order-line.js';
 import { orderPaymentRecorded } from '#contracts/sales/order.events.js';
-import { Code } from '#contracts/terms.js';
+import { Code, key } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Currency, compare, plus } from '#platform/kernel/money.js';
@@ -20,7 +20,7 @@ export const recordPayment = command({
     amount: PositiveAmount,
     currency: Currency,
     method: Code,
-    reference: z.string().min(1).max(100).optional(),
+    reference: key(100).optional(),
     allowOverpayment: z.boolean().optional(),
   }),
   decide: (order, { amount, currency, method, reference, allowOverpayment }) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Note } from '#contracts/terms.js';
+import { Note, words } from '#contracts/terms.js';
 import { caseThirdPartyAwaited } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
@@ -11,7 +11,7 @@ export const awaitThirdParty = command({
   on: Case,
   route: 'POST /v1/cases/:id/await-third-party',
   allowed: ['service', 'admin'],
-  input: z.strictObject({ party: z.string().trim().min(1).max(200), note: Note.optional() }),
+  input: z.strictObject({ party: words(200), note: Note.optional() }),
   decide: (state, { party, note }) => {
     isAssigned(state);
     if (state.status === 'pending-third-party' && state.party === party) return;
