@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { key } from '#contracts/terms.js';
 import { NotFound } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
