@@ -43,7 +43,7 @@ export function plainPhone({ number: written, extension, country }: Phone): Phon
   if (parsed?.isPossible() && (international || parsed.isValid() || parsed.nationalNumber.length >= SUBSCRIBER)) {
     return of({ number: parsed.number });
   }
-  const digits = text.replace(/[\s().\/-]/g, '');
+  const digits = text.replace(/[\s()./-]/g, '');
   if (!international && SHORT.test(digits)) return of({ number: digits, country });
   return of({ number: text, country });
 }
