@@ -20,7 +20,8 @@ describe('the appender', () => {
   beforeEach(() => {
     calls = [];
     appender = new Appender({
-      isTransient: () => false,
+      isTransient: (error) => (error as Error).message.startsWith('away'),
+      isOutcomeUnknown: (error) => (error as Error).message === 'away: no answer',
       readAll: async () => [],
       append: (requests) =>
         new Promise((answer, fail) => {
@@ -124,5 +125,55 @@ describe('the appender', () => {
     }
     expect(await Promise.all(appended)).toHaveLength(41);
     expect(previous.restsOn).toBeUndefined();
+  });
+
+  describe('when the store is away', () => {
+    const keyed = (): AppendRequest => ({ ...aRequest(), fingerprint: Buffer.alloc(16) });
+    const impatient = (): Appender => {
+      const store = {
+        isTransient: (error: unknown) => (error as Error).message.startsWith('away'),
+        isOutcomeUnknown: (error: unknown) => (error as Error).message === 'away: no answer',
+        readAll: async () => [],
+        append: (requests: AppendRequest[]) =>
+          new Promise<AppendOutcome[]>((done, fail) => calls.push({ requests, answer: done, fail })),
+      };
+      return new Appender(store, { patienceMs: 0 });
+    };
+    const failOnce = async (...messages: string[]) => {
+      for (const message of messages) {
+        const known = calls.length;
+        calls.at(-1)!.fail(new Error(message));
+        for (let i = 0; i < 40 && calls.length === known; i++) await soon();
+      }
+    };
+
+    it('does not tell as refused what may be stored: an answer was lost, and later calls say nothing of it', async () => {
+      const patient = impatient();
+      const asked = [keyed(), aRequest()];
+      const told = Promise.allSettled(asked.map((request) => patient.append(request)));
+      await soon();
+      await failOnce('away: no answer', 'away: the lock was not free');
+      const outcomes = (await told) as PromiseRejectedResult[];
+      expect(outcomes.map(({ reason }) => reason.kind)).toEqual(['outcome-unknown', 'outcome-unknown']);
+      expect(outcomes[0]!.reason.message).toMatch(/send it again with the same Idempotency-Key/);
+      expect(outcomes[1]!.reason.message).toMatch(/had no Idempotency-Key/);
+    });
+
+    it('tells as not stored what the store itself has refused each time', async () => {
+      const patient = impatient();
+      const told = patient.append(keyed()).catch((error: Error) => error.message);
+      await soon();
+      await failOnce('away: the lock was not free', 'away: the disk is full');
+      expect(await told).toBe('away: the disk is full');
+    });
+
+    it('sends nothing one by one to a store that was away all along', async () => {
+      const patient = impatient();
+      const told = Promise.allSettled([1, 2, 3].map(() => patient.append(aRequest())));
+      await soon();
+      await failOnce('away: no answer', 'away: no answer');
+      await told;
+      expect(calls).toHaveLength(2);
+    });
   });
 });

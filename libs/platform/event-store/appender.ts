@@ -1,4 +1,4 @@
-import { Overloaded } from '#platform/kernel/errors.js';
+import { OutcomeUnknown, Overloaded } from '#platform/kernel/errors.js';
 import { groundless, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
 
 export interface AppenderOptions {
@@ -43,7 +43,7 @@ export class Appender {
   private readonly options: Required<AppenderOptions>;
 
   constructor(
-    private readonly store: Pick<EventStore, 'append' | 'isTransient' | 'readAll'>,
+    private readonly store: Pick<EventStore, 'append' | 'isTransient' | 'isOutcomeUnknown' | 'readAll'>,
     options: AppenderOptions = {},
   ) {
     this.options = {
@@ -143,7 +143,7 @@ export class Appender {
   private fail({ request, reject }: Waiting, error: unknown): void {
     this.refused.add(request);
     request.restsOn = undefined;
-    reject(error);
+    reject(error instanceof AnswerLost ? new OutcomeUnknown(request.fingerprint !== null, error.cause) : error);
   }
 
   private async send(batch: Waiting[]): Promise<void> {
@@ -153,7 +153,7 @@ export class Appender {
       const outcomes = await this.call(batch.map(({ request }) => request));
       outcomes.forEach((outcome, index) => this.settle(batch[index]!, outcome));
     } catch (error) {
-      if (batch.length === 1 || this.store.isTransient(error)) for (const each of batch) this.fail(each, error);
+      if (batch.length === 1 || this.isAway(error)) for (const each of batch) this.fail(each, error);
       else await this.sendEach(batch);
     } finally {
       for (const { request } of batch) this.sent.delete(request);
@@ -181,11 +181,15 @@ export class Appender {
       await this.call([request]).then(
         ([outcome]) => this.settle(waiting, outcome!),
         (error: unknown) => {
-          if (this.store.isTransient(error)) away = error;
+          if (this.isAway(error)) away = error;
           this.fail(waiting, error);
         },
       );
     }
+  }
+
+  private isAway(error: unknown): boolean {
+    return error instanceof AnswerLost || this.store.isTransient(error);
   }
 
   /**
@@ -194,6 +198,7 @@ export class Appender {
    */
   private async call(requests: AppendRequest[]): Promise<AppendOutcome[]> {
     let end: number | undefined;
+    let lost = false;
     for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
       try {
         const outcomes = await this.store.append(requests);
@@ -201,7 +206,9 @@ export class Appender {
       } catch (error) {
         if (!this.store.isTransient(error)) throw error;
         // From the first failure on: how long it took to show is no part of the patience.
-        if (Date.now() > (end ??= Date.now() + this.options.patienceMs)) throw error;
+        lost ||= this.store.isOutcomeUnknown(error);
+        // Once an answer is lost, what the store says to later calls does not tell what became of the first.
+        if (Date.now() > (end ??= Date.now() + this.options.patienceMs)) throw lost ? new AnswerLost(error) : error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -222,5 +229,12 @@ export class Appender {
         return { kind: 'stored', firstPosition: position - BigInt(events.length - 1), recordedAt: last.recordedAt };
       }),
     );
+  }
+}
+
+/** The store was called, and its answer never came. */
+class AnswerLost extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the answer of the store was lost');
   }
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Overloaded, TooContended } from '#platform/kernel/errors.js';
+import { OutcomeUnknown, Overloaded, TooContended } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from './testing/conforming-client.js';
 import { startParcels } from './testing/parcels.js';
@@ -241,10 +241,34 @@ describe('the shell', () => {
   it.each([
     ['overloaded', new Overloaded(), 503],
     ['too-contended', new TooContended('parcel-1'), 409],
+    ['outcome-unknown', new OutcomeUnknown(true), 503],
   ])('says when to come back: %s', async (kind, error, expected) => {
     const { app } = await startParcels({ gateway: { execute: () => Promise.reject(error) } });
     const { status, headers, body } = await (await conformingClient(app)).post('/v1/parcels', { label: 'x' });
     expect({ status, type: body.type }).toEqual({ status: expected, type: `urn:yad:problem:${kind}` });
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    await app.close();
+  });
+
+  it.each([
+    ['25006', 'the database is read-only'],
+    ['53100', 'the disk of the database is full'],
+    ['53200', 'the database is out of memory'],
+    ['53300', 'the database has no connection left'],
+    ['55P03', 'a lock in the database was not free in time'],
+    ['57014', 'the database took too long'],
+    ['57P01', 'the database cannot be reached'],
+    ['57P03', 'the database cannot be reached'],
+    ['08006', 'the database cannot be reached'],
+    ['25P03', 'the database cannot be reached'],
+    ['ECONNREFUSED', 'the database cannot be reached'],
+    ['ETIMEDOUT', 'the database cannot be reached'],
+  ])('does not call it a failure of its own that the database cannot do it now: %s', async (code, reason) => {
+    const error = Object.assign(new Error('in words of the server'), { code });
+    const { app } = await startParcels({ gateway: { execute: () => Promise.reject(error) } });
+    const { status, headers, body } = await (await conformingClient(app)).post('/v1/parcels', { label: 'x' });
+    expect({ status, type: body.type }).toEqual({ status: 503, type: 'urn:yad:problem:unavailable' });
+    expect(body.detail).toContain(reason);
     expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     await app.close();
   });

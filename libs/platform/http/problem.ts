@@ -1,6 +1,6 @@
 import { HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isConnectionError } from '#platform/postgres/pool.js';
+import { reasonOf } from '#platform/postgres/errors.js';
 import { InvalidInput, RuleViolation, YadError, type InputIssue } from '#platform/kernel/errors.js';
 
 /** Where in a request an issue is; the pointer then starts there (`/If-Match` in `header`). */
@@ -35,7 +35,8 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'unsupported-media-type': { status: 415, title: 'Only application/json is understood' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used before' },
   unexpected: { status: 500, title: 'Something went wrong here' },
-  unavailable: { status: 503, title: 'The database cannot be reached', retryAfter: 1 },
+  unavailable: { status: 503, title: 'The database cannot do it now', retryAfter: 1 },
+  'outcome-unknown': { status: 503, title: 'Whether the command was stored is not known', retryAfter: 2 },
   overloaded: { status: 503, title: 'Too much is waiting', retryAfter: 1 },
   'not-yet-there': { status: 503, title: 'The read models have not come so far', retryAfter: 1 },
   'being-built': { status: 503, title: 'The read model is being built', retryAfter: 5 },
@@ -89,8 +90,8 @@ export function problemOf(error: unknown): Problem {
   if (status === undefined || status >= 500) {
     if (status === 503) return ofKind('not-ready', 'the service is going down');
     logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    if (isConnectionError(error))
-      return ofKind('unavailable', 'send it again, a command under the same Idempotency-Key');
+    const reason = reasonOf(error);
+    if (reason) return ofKind('unavailable', `${reason}; nothing was stored, send it again later`);
     return ofKind('unexpected', 'the service failed to answer; the failure is in its log');
   }
   const problem = ofKind(byStatus[status] ?? 'malformed-request', (error as Error).message);

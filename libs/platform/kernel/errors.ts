@@ -73,6 +73,23 @@ export class Overloaded extends YadError {
   }
 }
 
+/**
+ * The connection to the store was lost while a command was being stored, and has not come back in time: it may be
+ * stored, now or in a moment, or not. It is never told as refused.
+ */
+export class OutcomeUnknown extends YadError {
+  readonly kind = 'outcome-unknown';
+  /** @param keyed the sender gave a key under which the command can be sent again without harm */
+  constructor(keyed: boolean, cause?: unknown) {
+    super(
+      keyed
+        ? 'the database did not answer: whether the command was stored is not known; send it again with the same Idempotency-Key'
+        : 'the database did not answer: whether the command was stored is not known; it had no Idempotency-Key, so look for its events before you send it again',
+      { cause },
+    );
+  }
+}
+
 /** A read model is asked for columns or tables that come with its new version, which is still being built. */
 export class BeingBuilt extends YadError {
   readonly kind = 'being-built';

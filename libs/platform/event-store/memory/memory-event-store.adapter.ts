@@ -140,5 +140,9 @@ export class MemoryEventStore implements EventStore {
     return false;
   }
 
+  isOutcomeUnknown(): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {}
 }

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
-import { createPool, isUnavailable, Pipeline, type Pool } from '#platform/postgres/pool.js';
+import { createPool, isOutcomeUnknown, isUnavailable, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
 import { appendQuery } from './append-query.js';
 import { judge } from './careful-append.js';
@@ -220,6 +220,10 @@ export class PostgresEventStore implements EventStore {
 
   isTransient(error: unknown): boolean {
     return isUnavailable(error);
+  }
+
+  isOutcomeUnknown(error: unknown): boolean {
+    return isOutcomeUnknown(error);
   }
 
   async close(): Promise<void> {
