@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { listenHost } from '#platform/http/doors.js';
+import { portFrom } from '#platform/http/serve.js';
 import { operationsApp } from './operations.js';
 
 /**
- * The writing side as a process of its own. DATABASE_URL: the event store; PORT (3000) and HOST (0.0.0.0): where it
+ * The writing side as a process of its own. DATABASE_URL: the event store; PORT (3000) and HOST (127.0.0.1): where it
  * listens; YAD_CURSOR_SECRET: signs cursors, the same for all processes; DRAIN_MS (0): how long it goes on serving
  * after SIGTERM while it says that it is not ready, so that balancers take it out first.
  */
@@ -22,7 +24,7 @@ async function main(): Promise<void> {
       store: () => store.head(),
     },
   });
-  await app.listen(Number(process.env['PORT'] ?? 3000), process.env['HOST'] ?? '0.0.0.0');
+  await app.listen(portFrom('PORT', 3000), listenHost());
   // Not by Nest's logger, which the app has set to warnings and errors.
   console.log(`operations answers on ${await app.getUrl()}, documents at /docs`);
 

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { Relay } from '#platform/event-bus/relay/relay.js';
 import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
+import type { YadError } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
+import { allowedHosts, checkDoors } from '#platform/http/doors.js';
 
 /** Events behind the store from which on an active relay that does not get on is not ready. */
 const LAG = 10_000n;
@@ -42,11 +44,22 @@ export class HealthCheck {
 }
 
 /** Serves `/health/live` and `/health/ready`; the body of both says how far the relay has come. */
-export function serveHealth(port: number, check: HealthCheck): Promise<Server> {
-  const server = createServer((request, response) => {
+export function serveHealth(
+  port: number,
+  host: string,
+  check: Pick<HealthCheck, 'look'>,
+  hosts = allowedHosts(),
+): Promise<Server> {
+  const server = createServer({ headersTimeout: 15_000, requestTimeout: 15_000 }, (request, response) => {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
+    try {
+      checkDoors(request, hosts);
+    } catch (error) {
+      const { kind, message } = error as YadError;
+      return answer(kind.startsWith('foreign-') ? 403 : 400, { title: message });
+    }
     if (request.url === '/health/live') answer(200, { live: true });
     else if (request.url !== '/health/ready') answer(404, { title: 'not found' });
     else
@@ -57,6 +70,6 @@ export function serveHealth(port: number, check: HealthCheck): Promise<Server> {
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, () => resolve(server));
+    server.listen(port, host, () => resolve(server));
   });
 }

@@ -32,7 +32,8 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
 
   let server: Server | undefined;
-  if (settings.port !== undefined) server = await serveHealth(settings.port, new HealthCheck(relay, state, store));
+  const check = new HealthCheck(relay, state, store);
+  if (settings.port !== undefined) server = await serveHealth(settings.port, settings.host, check);
   console.log(`relay: store -> ${topic} (${partitions} partitions) on ${brokers.join(', ')}`);
   await publisher
     .open()

@@ -14,6 +14,7 @@ describe('the relay’s settings', () => {
       topic: 'yad.events',
       partitions: 6,
       port: undefined,
+      host: '127.0.0.1',
     });
     expect(readSettings({ ...env, YAD_PARTITIONS: '12', YAD_TOPIC: 't', PORT: '8080' })).toMatchObject({
       topic: 't',
@@ -52,12 +53,13 @@ describe('the relay’s health', () => {
         },
       },
     );
-    server = await serveHealth(0, check);
+    server = await serveHealth(0, '127.0.0.1', check);
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
     const ready = async (): Promise<number> => (await fetch(`${url}/ready`)).status;
 
     expect((await fetch(`${url}/live`)).status).toBe(200);
     expect((await fetch(`${url}/other`)).status).toBe(404);
+    expect((await fetch(`${url}/ready`, { headers: { origin: 'http://evil.example' } })).status).toBe(403);
     expect(await ready()).toBe(200);
     head = 50_000n;
     expect(await ready()).toBe(503);

@@ -1,3 +1,5 @@
+import { listenHost } from '#platform/http/doors.js';
+
 export interface RelaySettings {
   databaseUrl: string;
   brokers: string[];
@@ -5,6 +7,8 @@ export interface RelaySettings {
   partitions: number;
   /** Health port; none when absent. */
   port: number | undefined;
+  /** Where health is served. */
+  host: string;
 }
 
 /** Reads the environment. @throws Error naming the variable that is missing or wrong. */
@@ -25,6 +29,7 @@ export function readSettings(env: NodeJS.ProcessEnv): RelaySettings {
     topic: env['YAD_TOPIC'] || 'yad.events',
     partitions: whole('YAD_PARTITIONS', env['YAD_PARTITIONS'] || '6', 1, 1000),
     port: env['PORT'] ? whole('PORT', env['PORT'], 0, 65535) : undefined,
+    host: listenHost(env),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Role } from '#platform/kernel/command.js';
-import { HttpProblem } from './problem.js';
+import { headerText } from './header-text.js';
+import { HttpProblem, InvalidRequest } from './problem.js';
 
 /** Who is asking, and what for they may. */
 export interface Principal {
@@ -22,19 +23,25 @@ export class TrustingAuthenticator implements Authenticator {
   private readonly principals = new Map<string, Principal>();
 
   authenticate(headers: IncomingHttpHeaders): Principal {
-    const actor = (headers['yad-actor'] as string | undefined) ?? 'anonymous';
+    const actor = actorOf(headers);
     const roles = headers['yad-roles'] as string | undefined;
     const known = roles === undefined ? this.principals.get(actor) : undefined;
     if (known) return known;
-    if (actor.length === 0 || actor.length > 200) {
-      throw new HttpProblem('unauthenticated', 'Yad-Actor must have 1 to 200 characters');
-    }
     const principal = { actor, roles: roles === undefined ? allRoles : narrowed(roles) };
     if (roles === undefined) {
       if (this.principals.size >= 1000) this.principals.clear();
       this.principals.set(actor, principal);
     }
     return principal;
+  }
+}
+
+function actorOf(headers: IncomingHttpHeaders): string {
+  try {
+    return headerText(headers, 'yad-actor', 'Yad-Actor', 200) ?? 'anonymous';
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error;
+    throw new HttpProblem('unauthenticated', `Yad-Actor ${error.issues[0]!.message}`);
   }
 }
 

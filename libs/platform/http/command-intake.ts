@@ -5,6 +5,7 @@ import { Instant } from '#platform/kernel/calendar.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
+import { headerText } from './header-text.js';
 import { InvalidRequest, type Place } from './problem.js';
 import { canonicalJson } from './safe-json.js';
 import { strict, validated } from './validation.js';
@@ -85,13 +86,13 @@ export class CommandIntake {
 /** Reads the headers of a command. @throws InvalidRequest naming the header. */
 export function envelopeOf(headers: IncomingHttpHeaders): Envelope {
   return {
-    key: text(headers, 'idempotency-key', 'Idempotency-Key', 200),
+    key: headerText(headers, 'idempotency-key', 'Idempotency-Key', 200),
     expectedRevision: revision(headers['if-match']),
     occurredAt: instantIn('header', '/Yad-Occurred-At', headers['yad-occurred-at']),
-    reason: text(headers, 'yad-reason', 'Yad-Reason', 1000),
-    onBehalfOf: text(headers, 'yad-on-behalf-of', 'Yad-On-Behalf-Of', 200),
-    correlationId: text(headers, 'yad-correlation-id', 'Yad-Correlation-Id', 200),
-    causationId: text(headers, 'yad-causation-id', 'Yad-Causation-Id', 200),
+    reason: headerText(headers, 'yad-reason', 'Yad-Reason', 1000),
+    onBehalfOf: headerText(headers, 'yad-on-behalf-of', 'Yad-On-Behalf-Of', 200),
+    correlationId: headerText(headers, 'yad-correlation-id', 'Yad-Correlation-Id', 200),
+    causationId: headerText(headers, 'yad-causation-id', 'Yad-Causation-Id', 200),
   };
 }
 
@@ -111,15 +112,3 @@ function revision(value: string | undefined): number | undefined {
   if (match) return Number(match[1]);
   throw new InvalidRequest('header', [{ pointer: '/If-Match', message: 'is not a revision in quotes, such as "3"' }]);
 }
-
-function text(headers: IncomingHttpHeaders, name: string, shown: string, max: number): string | undefined {
-  const value = headers[name] as string | undefined;
-  if (value === undefined) return undefined;
-  if (value.length === 0 || value.length > max) {
-    throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: `must have 1 to ${max} characters` }]);
-  }
-  // Node gives header bytes one a character; senders write UTF-8.
-  return NOT_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
-}
-
-const NOT_ASCII = /[\x80-\xff]/;

@@ -1,20 +1,26 @@
 import 'reflect-metadata';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
+import { allowedHosts, checkDoors, hasBody } from './doors.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
 import { openApiDocument } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
 import { HttpProblem, problemOf, sendProblem } from './problem.js';
-import { parseJson } from './safe-json.js';
+import { patienceFor, takeJson } from './request-body.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
   /** Bytes of a body at most. */
   bodyLimit?: number;
   /** Bytes of the body of a batch at most. */
   batchBodyLimit?: number;
+  /** Names under which it answers, beside this machine's own; ALLOWED_HOSTS and HOST say unless told otherwise. */
+  hosts?: ReadonlySet<string>;
+  /** How long a small body may take to come, in milliseconds. */
+  bodyPatienceMs?: number;
   /** What Nest logs; warnings and errors unless told otherwise. */
   logger?: ('log' | 'warn' | 'error' | 'debug')[] | false;
 }
@@ -23,7 +29,8 @@ const MIB = 1024 * 1024;
 
 /** A Nest application on Fastify that serves what the options name, initialised but not yet listening. */
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
-  const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...module } = options;
+  const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...rest } = options;
+  const { hosts = allowedHosts(), bodyPatienceMs, ...module } = rest;
   const boot = Date.now().toString(36);
   let requests = 0;
   const adapter = new FastifyAdapter({
@@ -31,6 +38,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     // Over-long parameters are for the routes' own schemas to refuse.
     routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: refuseUnreadable,
+    // Of the headers; bodies have a time of their own by their size, and this is what node itself goes by at the most.
+    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
+    requestTimeout: Math.ceil(patienceFor(batchBodyLimit)) + 15_000,
     genReqId: () => `${boot}-${(++requests).toString(36)}`,
     // Nobody uses Express middleware here, and its hook costs every request.
     skipMiddie: true,
@@ -38,14 +48,20 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     frameworkErrors: (error: Error, request: any, reply: any) => sendProblem(request, reply, error),
   } as any);
   const fastify: FastifyInstance = adapter.getInstance();
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  // Of more, node keeps the first 2,000 and says nothing; their bytes are bounded anyhow.
+  fastify.server.maxHeadersCount = 0;
+  fastify.addHook('onRequest', (request, reply, done) => {
     try {
-      done(null, parseJson(text as string));
+      checkDoors(request.raw, hosts);
     } catch (error) {
-      done(error as HttpProblem);
+      // What is refused unread is not read to its end either.
+      if (hasBody(request.raw)) reply.header('connection', 'close');
+      sendProblem(request, reply, error);
+      return;
     }
+    done();
   });
+  takeJson(fastify, bodyPatienceMs);
   fastify.addHook('onRoute', (route) => {
     if (route.url.endsWith('/commands::batch')) route.bodyLimit = batchBodyLimit;
   });
@@ -67,14 +83,31 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
 }
 
 /** Answers what node itself could not read as a request. */
-function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+function refuseUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify(problemOf(new HttpProblem('malformed-request', 'this is not an HTTP request')));
+  const problem = problemOf(unreadable(error));
+  const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+interface Unreadable extends Error {
+  code?: string;
+  /** What had come. */
+  rawPacket?: Buffer;
+}
+
+function unreadable({ code, rawPacket }: Unreadable): HttpProblem {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new HttpProblem('too-slow', 'the request did not come whole in time');
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const most = `the address and the headers together have at most ${maxHeaderSize} bytes`;
+    const line = rawPacket?.indexOf('\n') ?? 0;
+    return new HttpProblem(line < 0 || line > maxHeaderSize / 2 ? 'uri-too-long' : 'headers-too-large', most);
+  }
+  return new HttpProblem('malformed-request', 'this is not an HTTP request');
 }

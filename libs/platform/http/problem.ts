@@ -1,10 +1,10 @@
 import { HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { reasonOf } from '#platform/postgres/errors.js';
-import { InvalidInput, RuleViolation, YadError, type InputIssue } from '#platform/kernel/errors.js';
+import { InvalidInput, RuleViolation, YadError } from '#platform/kernel/errors.js';
+import { HttpProblem, InvalidRequest, type Place } from './refusals.js';
 
-/** Where in a request an issue is; the pointer then starts there (`/If-Match` in `header`). */
-export type Place = 'body' | 'header' | 'path' | 'query';
+export { HttpProblem, InvalidRequest, type Place };
 
 /** An RFC 9457 problem, as it is sent. */
 export interface Problem {
@@ -25,8 +25,11 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'malformed-request': { status: 400, title: 'The request cannot be read' },
   unauthenticated: { status: 401, title: 'It is not known who is asking' },
   forbidden: { status: 403, title: 'The sender may not do this' },
+  'foreign-host': { status: 403, title: 'The service does not answer under this name' },
+  'foreign-origin': { status: 403, title: 'Pages of other origins may not send requests' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'no-such-route': { status: 404, title: 'There is no such route' },
+  'too-slow': { status: 408, title: 'The request did not come in time' },
   'rule-violated': { status: 409, title: 'A rule refused the command' },
   'too-contended': { status: 409, title: 'Other writers were faster', retryAfter: 1 },
   'stale-revision': { status: 412, title: 'The revision has changed' },
@@ -34,6 +37,7 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'uri-too-long': { status: 414, title: 'The address is too long' },
   'unsupported-media-type': { status: 415, title: 'Only application/json is understood' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used before' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   unexpected: { status: 500, title: 'Something went wrong here' },
   unavailable: { status: 503, title: 'The database cannot do it now', retryAfter: 1 },
   'outcome-unknown': { status: 503, title: 'Whether the command was stored is not known', retryAfter: 2 },
@@ -48,31 +52,13 @@ const byStatus: Readonly<Record<number, string>> = {
   401: 'unauthenticated',
   403: 'forbidden',
   404: 'no-such-route',
+  408: 'too-slow',
   413: 'body-too-large',
   414: 'uri-too-long',
   415: 'unsupported-media-type',
+  431: 'headers-too-large',
   503: 'not-ready',
 };
-
-/** A problem of the HTTP shell itself. */
-export class HttpProblem extends YadError {
-  constructor(
-    readonly kind: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** Input that does not fit, with the part of the request that the pointers start in. */
-export class InvalidRequest extends InvalidInput {
-  constructor(
-    readonly place: Place,
-    issues: InputIssue[],
-  ) {
-    super(issues, `the ${place === 'query' ? 'query string' : place} does not fit`);
-  }
-}
 
 const logger = new Logger('Http');
 
@@ -86,6 +72,7 @@ export function problemOf(error: unknown): Problem {
     } else if (error instanceof RuleViolation) problem.rule = error.rule;
     return problem;
   }
+  if (isGone(error)) return ofKind('malformed-request', 'the connection ended within the body');
   const status = error instanceof HttpException ? error.getStatus() : statusOfFastify(error);
   if (status === undefined || status >= 500) {
     if (status === 503) return ofKind('not-ready', 'the service is going down');
@@ -98,6 +85,10 @@ export function problemOf(error: unknown): Problem {
   problem.status = status;
   return problem;
 }
+
+/** A sender that went away within its body is no failure of ours, and fills no log. */
+const isGone = (error: unknown): boolean =>
+  (error as { code?: unknown } | undefined)?.code === 'ECONNRESET' && (error as Error).message === 'aborted';
 
 function ofKind(kind: string, detail: string): Problem {
   const known = problemKinds[kind];

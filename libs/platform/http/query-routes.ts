@@ -11,6 +11,7 @@ import type { Page, QueryDefinition, ReadModels } from '#platform/projections/qu
 import { authorise, type Authenticator } from './authenticator.js';
 import type { Cursors } from './cursor.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
+import { pointer } from './json-pointer.js';
 import { hostileIn } from './safe-json.js';
 import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
 import { issuesOf, strict } from './validation.js';
@@ -104,14 +105,22 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
   for (const own of ['minPosition', 'cursor']) {
     if (own in schema.shape) throw new Error(`${name}: the parameter ${own} is the shell's`);
   }
-  const lists = Object.keys(schema.shape).filter((key) => isList(schema.shape[key]));
+  const lists = Object.keys(schema.shape).filter((key) => isA('array', schema.shape[key]));
+  const numbers = Object.keys(schema.shape).filter((key) => isA('number', schema.shape[key]));
   return (request) => {
+    refuseUndecodable(request.raw.url!);
     const { minPosition, cursor, ...rest } = request.query as Record<string, string | string[]>;
     for (const key of inPath) if (key in rest) refuse(`/${key}`, 'is a parameter of the path');
     const raw: Record<string, unknown> = { ...rest, ...(request.params as object) };
+    for (const key in rest) if (Array.isArray(rest[key]) && !lists.includes(key)) refuse(`/${key}`, 'is given twice');
     for (const key of lists) if (typeof raw[key] === 'string') raw[key] = [raw[key]];
+    // Made a number by the schema, nothing at all would be 0, and '0x10' sixteen.
+    for (const key of numbers) {
+      if (typeof raw[key] === 'string' && !DECIMAL.test(raw[key])) refuse(`/${key}`, 'is not a number in digits');
+    }
     if (cursor !== undefined && !paged) refuse('/cursor', 'is not a known parameter');
     if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
+    if (Array.isArray(minPosition)) refuse('/minPosition', 'is given twice');
     const position = minPosition === undefined ? undefined : positionOf(minPosition);
     const parsed = schema.safeParse(raw);
     const hostile = hostileIn(raw);
@@ -128,7 +137,7 @@ function refuse(pointer: string, message: string): never {
   throw new InvalidRequest('query', [{ pointer, message }]);
 }
 
-function positionOf(text: string | string[]): bigint {
+function positionOf(text: string): bigint {
   const parsed = Position.safeParse(text);
   if (!parsed.success) refuse('/minPosition', parsed.error.issues[0]!.message);
   return BigInt(parsed.data);
@@ -137,9 +146,25 @@ function positionOf(text: string | string[]): bigint {
 /** The names of the parameters in a route's path. */
 export const pathParameters = (path: string): string[] => [...path.matchAll(/:(\w+)/g)].map((match) => match[1]!);
 
-function isList(schema: z.core.$ZodType): boolean {
+function isA(type: 'array' | 'number', schema: z.core.$ZodType): boolean {
   const def = schema._zod.def as any;
-  if (def.type === 'array') return true;
+  if (def.type === type) return true;
   const inner = def.innerType ?? (def.type === 'pipe' ? def.in : undefined);
-  return inner ? isList(inner) : false;
+  return inner ? isA(type, inner) : false;
+}
+
+const DECIMAL = /^-?\d+(\.\d+)?$/;
+
+/** What cannot be decoded would be looked for as it stands, percent signs and all, and not be found. */
+function refuseUndecodable(url: string): void {
+  const from = url.indexOf('?');
+  if (from < 0 || !url.includes('%', from)) return;
+  for (const part of url.slice(from + 1).split('&')) {
+    try {
+      decodeURIComponent(part);
+    } catch {
+      const name = part.split('=')[0]!;
+      refuse(pointer([/^[\w-]+$/.test(name) ? name : '']), 'is not percent-encoded UTF-8');
+    }
+  }
 }

@@ -1,20 +1,29 @@
-import type { InputIssue } from '#platform/kernel/errors.js';
+import { InvalidInput, type InputIssue } from '#platform/kernel/errors.js';
+import { alteredIn } from './altered-json.js';
 import { HttpProblem } from './problem.js';
+import { pointer } from './json-pointer.js';
 
 /** Objects and lists within one another at most. */
 export const MAX_DEPTH = 32;
 
 /**
- * Parses a body; an empty one is undefined. `__proto__` becomes an ordinary key here, which `refuseHostile` then names.
- * @throws HttpProblem malformed-request
+ * Parses a body; an empty one is undefined. `__proto__` becomes an ordinary key here, which `hostileIn` then names.
+ * What JSON.parse would take and alter is refused: of two keys of one name it keeps the last, and of a number what a
+ * double holds.
+ * @throws HttpProblem malformed-request, InvalidInput naming the key or number
  */
 export function parseJson(text: string): unknown {
   if (text.length === 0) return undefined;
+  const json = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  let value: unknown;
   try {
-    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+    value = JSON.parse(json);
   } catch (error) {
     throw new HttpProblem('malformed-request', `the body is not JSON: ${(error as Error).message}`);
   }
+  const altered = alteredIn(json, value);
+  if (altered) throw new InvalidInput([altered]);
+  return value;
 }
 
 /**
@@ -53,10 +62,6 @@ const under = (key: string | number, issue: InputIssue): InputIssue => ({
   ...issue,
   pointer: pointer([key]) + issue.pointer,
 });
-
-/** A JSON pointer of a path. */
-export const pointer = (path: readonly PropertyKey[]): string =>
-  path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** JSON with its keys in order: the same text for the same value, however it was written. */
 export function canonicalJson(value: unknown): string {

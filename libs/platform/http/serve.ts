@@ -1,4 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { listenHost } from './doors.js';
 
 export interface ServeOptions {
   port: number;
@@ -15,7 +16,7 @@ const PATIENCE_MS = 20_000;
  * Resolves to the address that it answers on.
  */
 export async function serve(app: NestFastifyApplication, options: ServeOptions): Promise<string> {
-  const { port, host = process.env['HOST'] ?? '127.0.0.1', close } = options;
+  const { port, host = listenHost(), close } = options;
   await app.listen(port, host);
   let ending = false;
   const end = async (signal: string): Promise<void> => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidInput, type InputIssue } from '#platform/kernel/errors.js';
-import { hostileIn, pointer } from './safe-json.js';
+import { pointer } from './json-pointer.js';
+import { hostileIn } from './safe-json.js';
 
 const MAX_ISSUES = 50;
 

@@ -96,7 +96,7 @@ function commandOperation(definition: CommandDefinition, components: SchemaCompo
         headers: creates ? { ...etag, ...location } : etag,
         content: { 'application/json': { schema: result, example: exampleOf(result, components) } },
       },
-      ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 500, 503),
+      ...problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 431, 500, 503),
     },
   };
 }
@@ -161,7 +161,7 @@ function batchOperation(
           },
         },
       },
-      ...problems(400, 401, 413, 415, 500, 503),
+      ...problems(400, 401, 403, 408, 413, 414, 415, 431, 500, 503),
     },
   };
 }
@@ -210,7 +210,7 @@ function queryOperation(definition: QueryDefinition, components: SchemaComponent
         description: summary,
         content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components) } },
       },
-      ...problems(400, 401, 403, 404, 500, 503),
+      ...problems(400, 401, 403, 404, 414, 431, 500, 503),
     },
   };
 }
@@ -255,7 +255,7 @@ const healthOperation = (name: string, summary: string, failing: number[]): Json
         },
       },
     },
-    ...problems(500, ...failing),
+    ...problems(400, 403, 500, ...failing),
   },
 });
 

@@ -1,0 +1,153 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { HttpProblem, InvalidRequest } from './refusals.js';
+
+/** What the doors look at in a request. */
+export interface Knock {
+  readonly method?: string | undefined;
+  /** The request's target, as it was sent. */
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  /** The connection; absent where a request is put in by hand. */
+  readonly socket?: { readonly localAddress?: string | undefined } | null;
+}
+
+/** Where an app listens: HOST, or this machine alone. Nobody signs in yet, so nothing else may be the default. */
+export const listenHost = (env: NodeJS.ProcessEnv = process.env): string => env['HOST'] || '127.0.0.1';
+
+/**
+ * The names under which an app answers beside this machine's own: those of ALLOWED_HOSTS (commas between), and HOST.
+ * @throws Error naming what is no host name
+ */
+export function allowedHosts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<string> {
+  const names = (env['ALLOWED_HOSTS'] ?? '').split(',').map((name) => name.trim());
+  const allowed = new Set<string>();
+  for (const name of names.filter((each) => each !== '')) {
+    const known = nameOf(bracketed(name));
+    if (known === undefined || /:\d+$/.test(bracketed(name))) {
+      throw new Error(`ALLOWED_HOSTS: '${name}' is not the name or address of a host, without scheme and port`);
+    }
+    allowed.add(known);
+  }
+  const own = nameOf(bracketed(listenHost(env)));
+  if (own !== undefined) allowed.add(own);
+  return allowed;
+}
+
+/**
+ * Keeps out what web pages send without their reader's knowledge, and what this app is not meant for. A page of
+ * another origin can send commands by a form, and can read answers once it makes its own name lead to this machine
+ * (DNS rebinding); the browser gives both away, by `Origin` and by `Host`.
+ * @throws HttpProblem foreign-host, foreign-origin, unsupported-media-type, malformed-request; InvalidRequest
+ */
+export function checkDoors(knock: Knock, allowed: ReadonlySet<string>): void {
+  const { headers, url = '/' } = knock;
+  refuseTwice(knock);
+  const host = headers.host;
+  // Orchestrators ask for health by whatever address a process has.
+  if (!isHealth(url)) {
+    const asked = url.startsWith('/') || url === '*' ? host : authorityOf(url);
+    if (!isOwn(host, allowed, knock) || (asked !== host && !isOwn(asked, allowed, knock))) {
+      if (asked === undefined) throw new HttpProblem('malformed-request', 'the request names no host');
+      const names = 'ALLOWED_HOSTS lists the names under which it does';
+      throw new HttpProblem('foreign-host', `this service does not answer as '${asked}'; ${names}`);
+    }
+  }
+  const { origin } = headers;
+  if (origin !== undefined && !isSameOrigin(origin, host)) {
+    throw new HttpProblem('foreign-origin', `pages of '${origin}' may not send requests to this service`);
+  }
+  // Browsers tell of pictures, scripts and frames of other sites too, which have no Origin; a followed link is fine.
+  const site = headers['sec-fetch-site'];
+  if ((site === 'cross-site' || site === 'same-site') && headers['sec-fetch-dest'] !== 'document') {
+    throw new HttpProblem('foreign-origin', 'pages of other sites may not send requests to this service');
+  }
+  checkBody(knock);
+}
+
+/** Whether a request has a body, by its framing. */
+export const hasBody = ({ headers }: Pick<Knock, 'headers'>): boolean =>
+  headers['transfer-encoding'] !== undefined ||
+  (headers['content-length'] !== undefined && headers['content-length'] !== '0');
+
+/** A form of a web page needs no permission to send text/plain, urlencoded or multipart: it cannot send JSON. */
+function checkBody(knock: Knock): void {
+  const { method = 'GET', headers } = knock;
+  const type = headers['content-type'];
+  if (method === 'GET' || method === 'HEAD') {
+    if (hasBody(knock)) throw new HttpProblem('malformed-request', `a ${method} has no body`);
+    return;
+  }
+  if (type === 'application/json') {
+    // The usual case.
+  } else if (type === undefined ? hasBody(knock) : !isJson(type)) {
+    const given = type === undefined ? 'the body has no Content-Type' : `the Content-Type is '${type}'`;
+    throw new HttpProblem('unsupported-media-type', `${given}; only application/json in UTF-8 is understood`);
+  }
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new HttpProblem('unsupported-media-type', `the Content-Encoding is '${encoding}'; none is understood`);
+  }
+}
+
+const JSON_TYPE = /^application\/json[ \t]*(;.*)?$/i;
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*("?)([^";]*)\1/gi;
+
+function isJson(type: string): boolean {
+  if (!JSON_TYPE.test(type)) return false;
+  // Bytes in another encoding would be read as UTF-8, and other letters stored.
+  for (const [, , charset] of type.matchAll(CHARSET)) if (!/^utf-?8$/i.test(charset!.trim())) return false;
+  return true;
+}
+
+const HEALTH = /^\/health(?:\/[a-z]*)?(?:\?|$)/;
+const isHealth = (url: string): boolean => url.startsWith('/health') && HEALTH.test(url);
+
+/** Headers with one value: of two, node keeps the first or joins them, and nobody knows which one was meant. */
+const SINGLE =
+  /^(host|content-type|origin|if-match|idempotency-key|yad-(actor|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
+
+function refuseTwice({ headers, rawHeaders }: Knock): void {
+  let names = 0;
+  for (const _name in headers) names++;
+  if (names * 2 >= rawHeaders.length) return;
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    if (seen.has(name) && SINGLE.test(name)) {
+      throw new InvalidRequest('header', [{ pointer: `/${rawHeaders[i]}`, message: 'is given twice' }]);
+    }
+    seen.add(name);
+  }
+}
+
+function isOwn(host: string | undefined, allowed: ReadonlySet<string>, { socket }: Knock): boolean {
+  const name = host === undefined ? undefined : nameOf(host);
+  if (name === undefined) return false;
+  if (isLoopback(name) || allowed.has(name)) return true;
+  // An app that listens on all addresses has this one of them for its own; no name leads there by it.
+  const local = socket?.localAddress?.replace(/^::ffff:/, '');
+  return local !== undefined && name === nameOf(bracketed(local));
+}
+
+const isLoopback = (name: string): boolean =>
+  name === 'localhost' || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
+
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)\.?(?::\d{1,5})?$/i;
+
+/** The name in a Host header, in lower case, without the port; undefined where it is none. */
+const nameOf = (host: string): string | undefined => HOST.exec(host)?.[1]!.toLowerCase();
+
+const bracketed = (address: string): string => (/^[0-9a-f.]*:[0-9a-f:.]*:/i.test(address) ? `[${address}]` : address);
+
+/** The host of a target in absolute form, which then stands for the Host header. */
+const authorityOf = (url: string): string | undefined => /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+
+/** The page must come from the very host and port that it sends to; its scheme is a proxy's affair. */
+function isSameOrigin(origin: string, host: string | undefined): boolean {
+  const match = /^(https?):\/\/([^/?#@]+)$/i.exec(origin);
+  if (!match || host === undefined) return false;
+  const usual = match[1]!.toLowerCase() === 'https' ? ':443' : ':80';
+  const whole = (authority: string): string => (/:\d+$/.test(authority) ? authority : authority + usual).toLowerCase();
+  return whole(match[2]!) === whole(host);
+}
