@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Day, TimeZone } from '#platform/kernel/calendar.js';
+import { Day, TimeZone, pastDays } from '#platform/kernel/calendar.js';
 import { DecimalString } from '#platform/kernel/money.js';
 import { plain, plainDigits, withoutUnseen } from '#platform/kernel/text.js';
 import { key, prose, words } from '../terms.js';
@@ -41,7 +41,8 @@ export const BirthDate = z
     id: 'BirthDate',
     description: '`YYYY-MM-DD`, or `--MM-DD` when the year is not known; 1604 stands for no year',
     examples: ['1990-03-21', '--03-21'],
-  });
+  })
+  .register(pastDays, { past: true });
 
 /** What is known of a contact beside how to reach it; all of it optional. */
 export const contactDetails = {

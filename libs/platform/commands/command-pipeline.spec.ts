@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { at, command, reference, type CommandDefinition } from '#platform/kernel/command.js';
+import { TestClock, type Clock } from '#platform/kernel/clock.js';
 import { KeyReused, NotFound, RuleViolation, StaleRevision, rule } from '#platform/kernel/errors.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
@@ -98,7 +99,7 @@ class SlowStore extends MemoryEventStore {
 
 function setUp() {
   const store = new SlowStore();
-  const make = () => new CommandPipeline({ store, catalogue: new EventCatalogue([opened, paid]) });
+  const make = (clock?: Clock) => new CommandPipeline({ store, catalogue: new EventCatalogue([opened, paid]), clock });
   const pipeline = make();
   const message = (definition: CommandDefinition, id: string, input: any, more: Partial<CommandMessage> = {}) => ({
     definition,
@@ -119,7 +120,7 @@ function setUp() {
       return (balance += limit ?? amount!);
     });
   };
-  return { store, pipeline, other: make(), message, keyed, events, balances };
+  return { store, make, pipeline, other: make(), message, keyed, events, balances };
 }
 
 /** From now on, a batch with an event that has this text is refused whole. */
@@ -400,5 +401,89 @@ describe('the command pipeline', () => {
       [1, 666, 2].map((limit) => pipeline.execute(message(openAccount, newId(), { owner: 'Ada', limit }))),
     );
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  describe('business time', () => {
+    const minutesAfter = (date: Date, minutes: number) => new Date(date.getTime() + minutes * 60_000);
+
+    it('refuses what is dated before the step that it changes, also where another process stored that', async () => {
+      const { pipeline, other, message, events } = setUp();
+      const [id, to] = [newId(), newId()];
+      const dated = (definition: CommandDefinition, on: string, input: any, day: string) =>
+        message(definition, on, input, { occurredAt: new Date(`2026-01-${day}T12:00:00Z`) });
+      await pipeline.execute(dated(openAccount, id, { owner: 'Ada', limit: 9 }, '05'));
+      await other.execute(dated(pay, id, { amount: 1 }, '07'));
+      await pipeline.execute(dated(openAccount, to, { owner: 'Ben', limit: 9 }, '09'));
+      const { length } = await events();
+      for (const [input, day, words] of [
+        [{ amount: 1 }, '06', `the last step of account-${id}, dated 2026-01-07T12:00:00.000Z`],
+        [{ amount: 1 }, '04', `the beginning of account-${id}, dated 2026-01-05T12:00:00.000Z`],
+        [{ amount: 1, to }, '08', `the beginning of account-${to}, dated 2026-01-09T12:00:00.000Z`],
+      ] as const) {
+        const refusal = { rule: 'date-in-order', message: expect.stringContaining(words) };
+        await expect(pipeline.execute(dated(pay, id, input, day))).rejects.toMatchObject(refusal);
+        await expect(other.execute(dated(pay, id, input, day))).rejects.toMatchObject(refusal);
+      }
+      await expect(pipeline.execute(dated(lend, id, { amount: 1, guarantor: to }, '08'))).rejects.toMatchObject({
+        rule: 'date-in-order',
+      });
+      expect(await events()).toHaveLength(length);
+      await pipeline.execute(dated(pay, id, { amount: 1, to }, '09'));
+      expect(await events()).toHaveLength(length + 2);
+    });
+
+    it('refuses what is ahead of the clock by more than the tolerance', async () => {
+      const clock = new TestClock();
+      const { make, message, events } = setUp();
+      const pipeline = make(clock);
+      const at = (minutes: number) =>
+        message(openAccount, newId(), { owner: 'Ada', limit: 1 }, { occurredAt: minutesAfter(clock.now(), minutes) });
+      await expect(pipeline.execute(at(5.001))).rejects.toMatchObject({ rule: 'date-not-ahead' });
+      await expect(pipeline.execute(at(36 * 365 * 1440))).rejects.toMatchObject({ rule: 'date-not-ahead' });
+      await pipeline.execute(at(5));
+      expect(await events()).toHaveLength(1);
+    });
+
+    it('dates what nobody dated after what a faster clock has dated', async () => {
+      const { make, store, message } = setUp();
+      const clock = new TestClock();
+      const fast = new TestClock(minutesAfter(clock.now(), 2));
+      const id = newId();
+      await make(fast).execute(message(openAccount, id, { owner: 'Ada', limit: 9 }));
+      await make(clock).execute(message(pay, id, { amount: 1 }));
+      const dates = (await store.readStream(`account-${id}`)).map(({ occurredAt }) => occurredAt);
+      expect(dates).toEqual([fast.now(), fast.now()]);
+      // A clock that is wrong by more dates nothing else.
+      fast.set(minutesAfter(clock.now(), 6));
+      await make(fast).execute(message(pay, id, { amount: 1 }));
+      await expect(make(clock).execute(message(pay, id, { amount: 1 }))).rejects.toMatchObject({
+        rule: 'date-in-order',
+      });
+    });
+
+    it('answers the repeat of a command whose document has moved on since', async () => {
+      const { pipeline, message, keyed } = setUp();
+      const id = newId();
+      const on = (day: string) => ({ occurredAt: new Date(`2026-01-${day}T12:00:00Z`) });
+      await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 9 }, on('05')));
+      const paying = message(pay, id, { amount: 1 }, { ...keyed(newId(), 'body'), ...on('06') });
+      await pipeline.execute(paying);
+      await pipeline.execute(message(pay, id, { amount: 1 }, on('07')));
+      expect(await pipeline.execute(paying)).toMatchObject({ repeated: true });
+    });
+
+    it('does not refuse by a date that failed to be stored', async () => {
+      const { store, pipeline, message, events } = setUp();
+      const id = newId();
+      const on = (day: string) => ({ occurredAt: new Date(`2026-01-${day}T12:00:00Z`) });
+      await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 999 }, on('05')));
+      refuseData(store, '666');
+      const [fails, holds] = await Promise.allSettled([
+        pipeline.execute(message(pay, id, { amount: 666 }, on('09'))),
+        pipeline.execute(message(pay, id, { amount: 1 }, on('07'))),
+      ]);
+      expect([fails.status, holds.status]).toEqual(['rejected', 'fulfilled']);
+      expect(await events()).toHaveLength(2);
+    });
   });
 });

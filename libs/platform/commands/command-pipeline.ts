@@ -1,6 +1,7 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
-import type { DecideContext, Referenced } from '#platform/kernel/command.js';
+import { assertNotAhead } from '#platform/kernel/chronology.js';
+import { assertInOrder, type DecideContext, type Referenced } from '#platform/kernel/command.js';
 import { streamOf, type EventMeta, type EventToAppend } from '#platform/kernel/envelope.js';
 import {
   InvalidInput,
@@ -29,6 +30,7 @@ import { WarmStates, type WarmState } from './warm-states.js';
 const MAX_TRIES = 12;
 /** Of one event. The topic's bound is 8 MiB, its envelope and headers included. */
 const MOST_BYTES = 6 * 1024 * 1024;
+const TOLERANCE_MS = 5 * 60_000;
 /** What a decision may answer; anything else is an error of ours. */
 const REFUSALS = [NotFound, RuleViolation, StaleRevision];
 
@@ -36,6 +38,8 @@ export interface CommandPipelineOptions extends AppenderOptions {
   store: EventStore;
   catalogue: EventCatalogue;
   clock?: Clock;
+  /** How far ahead of the clock a sender may date a command, in milliseconds: clocks differ. */
+  toleranceMs?: number;
   /** Streams whose state is held in memory. */
   warmStreams?: number;
 }
@@ -70,10 +74,13 @@ export class CommandPipeline implements CommandGateway {
   private readonly underWay = new Map<string, { fingerprint: Buffer; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
   private readonly clock: Clock;
+  private readonly toleranceMs: number;
 
-  constructor({ store, catalogue, clock = systemClock, warmStreams, ...appending }: CommandPipelineOptions) {
+  constructor(options: CommandPipelineOptions) {
+    const { store, catalogue, clock = systemClock, toleranceMs = TOLERANCE_MS, warmStreams, ...appending } = options;
     this.store = store;
     this.clock = clock;
+    this.toleranceMs = toleranceMs;
     this.states = new WarmStates(store, catalogue, warmStreams);
     this.appender = new Appender(store, appending);
     this.receipts = new ReceiptLookup(store);
@@ -184,7 +191,8 @@ export class CommandPipeline implements CommandGateway {
     const entries = entriesOf(participants);
     if (entries.some(({ dropped }) => dropped)) return undefined;
     const now = this.clock.now();
-    const occurredAt = message.occurredAt ?? now;
+    const occurredAt = message.occurredAt ?? notBefore(now, participants, this.toleranceMs);
+    definition.pastDays.assertCome(message.input, occurredAt);
 
     let decided: ReturnType<typeof list>;
     try {
@@ -194,7 +202,9 @@ export class CommandPipeline implements CommandGateway {
       if (expectedRevision !== undefined && expectedRevision !== own.revision) {
         throw new StaleRevision(own.stream, expectedRevision, own.revision);
       }
+      if (message.occurredAt) assertNotAhead(occurredAt.getTime(), now.getTime(), this.toleranceMs);
       decided = list(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
+      if (decided.length > 0) assertInOrder(definition, own, participants.refs, decided, occurredAt.getTime());
     } catch (refusal) {
       if (!REFUSALS.some((kind) => refusal instanceof kind)) throw refusal;
       takeTurn();
@@ -281,7 +291,9 @@ export class CommandPipeline implements CommandGateway {
       }
       const { entry, aggregate } = target;
       if (!touched.includes(entry)) touched.push(entry);
-      entry.state = aggregate.evolve(entry.state, { type: event.contract.type, data: event.data, occurredAt });
+      const happened = { type: event.contract.type, data: event.data, occurredAt };
+      entry.dates.note(aggregate.dating(entry.state, happened), occurredAt.getTime());
+      entry.state = aggregate.evolve(entry.state, happened);
       entry.revision++;
       entry.subject ??= aggregate.subject(entry.state, target.id);
       const stored = encoded[index]!;
@@ -370,6 +382,20 @@ function encodeWithinBounds(event: DomainEvent<any>): ReturnType<typeof encode> 
     }
   }
   return encoded;
+}
+
+/**
+ * The time of a command that nobody dated: it happens now, after all that its documents have seen, of which another
+ * clock may have been a little ahead of this one.
+ */
+function notBefore(now: Date, { own, refs }: Participants, toleranceMs: number): Date {
+  let { latest } = own.dates;
+  for (const name in refs) {
+    const { entry, aggregate } = refs[name]!;
+    if (!aggregate.existedBefore && entry.dates.latest > latest) latest = entry.dates.latest;
+  }
+  const ahead = latest - now.getTime();
+  return ahead > 0 && ahead <= toleranceMs ? new Date(latest) : now;
 }
 
 /** The appends that the states count on, if there are any. */

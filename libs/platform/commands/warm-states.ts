@@ -1,4 +1,5 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { Chronology } from '#platform/kernel/chronology.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
@@ -6,6 +7,8 @@ import type { AppendRequest, EventStore } from '#platform/event-store/event-stor
 export interface WarmState {
   readonly stream: string;
   state: any;
+  /** What its events' dates forbid those to come. */
+  readonly dates: Chronology;
   /** Revision that the state has reached; -1 without events. Runs ahead of the store while appends are under way. */
   revision: number;
   subject: string | undefined;
@@ -65,7 +68,8 @@ export class WarmStates {
 
   /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
   fresh(on: Aggregate, stream: string): WarmState {
-    const entry: WarmState = { stream, state: on.initial, revision: -1, subject: undefined, weight: 0, ...settled };
+    const begun = { dates: new Chronology(), revision: -1, subject: undefined, weight: 0 };
+    const entry: WarmState = { stream, state: on.initial, ...begun, ...settled };
     this.hold(entry);
     return entry;
   }
@@ -100,13 +104,16 @@ export class WarmStates {
 
   private async read(on: Aggregate, stream: string): Promise<WarmState> {
     let state = on.initial;
+    const dates = new Chronology();
     let revision = -1;
     let subject: string | undefined;
     let weight = 0;
     for (;;) {
       const page = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1000 });
       for (const stored of page) {
-        state = on.evolve(state, this.catalogue.decode(stored));
+        const event = this.catalogue.decode(stored);
+        dates.note(on.dating(state, event), stored.occurredAt.getTime());
+        state = on.evolve(state, event);
         ({ revision, subject } = stored);
         weight = Math.max(weight, charactersOf(stored));
       }
@@ -115,7 +122,7 @@ export class WarmStates {
     // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
     const held = this.peek(stream);
     if (held && held.revision >= revision) return held;
-    const entry: WarmState = { stream, state, revision, subject, weight, ...settled };
+    const entry: WarmState = { stream, state, dates, revision, subject, weight, ...settled };
     this.hold(entry);
     return entry;
   }

@@ -1,3 +1,4 @@
+import { STEP_DATING, type Dating } from './chronology.js';
 import type { RecordedEvent } from './envelope.js';
 import type { DomainEvent, EventContract } from './event-contract.js';
 
@@ -12,6 +13,11 @@ type Evolvers<State, Events extends Record<string, EventContract<any>>> = {
   ) => State;
 };
 
+type Datings<State, Events extends Record<string, EventContract<any>>> = {
+  [K in keyof Events]?:
+    Dating | ((data: Events[K] extends EventContract<infer Data> ? Data : never, state: State) => Dating);
+};
+
 /** A consistency boundary: its state is the fold of its stream. */
 export interface Aggregate<State = any> {
   readonly name: string;
@@ -19,6 +25,13 @@ export interface Aggregate<State = any> {
   readonly events: Readonly<Record<string, EventContract<any>>>;
   /** Folds one event into the state; events of no concern leave it as it is. */
   evolve(state: State, event: { type: string; data: any } & Moment): State;
+  /** Where an event may stand in time, given the state before it. */
+  dating(state: State, event: { type: string; data: any }): Dating;
+  /**
+   * Its first event tells when we came to know of it, not when it came to be: what only looks at it may be dated
+   * before. (An order from before its customer was registered.)
+   */
+  readonly existedBefore: boolean;
   /**
    * The customer whom a stream is about, from the state after its first event.
    * It stays the same for the life of the stream, so that one partition sees all of the stream in order.
@@ -28,7 +41,7 @@ export interface Aggregate<State = any> {
 
 /**
  * Defines an aggregate: `aggregate<OrderState>()({ name, initial, events, evolve, subject })`.
- * `subject` defaults to the aggregate's own id.
+ * `subject` defaults to the aggregate's own id. `dates` names the events that may be dated otherwise than `step` says.
  */
 export const aggregate =
   <State>() =>
@@ -37,17 +50,27 @@ export const aggregate =
     initial: State;
     events: Events;
     evolve: Evolvers<State, Events>;
+    dates?: Datings<State, Events>;
+    existedBefore?: boolean;
     subject?: (state: State, id: string) => string;
   }): Aggregate<State> => {
     const folds = new Map<string, (state: State, data: any, moment: Moment) => State>();
+    const datings = new Map<string, Dating | ((data: any, state: State) => Dating)>();
     for (const [key, contract] of Object.entries(definition.events)) {
       folds.set(contract.type, definition.evolve[key as keyof Events] as any);
+      const dating = definition.dates?.[key];
+      if (dating) datings.set(contract.type, dating);
     }
     return {
       name: definition.name,
       initial: definition.initial,
       events: definition.events,
       evolve: (state, event) => folds.get(event.type)?.(state, event.data, event) ?? state,
+      dating: (state, { type, data }) => {
+        const dating = datings.get(type) ?? STEP_DATING;
+        return typeof dating === 'function' ? dating(data, state) : dating;
+      },
+      existedBefore: definition.existedBefore ?? false,
       subject: definition.subject ?? ((_state, id) => id),
     };
   };

@@ -20,6 +20,19 @@ export const Day = z.iso
   .refine(inYears, years)
   .meta({ id: 'Day', description, examples: ['2011-12-10'] });
 
+/**
+ * The schemas of days that must have come: a birth, the day that facts are of. Whether they have is asked when a
+ * command is decided, as it hangs on the clock.
+ */
+export const pastDays = z.registry<{ past: true }>();
+
+/** A calendar day that has come. */
+export const PastDay = Day.meta({
+  id: 'PastDay',
+  description: `${description}, and not after the day on which it is told`,
+  examples: ['2011-12-10'],
+}).register(pastDays, { past: true });
+
 /** An instant: ISO 8601 with an offset or Z. */
 export const Instant = z.iso
   .datetime({ offset: true })

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { Aggregate } from './aggregate.js';
+import { assertBegun, type Chronology } from './chronology.js';
+import { DayPaths } from './day-paths.js';
 import type { DomainEvent } from './event-contract.js';
 
 export type Role = 'service' | 'analyst' | 'auditor' | 'privacy' | 'admin';
@@ -55,6 +57,8 @@ export interface CommandDefinition<State = any, Input = any> {
   readonly mayBegin: boolean;
   readonly allowed: readonly Role[];
   readonly input: z.ZodObject<any>;
+  /** The input's days that must have come. */
+  readonly pastDays: DayPaths;
   readonly refs: Readonly<Record<string, Reference>>;
   decide(state: State, input: Input, context: DecideContext<any>): Decision;
 }
@@ -90,6 +94,7 @@ export function command<
     mayBegin: definition.mayBegin ?? !path.includes(':id'),
     allowed: definition.allowed,
     input: definition.input,
+    pastDays: new DayPaths(definition.input),
     refs: definition.refs ?? {},
     decide: definition.decide,
   };
@@ -103,3 +108,37 @@ export const reference = <State, Input = any, Own = any>(
   aggregate: Aggregate<State>,
   id: (input: Input, own: Own) => string | undefined,
 ): Reference<State, Input, Own> => ({ aggregate, id });
+
+/** A stream that a decision is about or looks at. */
+export interface Standing {
+  readonly stream: string;
+  readonly state: any;
+  readonly dates: Chronology;
+}
+
+/**
+ * Refuses by `date-in-order` a decision that is dated before a step that it follows, in its own stream or in those of
+ * its references, or before the beginning of a document that it looks at.
+ */
+export function assertInOrder(
+  { on, refs: references }: Pick<CommandDefinition, 'on' | 'refs'>,
+  own: Standing,
+  refs: Readonly<Record<string, { readonly entry: Standing } | undefined>>,
+  decided: readonly (DomainEvent<any> | EventAt)[],
+  at: number,
+): void {
+  for (const name in refs) {
+    const { entry } = refs[name]!;
+    if (at < entry.dates.latest && !references[name]!.aggregate.existedBefore)
+      assertBegun(entry.dates, at, entry.stream);
+  }
+  for (const item of decided) {
+    const addressed = 'at' in item;
+    const target = addressed ? refs[item.at]?.entry : own;
+    // The usual command comes after all that its documents have seen.
+    if (!target || at >= target.dates.latest) continue;
+    const { contract, data } = addressed ? item.event : item;
+    const aggregate = addressed ? references[item.at]!.aggregate : on;
+    target.dates.check(aggregate.dating(target.state, { type: contract.type, data }), at, target.stream);
+  }
+}

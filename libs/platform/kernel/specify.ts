@@ -1,10 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
-import { evolveAll } from './aggregate.js';
-import type { CommandDefinition, Decision, EventAt, Referenced } from './command.js';
-import { RuleViolation } from './errors.js';
+import type { Aggregate } from './aggregate.js';
+import { Chronology } from './chronology.js';
+import { assertInOrder } from './command.js';
+import type { CommandDefinition, Decision, EventAt, Referenced, Standing } from './command.js';
+import { InvalidInput, RuleViolation } from './errors.js';
 import type { DomainEvent } from './event-contract.js';
 
-type Given = readonly DomainEvent<any>[];
+/** An event of the past with a date of its own; without one it is of the day on which the command is decided. */
+interface Dated {
+  readonly dated: Date;
+  readonly event: DomainEvent<any>;
+}
+/** Dates an event of the past: `given(dated('2026-05-05T10:00:00Z', orderPlaced(…)))`. */
+export const dated = (instant: string, event: DomainEvent<any>): Dated => ({ dated: new Date(instant), event });
+
+type Given = readonly (DomainEvent<any> | Dated)[];
 
 interface Scenario {
   given: Given;
@@ -32,21 +42,38 @@ export function specify<State, Input>(command: CommandDefinition<State, Input>) 
   return start({ given: [], refs: {}, ...fixed });
 }
 
+/** The state and the dates of a stream after its past. */
+function standing(on: Aggregate, stream: string, past: Given, now: Date): Standing {
+  const dates = new Chronology();
+  let state = on.initial;
+  for (const item of past) {
+    const [{ contract, data }, occurredAt] = 'dated' in item ? [item.event, item.dated] : [item, now];
+    const event = { type: contract.type, data, occurredAt };
+    dates.note(on.dating(state, event), occurredAt.getTime());
+    state = on.evolve(state, event);
+  }
+  return { stream, state, dates };
+}
+
 function outcome(command: CommandDefinition, scenario: Scenario, raw: Record<string, unknown>) {
   const run = (): (DomainEvent<any> | EventAt)[] => {
     const input = command.input.parse(raw);
-    const state = evolveAll(command.on, command.on.initial, scenario.given, scenario.now);
+    const { now } = scenario;
+    command.pastDays.assertCome(input, now);
+    const own = standing(command.on, `the ${command.on.name}`, scenario.given, now);
+    const { state } = own;
     const refs: Record<string, Referenced<any> | undefined> = {};
+    const looked: Record<string, { entry: Standing }> = {};
     for (const [name, ref] of Object.entries(command.refs)) {
       const id = ref.id(input, state);
       const past = scenario.refs[name] ?? [];
       if (id === undefined) continue;
-      const refState = evolveAll(ref.aggregate, ref.aggregate.initial, past, scenario.now);
-      refs[name] = { id, state: refState, revision: past.length - 1 };
+      const entry = standing(ref.aggregate, `the ${name}`, past, now);
+      looked[name] = { entry };
+      refs[name] = { id, state: entry.state, revision: past.length - 1 };
     }
-    const decided = list(
-      command.decide(state, input, { id: scenario.id, now: scenario.now, actor: 'spec', refs: refs as any }),
-    );
+    const decided = list(command.decide(state, input, { id: scenario.id, now, actor: 'spec', refs: refs as any }));
+    assertInOrder(command, own, looked, decided, now.getTime());
     for (const item of decided) {
       const event = 'at' in item ? item.event : item;
       event.contract.schema.parse(event.data);
@@ -83,10 +110,22 @@ function outcome(command: CommandDefinition, scenario: Scenario, raw: Record<str
     },
     invalid: (pointer: string): void => {
       const parsed = command.input.safeParse(raw);
-      const pointers = parsed.success ? [] : parsed.error.issues.map((issue) => `/${issue.path.join('/')}`);
+      const pointers = parsed.success
+        ? ahead(command, parsed.data, scenario.now)
+        : parsed.error.issues.map((issue) => `/${issue.path.join('/')}`);
       if (!pointers.includes(pointer)) differ(`expected the input to be refused at ${pointer}`, pointers);
     },
   };
+}
+
+/** Pointers to the days of an input that have not come yet. */
+function ahead(command: CommandDefinition, input: unknown, now: Date): string[] {
+  try {
+    command.pastDays.assertCome(input, now);
+    return [];
+  } catch (error) {
+    return (error as InvalidInput).issues.map(({ pointer }) => pointer);
+  }
 }
 
 /** A decision as a list. */

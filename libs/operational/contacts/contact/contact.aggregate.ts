@@ -11,6 +11,7 @@ import type {
   TypedValue,
 } from '#contracts/contacts/contact-terms.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
+import { about, late } from '#platform/kernel/chronology.js';
 
 export type ContactDetails = Pick<Parameters<typeof events.contactRegistered>[0], DetailName>;
 export type ContactRelation = Parameters<typeof events.contactRelated>[0];
@@ -198,7 +199,38 @@ export const Contact = aggregate<ContactState>()({
       standing(contact, previousStatus === 'archived' ? { archived: false } : { blocked: false }),
     contactLifecycleStageChanged: (contact, { stage }) => ({ ...contact, stage }),
   },
+  // We meet most customers long after they were born, and often after they first bought.
+  existedBefore: true,
+  // What is known of a contact comes from many places, each in an order of its own: a part is dated by that part.
+  dates: {
+    contactIdentified: about('acquaintance'),
+    contactActivated: about('acquaintance'),
+    contactLifecycleStageChanged: about('stage'),
+    contactDetailsUpdated: about('details'),
+    contactOwnerAssigned: about('owner'),
+    contactPointAdded: pointOf,
+    contactPointVerified: pointOf,
+    contactPointRemoved: pointOf,
+    contactIdentityLinked: late(),
+    contactTagged: ({ added }) => about(...added.map((tag) => `tag ${tag}`)),
+    contactUntagged: ({ removed }) => about(...removed.map((tag) => `tag ${tag}`)),
+    contactAttributeSet: ({ name }) => about(`attribute ${name}`),
+    contactAttributeCleared: ({ name }) => about(`attribute ${name}`),
+    // They have a day of their own, by which the later one stands.
+    contactExternalFactsImported: late(),
+    contactRelated: relationOf,
+    contactUnrelated: relationOf,
+    contactDuplicateDismissed: late(),
+  },
 });
+
+function pointOf({ point }: { point: number }) {
+  return about(`point ${point}`);
+}
+
+function relationOf({ kind, other, direction }: ContactRelation) {
+  return about(`relation ${kind} ${direction} ${other}`);
+}
 
 function withAttribute(contact: ContactState, attribute: DeclaredAttribute): ContactState {
   const others = contact.attributes.filter(({ name }) => name !== attribute.name);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_FACTS, contactExternalFactsImported } from '#contracts/contacts/contact.events.js';
 import { Attribute } from '#contracts/contacts/contact-terms.js';
 import { key } from '#contracts/terms.js';
-import { Day } from '#platform/kernel/calendar.js';
+import { PastDay } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
@@ -16,7 +16,7 @@ export const importExternalFacts = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({
     source: key(200),
-    date: Day.meta({ description: 'The day that the facts are of' }),
+    date: PastDay,
     licence: key(200),
     facts: z.array(Attribute).min(1).max(MAX_FACTS),
   }),

@@ -18,6 +18,7 @@ import {
 import type { OrderStage } from '#contracts/sales/order.events.js';
 import type { LineQuantity } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
+import { late, step } from '#platform/kernel/chronology.js';
 import { compare, minus, plus } from '#platform/kernel/money.js';
 import { max, shifted } from '../amounts.js';
 import type { Quantities } from '../amounts.js';
@@ -107,6 +108,20 @@ export const Order = aggregate<OrderState>()({
     orderDetached: (order) => ({ ...order, attached: undefined }),
     orderReturnOpened: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, 1) }),
     orderReturnReleased: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, -1) }),
+  },
+  // Money, papers and goods are often told late: each after what it rests on, whatever has been recorded since.
+  dates: {
+    orderPlaced: step({ marks: ['placing'] }),
+    orderConfirmed: step({ marks: ['confirmation'] }),
+    orderFulfilmentRecorded: { follows: ['confirmation'], marks: ['last step', 'last delivery'] },
+    orderInvoiceRecorded: late('placing', 'confirmation'),
+    orderPaymentRecorded: { follows: ['placing'], marks: ['last payment'] },
+    orderCancelled: step({ follows: ['last payment'] }),
+    orderAttached: { follows: ['placing', 'attachment'], marks: ['attachment'] },
+    orderDetached: { follows: ['attachment'], marks: ['attachment'] },
+    // A return is dated by its own stream; goods come back after they were delivered.
+    orderReturnOpened: late('placing', 'last delivery'),
+    orderReturnReleased: late('placing', 'last delivery'),
   },
   // Fixed by the first event: attaching a walk-in order later must not move its stream to another partition.
   subject: (order, id) => order.terms.contact ?? id,

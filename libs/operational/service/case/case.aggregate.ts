@@ -1,6 +1,8 @@
 import * as events from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
+import { late, step } from '#platform/kernel/chronology.js';
+import type { Dating } from '#platform/kernel/chronology.js';
 
 type Opened = Parameters<typeof events.caseOpened>[0];
 
@@ -53,6 +55,10 @@ function moved(state: CaseState, data: CaseOverview): CaseState {
     party: status === 'pending-third-party' ? state.party : undefined,
   };
 }
+
+const WORDS = late();
+const MOVED_ON = step();
+const saying = (data: CaseOverview, { status }: CaseState): Dating => (data.status === status ? WORDS : MOVED_ON);
 
 export const Case = aggregate<CaseState>()({
   name: 'case',
@@ -122,6 +128,16 @@ export const Case = aggregate<CaseState>()({
     }),
     caseArticleLinked: (state, data) => ({ ...moved(state, data), articles: [...state.articles, data.article] }),
     caseSatisfactionRecorded: (state, data) => ({ ...moved(state, data), satisfaction: data.score }),
+  },
+  // Words are often told late; where they move the case on, they are steps of it.
+  dates: {
+    caseRepliedToCustomer: saying,
+    caseFirstResponseRecorded: saying,
+    caseCustomerReplied: saying,
+    caseInternalNoteAdded: late(),
+    caseArticleLinked: late(),
+    caseResolved: step({ marks: ['resolution'] }),
+    caseSatisfactionRecorded: { follows: ['resolution', 'satisfaction'], marks: ['satisfaction'] },
   },
   // Fixed by the first event.
   subject: ({ overview }, id) => overview.contact ?? id,
