@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { UniqueKey } from '#platform/kernel/event-contract.js';
 import { hasNoControls, isVisible, plain, shown } from '#platform/kernel/text.js';
 
 const unseen = { error: 'needs a visible character' };
@@ -45,6 +46,12 @@ export const Code = z
 
 /** Where a record comes from: the other system's name and its key there. */
 export const Source = z.strictObject({ system: key(64), key: key(128) }).meta({ id: 'Source' });
+
+/** The key that only one aggregate of a kind may have from a source. */
+export const sourceKey =
+  (scope: string) =>
+  ({ source }: { source?: z.infer<typeof Source> | undefined }): UniqueKey[] =>
+    source ? [{ scope, words: [source.system, source.key] }] : [];
 
 /** A business number: of an order, an invoice, a credit note. */
 export const DocumentNumber = key(64);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Day, TimeZone, pastDays } from '#platform/kernel/calendar.js';
+import type { UniqueKey } from '#platform/kernel/event-contract.js';
 import { DecimalString } from '#platform/kernel/money.js';
 import { plain, plainDigits, withoutUnseen } from '#platform/kernel/text.js';
 import { key, prose, words } from '../terms.js';
@@ -82,6 +83,9 @@ export const Tag = z
 /** Who the contact is in another system. */
 export const Identity = z.strictObject({ system: key(64), key: key(128) }).meta({ id: 'Identity' });
 export type Identity = z.infer<typeof Identity>;
+
+/** Nobody is two contacts in another system. */
+export const identityKey = ({ system, key }: Identity): UniqueKey => ({ scope: 'identity', words: [system, key] });
 
 /** Name of a custom attribute or of an external fact. */
 export const AttributeName = z

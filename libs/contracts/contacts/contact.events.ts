@@ -12,6 +12,7 @@ import {
   ContactStatus,
   DetailName,
   Identity,
+  identityKey,
   LifecycleStage,
   RelationKind,
   Staff,
@@ -60,6 +61,7 @@ export const contactRegistered = defineEvent({
     /** How the contact came to us: `trade-fair`, `web`. */
     origin: open(Code.optional()),
   },
+  reserves: ({ identities = [] }) => identities.map(identityKey),
 });
 
 /** The details from now on, in full; `changed` names those that differ from before. */
@@ -102,6 +104,7 @@ export const contactPointRemoved = defineEvent({
 export const contactIdentityLinked = defineEvent({
   type: 'crm.contacts.contact.identity-linked',
   fields: { system: open(Identity.shape.system), key: personal(Identity.shape.key) },
+  reserves: (identity) => [identityKey(identity)],
 });
 
 /** Without an owner: nobody looks after the contact from now on. */

@@ -4,7 +4,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
 import { Amount, LineQuantity, MAX_LINES, OrderLine } from './order-line.js';
-import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source, key } from '../terms.js';
+import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source, key, sourceKey } from '../terms.js';
 
 /** `adjustment`: a correction of the books that is no sale (a bad debt written off). */
 export const OrderKind = z.enum(['sale', 'adjustment']);
@@ -40,9 +40,11 @@ const terms = {
   note: personal(Note.optional()),
 };
 
-export const orderDrafted = defineEvent({ type: 'crm.sales.order.drafted', fields: terms });
+const reserves = sourceKey('order-source');
 
-export const orderPlaced = defineEvent({ type: 'crm.sales.order.placed', fields: terms });
+export const orderDrafted = defineEvent({ type: 'crm.sales.order.drafted', fields: terms, reserves });
+
+export const orderPlaced = defineEvent({ type: 'crm.sales.order.placed', fields: terms, reserves });
 
 export const orderConfirmed = defineEvent({
   type: 'crm.sales.order.confirmed',

@@ -4,7 +4,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { Id } from '#platform/kernel/ids.js';
 import { Currency } from '#platform/kernel/money.js';
 import { Amount, LineNumber, LineQuantity, MAX_LINES, Quantity, ReturnLine } from './order-line.js';
-import { Code, Country, DocumentNumber, Note, Salesperson, Source } from '../terms.js';
+import { Code, Country, DocumentNumber, Note, Salesperson, Source, sourceKey } from '../terms.js';
 
 // The subject of a return is its contact, else its (walk-in) order, else its own id.
 const about = {
@@ -30,6 +30,7 @@ export const returnRequested = defineEvent({
     value: open(Amount),
     note: personal(Note.optional()),
   },
+  reserves: sourceKey('return-source'),
 });
 
 export const returnAuthorised = defineEvent({

@@ -3,7 +3,7 @@ import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Staff } from '../contacts/contact-terms.js';
-import { Code, DocumentNumber, Note, Source, prose, words } from '../terms.js';
+import { Code, DocumentNumber, Note, Source, prose, sourceKey, words } from '../terms.js';
 
 export const CaseKind = z.enum(['question', 'complaint', 'return', 'incident']);
 export type CaseKind = z.infer<typeof CaseKind>;
@@ -58,6 +58,7 @@ export const caseOpened = defineEvent({
     description: personal(CaseText.optional()),
     source: open(Source.optional()),
   },
+  reserves: sourceKey('case-source'),
 });
 
 export const caseClassified = defineEvent({

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { assertNotAhead } from '#platform/kernel/chronology.js';
@@ -21,6 +22,7 @@ import type {
   AppendRequest,
   EventStore,
   Receipt,
+  Reservation,
   StreamRevision,
 } from '#platform/event-store/event-store.js';
 import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
@@ -75,6 +77,7 @@ export class CommandPipeline implements CommandGateway {
   private readonly store: EventStore;
   private readonly clock: Clock;
   private readonly toleranceMs: number;
+  private reservationKey: Buffer | undefined;
 
   constructor(options: CommandPipelineOptions) {
     const { store, catalogue, clock = systemClock, toleranceMs = TOLERANCE_MS, warmStreams, ...appending } = options;
@@ -84,6 +87,7 @@ export class CommandPipeline implements CommandGateway {
     this.states = new WarmStates(store, catalogue, warmStreams);
     this.appender = new Appender(store, appending);
     this.receipts = new ReceiptLookup(store);
+    store.onIncarnation(() => this.states.clear());
   }
 
   execute(message: CommandMessage): Promise<CommandResult> {
@@ -230,7 +234,9 @@ export class CommandPipeline implements CommandGateway {
     const events = this.place(message, participants, decided, occurredAt, touched);
     const { revision } = own;
     const looksAt = lookedAt(entries, touched);
-    const request: AppendRequest = { commandId, fingerprint, events, restsOn, looksAt };
+    const reserves = this.reservations(decided, events);
+    const incarnation = this.store.identity.current.number;
+    const request: AppendRequest = { commandId, fingerprint, events, restsOn, looksAt, incarnation, reserves };
     const appended = this.appender.append(request);
     for (const entry of touched) {
       entry.pending++;
@@ -252,18 +258,25 @@ export class CommandPipeline implements CommandGateway {
     }
     for (const entry of entries) this.states.drop(entry);
     if (outcome.kind === 'repeated') return this.repeat(message, outcome.receipt);
+    if (outcome.kind === 'taken') {
+      const { reservation, holder } = outcome;
+      throw new RuleViolation(`${reservation.scope}-is-unique`, `${holder} has this ${reservation.scope} already`);
+    }
     takeTurn();
     return outcome.groundless ? 'others-first' : undefined;
   }
 
-  /** Whether the store holds events that a decision did not know; such states are dropped. */
+  /** Whether the store holds events that a decision did not know, or not those that it knew; such states are dropped. */
   private async isBehind(seen: readonly Seen[]): Promise<boolean> {
     const newer = await Promise.all(
       seen.map(async ({ entry, revision }) => {
         const { stream } = entry;
-        const unknown = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1 });
-        if (unknown.length > 0) this.states.drop(entry);
-        return unknown.length > 0;
+        // The revision itself too: a server that took over may have lost it.
+        const from = Math.max(revision, 0);
+        const there = await this.store.readStream(stream, { fromRevision: from, limit: 2 });
+        const moved = there.length !== revision - from + 1;
+        if (moved) this.states.drop(entry);
+        return moved || entry.dropped;
       }),
     );
     return newer.includes(true);
@@ -310,6 +323,23 @@ export class CommandPipeline implements CommandGateway {
         meta,
       };
     });
+  }
+
+  /** The keys that the decided events claim; nothing where there are none, as for most commands. */
+  private reservations(
+    decided: ReturnType<typeof list>,
+    events: readonly EventToAppend[],
+  ): readonly Reservation[] | undefined {
+    let claimed: Reservation[] | undefined;
+    decided.forEach((item, at) => {
+      const { contract, data } = 'at' in item ? item.event : (item as DomainEvent<any>);
+      for (const { scope, words } of contract.reserves?.(data) ?? []) {
+        this.reservationKey ??= this.store.identity.lastingKeyFor('reservations');
+        const key = createHmac('sha256', this.reservationKey).update(JSON.stringify(words)).digest();
+        (claimed ??= []).push({ scope, key, stream: events[at]!.stream });
+      }
+    });
+    return claimed;
   }
 
   private async answerWithoutEvents(message: CommandMessage, own: WarmState): Promise<CommandResult> {

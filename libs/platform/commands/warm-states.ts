@@ -39,6 +39,8 @@ export class WarmStates {
   private old = new Map<string, WarmState>();
   private youngWeight = 0;
   private readonly loading = new Map<string, Promise<WarmState>>();
+  /** How often all were forgotten. */
+  private cleared = 0;
 
   constructor(
     private readonly store: Pick<EventStore, 'readStream'>,
@@ -92,6 +94,16 @@ export class WarmStates {
     if (this.old.get(entry.stream) === entry) this.old.delete(entry.stream);
   }
 
+  /** Forgets all states: the log has lost events that they may count on. */
+  clear(): void {
+    this.cleared++;
+    for (const entries of [this.young, this.old]) {
+      for (const entry of entries.values()) entry.dropped = true;
+      entries.clear();
+    }
+    this.youngWeight = 0;
+  }
+
   private hold(entry: WarmState): void {
     if (this.young.size >= this.capacity / 2 || this.youngWeight >= this.characters / 2) {
       this.old = this.young;
@@ -103,6 +115,7 @@ export class WarmStates {
   }
 
   private async read(on: Aggregate, stream: string): Promise<WarmState> {
+    const { cleared } = this;
     let state = on.initial;
     const dates = new Chronology();
     let revision = -1;
@@ -119,6 +132,8 @@ export class WarmStates {
       }
       if (page.length < 1000) break;
     }
+    // Some of what was read may be lost by now.
+    if (this.cleared !== cleared) return this.read(on, stream);
     // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
     const held = this.peek(stream);
     if (held && held.revision >= revision) return held;

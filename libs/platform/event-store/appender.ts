@@ -1,4 +1,4 @@
-import { OutcomeUnknown, Overloaded } from '#platform/kernel/errors.js';
+import { OutcomeUnknown, Overloaded, YadError } from '#platform/kernel/errors.js';
 import { groundless, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
 
 export interface AppenderOptions {
@@ -189,7 +189,8 @@ export class Appender {
   }
 
   private isAway(error: unknown): boolean {
-    return error instanceof AnswerLost || this.store.isTransient(error);
+    // What the store itself says of a call (its clock is off) holds for all of it.
+    return error instanceof AnswerLost || error instanceof YadError || this.store.isTransient(error);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { EventToAppend, StoredEvent } from '#platform/kernel/envelope.js';
+import type { LogIdentity } from './log-identity.js';
 
 /** What one command asks the store to keep: all of its events or none, and its receipt. */
 export interface AppendRequest {
@@ -15,9 +16,27 @@ export interface AppendRequest {
   restsOn?: readonly AppendRequest[];
   /**
    * Streams that the decision looked at and leaves as they are, with the revision that it saw (-1: no event). Where
-   * another event has followed by then, the request clashes: what was allowed may not be any more.
+   * another event has followed by then, or that one is no longer there, the request clashes: what was allowed may not
+   * be any more.
    */
   looksAt?: readonly StreamRevision[];
+  /**
+   * The incarnation of the log that the decision's states were read in. In a later one the request clashes: an event
+   * that it counts on may have been lost, and its revision taken by another.
+   */
+  incarnation?: number;
+  /** Keys that only one stream may have, and that this request's streams have from now on. */
+  reserves?: readonly Reservation[];
+}
+
+/** A key that only one stream may have: a source's key, an identity elsewhere. */
+export interface Reservation {
+  /** Kind of the key; the same key in another scope is another key. */
+  readonly scope: string;
+  /** The key's HMAC: what is stored names nobody. */
+  readonly key: Buffer;
+  /** Whose it is to be; one of the request's own streams. */
+  readonly stream: string;
 }
 
 /** A stream and the revision of an event in it; -1 for a stream without events. */
@@ -46,7 +65,9 @@ export type AppendOutcome =
    * Another writer was first: `stream` is not at the revision that the events follow or that was looked at, or what
    * the request rests on was not stored (`groundless`). Nothing was stored.
    */
-  | { kind: 'conflict'; stream: string; groundless?: true };
+  | { kind: 'conflict'; stream: string; groundless?: true }
+  /** Another stream has a key that was to be reserved. Nothing was stored. */
+  | { kind: 'taken'; reservation: Reservation; holder: string };
 
 /** The outcome of a request that rests on one which was not stored. */
 export const groundless = ({ events }: AppendRequest): AppendOutcome => ({
@@ -71,10 +92,14 @@ export interface ReadAllOptions {
 }
 
 /**
- * The log: the only truth. Positions are a total order without holes, starting at 1; a reader that has seen
- * position n never learns later of an event at or below n.
+ * The log: the only truth. Positions are a total order, starting at 1; a reader that has seen position n never learns
+ * later of an event at or below n. They may have holes: a new incarnation begins far above the last one.
  */
 export interface EventStore {
+  /** Which log this is, as far as this process knows; replaced when another incarnation begins. */
+  readonly identity: LogIdentity;
+  /** Calls when another incarnation has begun, before anything else is read or written; returns how to stop that. */
+  onIncarnation(listener: (identity: LogIdentity) => void): () => void;
   /**
    * Stores requests in order, in one transaction where none of them clashes. Each request has its own outcome;
    * one that clashes takes no position and does not hinder the others.

@@ -73,6 +73,19 @@ export class Overloaded extends YadError {
   }
 }
 
+/** The clocks of this process and of the database are too far apart to record anything. */
+export class ClocksApart extends YadError {
+  readonly kind = 'clocks-apart';
+}
+
+/** The event at this position was lost: the log goes on without the last commits of an earlier incarnation. */
+export class PositionLost extends YadError {
+  readonly kind = 'position-lost';
+  constructor(readonly position: bigint) {
+    super(`the event at position ${position} is no longer in the log: it was lost with an earlier incarnation`);
+  }
+}
+
 /**
  * The connection to the store was lost while a command was being stored, and has not come back in time: it may be
  * stored, now or in a moment, or not. It is never told as refused.

@@ -25,6 +25,13 @@ export type DataOf<F extends ClassifiedFields> = z.infer<z.ZodObject<ShapeOf<F>,
 /** Turns the data of version `n` into that of version `n + 1`. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
+/** A key that no two aggregates may have. Its words may be personal: what is kept of them is a keyed hash. */
+export interface UniqueKey {
+  /** Kind of the key, e.g. `identity`; refused by the rule `<scope>-is-unique`. */
+  readonly scope: string;
+  readonly words: readonly string[];
+}
+
 /** A decided event, before it has a place in the log. */
 export interface DomainEvent<Data = unknown> {
   readonly contract: EventContract<Data>;
@@ -41,6 +48,8 @@ export interface EventContract<Data = unknown> {
   readonly version: number;
   readonly fields: ClassifiedFields;
   readonly schema: z.ZodType<Data>;
+  /** The keys that its aggregate has from this event on, and no other may have; absent for most events. */
+  readonly reserves?: (data: Data) => readonly UniqueKey[];
   /** Names of the personal fields; empty for most events. */
   readonly personalFields: readonly string[];
   /** Upcasts by the version they start from: `{ 1: v1 => v2, 2: v2 => v3 }`. */
@@ -56,8 +65,9 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
   version?: number;
   fields: F;
   upcasts?: Record<number, Upcast>;
+  reserves?: (data: DataOf<F>) => readonly UniqueKey[];
 }): EventContract<DataOf<F>> {
-  const { type, version = 1, fields, upcasts = {} } = definition;
+  const { type, version = 1, fields, upcasts = {}, reserves } = definition;
   for (let from = 1; from < version; from++) {
     if (!upcasts[from]) throw new Error(`${type} is at version ${version} but has no upcast from version ${from}`);
   }
@@ -68,6 +78,7 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
     version,
     fields,
     schema: z.strictObject(shape) as unknown as z.ZodType<DataOf<F>>,
+    reserves,
     personalFields: Object.keys(fields).filter((name) => fields[name]!.personal),
     upcasts,
   });

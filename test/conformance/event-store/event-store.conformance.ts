@@ -196,6 +196,59 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect([refused?.kind, stored?.kind]).toEqual(['conflict', 'stored']);
     });
 
+    it('stores nothing that looked at a revision which is not there', async () => {
+      const [own, seen] = [newStream(), newStream()];
+      await store.append([aRequest(seen, 0, 2)]);
+      // As a state does that was read from a server which has lost its last commits since.
+      const late = { ...aRequest(own), looksAt: [{ stream: seen, revision: 5 }] };
+      expect(await store.append([late])).toEqual([{ kind: 'conflict', stream: seen }]);
+      const never = { ...aRequest(own), looksAt: [{ stream: newStream(), revision: 0 }] };
+      expect((await store.append([never]))[0]!.kind).toBe('conflict');
+      expect(await store.readStream(own)).toEqual([]);
+      // What the same call brings is there.
+      const reader = { ...aRequest(own), looksAt: [{ stream: seen, revision: 2 }] };
+      expect(await store.append([aRequest(seen, 2), reader])).toMatchObject([{ kind: 'stored' }, { kind: 'stored' }]);
+    });
+
+    it('stores nothing that was decided in another incarnation of the log', async () => {
+      const { number } = store.identity.current;
+      const outcomes = await store.append([
+        { ...aRequest(newStream()), incarnation: number + 1 },
+        { ...aRequest(newStream()), incarnation: number },
+      ]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['conflict', 'stored']);
+    });
+
+    it('reserves a key for one stream only', async () => {
+      const [first, second] = [newStream(), newStream()];
+      const key = fingerprint(newId());
+      const claim = (stream: string, revision: number, scope = 'identity') => ({
+        ...aRequest(stream, revision),
+        reserves: [{ scope, key, stream }],
+      });
+      expect(await store.append([claim(first, 0)])).toMatchObject([{ kind: 'stored' }]);
+      const before = await store.head();
+      const taken = { kind: 'taken', holder: first, reservation: { scope: 'identity', key, stream: second } };
+      expect(await store.append([claim(second, 0)])).toEqual([taken]);
+      expect(await store.head()).toEqual(before);
+      // The same key by the same stream, or in another scope, is no clash; and one that clashes hinders no other.
+      const outcomes = await store.append([claim(first, 1), claim(second, 0), aRequest(second), claim(second, 1, 'x')]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['stored', 'taken', 'stored', 'stored']);
+      const [third, fourth, fresh] = [newStream(), newStream(), fingerprint(newId())];
+      const both = [third, fourth].map((stream) => ({
+        ...aRequest(stream),
+        reserves: [{ scope: 'identity', key: fresh, stream }],
+      }));
+      expect((await store.append(both)).map(({ kind }) => kind)).toEqual(['stored', 'taken']);
+      const racing = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const stream = newStream();
+          return (await store.append([{ ...aRequest(stream), reserves: [{ scope: 'race', key, stream }] }]))[0]!.kind;
+        }),
+      );
+      expect(racing.toSorted()).toEqual(['stored', 'taken', 'taken']);
+    });
+
     it('answers a repeated command with its receipt and stores nothing', async () => {
       const stream = newStream();
       const request = aRequest(stream, 0, 3);

@@ -36,7 +36,7 @@ export async function runWriters(url: string, writers: number, transactions: num
         const fate = Math.random();
         await client.query('begin');
         if (Math.random() < 0.3) await sleep(Math.random() * 5);
-        await client.query(appendQuery(requests, new Date(), { has: () => false }));
+        await client.query(appendQuery(requests, { now: new Date(), recordedAt: null }, { has: () => false }));
         if (Math.random() < 0.3) await sleep(Math.random() * 5);
         if (fate < 0.6) {
           await client.query('commit');

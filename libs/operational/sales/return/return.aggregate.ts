@@ -74,7 +74,9 @@ export const Return = aggregate<ReturnState>()({
 });
 
 /** The fields that every event of a return repeats. */
-export const aboutReturn = ({ terms: { contact, order, number, currency, zone, country, salesperson } }: ReturnState) => ({
+export const aboutReturn = ({
+  terms: { contact, order, number, currency, zone, country, salesperson },
+}: ReturnState) => ({
   contact,
   order,
   number,

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
+import { newId } from '#platform/kernel/ids.js';
 import {
   groundless,
   type AppendOutcome,
@@ -9,15 +11,64 @@ import {
   type ReadAllOptions,
   type Receipt,
 } from '../event-store.js';
+import { LogIdentity } from '../log-identity.js';
+import { reservationKey } from '../postgres/careful-append.js';
 
 /** The event store for specs: the same promises as any adapter, kept in this process's memory. */
 export class MemoryEventStore implements EventStore {
   private readonly log: StoredEvent[] = [];
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly kept = new Map<string, Receipt>();
+  private readonly holders = new Map<string, string>();
   private readonly waiting = new Set<() => void>();
+  private readonly listeners = new Set<(identity: LogIdentity) => void>();
+  identity: LogIdentity;
 
-  constructor(private readonly clock: Clock = systemClock) {}
+  constructor(
+    private readonly clock: Clock = systemClock,
+    private readonly secret = randomBytes(32),
+  ) {
+    const first = { number: 1, id: newId(), forkedAt: 0n, follows: 0n, beginsAt: 1n };
+    this.identity = new LogIdentity(newId(), secret, [first]);
+  }
+
+  onIncarnation(listener: (identity: LogIdentity) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** What a failover does: the events above a position are lost, and another incarnation begins. */
+  failOver(through: bigint): void {
+    const lost = this.log.splice(this.indexAfter(through));
+    for (const { stream, commandId } of lost.toReversed()) {
+      this.streams.get(stream)!.pop();
+      this.kept.delete(commandId);
+    }
+    const { id, incarnations } = this.identity;
+    const follows = this.log.at(-1)?.position ?? 0n;
+    const number = incarnations.length + 1;
+    const next = { number, id: newId(), forkedAt: follows, follows, beginsAt: BigInt(number) * 1_000_000n + 1n };
+    this.identity = new LogIdentity(id, this.secret, [...incarnations, next]);
+    for (const listener of this.listeners) listener(this.identity);
+    for (const wake of this.waiting) wake();
+  }
+
+  /** The place in the log of the first event after a position. */
+  private indexAfter(position: bigint): number {
+    let [low, high] = [0, this.log.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.log[middle]!.position <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private get nextPosition(): bigint {
+    const { beginsAt } = this.identity.current;
+    const next = (this.log.at(-1)?.position ?? 0n) + 1n;
+    return next > beginsAt ? next : beginsAt;
+  }
 
   async append(requests: AppendRequest[]): Promise<AppendOutcome[]> {
     const refused = new Set<AppendRequest>();
@@ -35,7 +86,10 @@ export class MemoryEventStore implements EventStore {
     if (receipt) return { kind: 'repeated', receipt };
     if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
     for (const { stream, revision } of request.looksAt ?? []) {
-      if ((this.streams.get(stream)?.length ?? 0) - 1 > revision) return { kind: 'conflict', stream };
+      if ((this.streams.get(stream)?.length ?? 0) - 1 !== revision) return { kind: 'conflict', stream };
+    }
+    if ((request.incarnation ?? this.identity.current.number) !== this.identity.current.number) {
+      return { kind: 'conflict', stream: request.events[0]!.stream };
     }
     const next = new Map<string, number>();
     for (const { stream, revision } of request.events) {
@@ -43,12 +97,17 @@ export class MemoryEventStore implements EventStore {
       if (revision !== expected) return { kind: 'conflict', stream };
       next.set(stream, expected + 1);
     }
-    const firstPosition = BigInt(this.log.length + 1);
+    for (const reservation of request.reserves ?? []) {
+      const holder = this.holders.get(reservationKey(reservation));
+      if (holder !== undefined && holder !== reservation.stream) return { kind: 'taken', reservation, holder };
+    }
+    for (const each of request.reserves ?? []) this.holders.set(reservationKey(each), each.stream);
+    const firstPosition = this.nextPosition;
     const now = this.clock.now();
     const last = this.log.at(-1)?.recordedAt;
     const recordedAt = last && last > now ? last : now;
     request.events.forEach((event, ordinal) => {
-      const position = BigInt(this.log.length + 1);
+      const position = this.nextPosition;
       const stored = { ...event, position, recordedAt, commandId: request.commandId, ordinal };
       this.log.push(stored);
       const stream = this.streams.get(event.stream);
@@ -61,7 +120,7 @@ export class MemoryEventStore implements EventStore {
       fingerprint: request.fingerprint,
       stream,
       revision: next.get(stream)! - 1,
-      position: BigInt(this.log.length),
+      position: this.log.at(-1)!.position,
       events: request.events.length,
     });
     return { kind: 'stored', firstPosition, recordedAt };
@@ -92,8 +151,9 @@ export class MemoryEventStore implements EventStore {
   }
 
   async readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
-    const end = through === undefined ? this.log.length : Number(through);
-    return this.log.slice(Number(after), Math.min(end, Number(after) + limit));
+    const from = this.indexAfter(after);
+    const end = through === undefined ? this.log.length : this.indexAfter(through);
+    return this.log.slice(from, Math.min(end, from + limit));
   }
 
   async readSubjects(subjects: string[], { after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
@@ -103,11 +163,11 @@ export class MemoryEventStore implements EventStore {
   }
 
   async positionAt(recordedAt: Date): Promise<bigint> {
-    return BigInt(this.log.filter((event) => event.recordedAt <= recordedAt).length);
+    return this.log.findLast((event) => event.recordedAt <= recordedAt)?.position ?? 0n;
   }
 
   async head(): Promise<Head> {
-    return { position: BigInt(this.log.length), recordedAt: this.log.at(-1)?.recordedAt ?? null };
+    return { position: this.log.at(-1)?.position ?? 0n, recordedAt: this.log.at(-1)?.recordedAt ?? null };
   }
 
   async *subscribeAll(
@@ -130,7 +190,7 @@ export class MemoryEventStore implements EventStore {
           this.waiting.add(done);
           signal.addEventListener('abort', done);
           // An append or abort between the read and here has already rung.
-          if (signal.aborted || this.log.length > Number(position)) done();
+          if (signal.aborted || (this.log.at(-1)?.position ?? 0n) > position) done();
         });
       }
     }

@@ -1,6 +1,6 @@
 import { partsOfStream, type EventMeta } from '#platform/kernel/envelope.js';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
-import type { AppendRequest, StreamRevision } from '../event-store.js';
+import type { AppendRequest, Reservation, StreamRevision } from '../event-store.js';
 import type { StoredRevisions } from './stored-revisions.js';
 
 /** What is looked up before the insert: aggregate, its id, revision, whether it must be there. */
@@ -13,8 +13,22 @@ const EVENT = [
 
 const parameters = (types: readonly string[]): string => types.map((type, at) => `$${at + 1}::${type}`).join(', ');
 const arrayOf = (type: string): string => `${type}[]`;
-const APPEND_ONE = `select store.append_one(${parameters(['timestamptz', ...EVENT])})`;
-const APPEND = `select store.append(${parameters(['timestamptz', ...[...EXPECTED, ...EVENT].map(arrayOf)])})`;
+/** The app's clock, and the time of record where it is not the database's own. */
+const CLOCKS = ['timestamptz', 'timestamptz'] as const;
+/** Scope, key, aggregate and its id. */
+const RESERVED = ['text', 'bytea', 'text', 'uuid'] as const;
+const BATCH = [...CLOCKS, ...[...EXPECTED, ...EVENT].map(arrayOf)];
+const APPEND_ONE = `select store.append_one(${parameters([...CLOCKS, ...EVENT])})`;
+const APPEND = `select store.append(${parameters(BATCH)})`;
+const APPEND_RESERVING = `select store.append_reserving(${parameters([...RESERVED.map(arrayOf), ...BATCH])})`;
+
+/** What an append is dated by. */
+export interface AppendTimes {
+  /** The app's clock, which the database holds against its own. */
+  readonly now: Date;
+  /** Time of record instead of the database's clock; null but in specs. */
+  readonly recordedAt: Date | null;
+}
 
 /** Values by column, to become arrays. */
 class Columns {
@@ -46,17 +60,35 @@ export interface AppendQuery {
  */
 export function appendQuery(
   requests: readonly AppendRequest[],
-  now: Date,
+  times: AppendTimes,
   stored: Pick<StoredRevisions, 'has'>,
 ): AppendQuery {
   const [request] = requests;
-  if (requests.length === 1 && request!.events.length === 1 && !request!.looksAt?.length) {
+  const clocks = [times.now, times.recordedAt].map(textOfDate);
+  if (
+    requests.length === 1 &&
+    request!.events.length === 1 &&
+    !request!.looksAt?.length &&
+    !request!.reserves?.length
+  ) {
     const { stream, revision } = request!.events[0]!;
     if (revision === 0 || stored.has(stream, revision - 1)) {
-      return { name: 'append-one', text: APPEND_ONE, values: [now, ...rowOf(request!, 0)].map(textOfDate) };
+      return { name: 'append-one', text: APPEND_ONE, values: [...clocks, ...rowOf(request!, 0).map(textOfDate)] };
     }
   }
-  return { name: 'append', text: APPEND, values: arrays(requests, now, stored) };
+  const values = [...clocks, ...arrays(requests, stored)];
+  const reserved = requests.flatMap(({ reserves = [] }) => reserves);
+  if (reserved.length === 0) return { name: 'append', text: APPEND, values };
+  return { name: 'append-reserving', text: APPEND_RESERVING, values: [...reservations(reserved), ...values] };
+}
+
+function reservations(reserved: readonly Reservation[]): Buffer[] {
+  const columns = new Columns(RESERVED);
+  for (const { scope, key, stream } of reserved) {
+    const { aggregate, id } = partsOfStream(stream);
+    columns.add([scope, key, aggregate, id]);
+  }
+  return columns.encoded();
 }
 
 /** An event and its place in its command, as `EVENT` has it. */
@@ -82,7 +114,7 @@ function rowOf({ commandId, fingerprint, events }: AppendRequest, ordinal: numbe
 }
 
 /** The revisions that must be there, or not be there yet; then one element an event, in order. */
-function arrays(requests: readonly AppendRequest[], now: Date, stored: Pick<StoredRevisions, 'has'>): unknown[] {
+function arrays(requests: readonly AppendRequest[], stored: Pick<StoredRevisions, 'has'>): Buffer[] {
   const expected = new Columns(EXPECTED);
   const expect = (stream: string, revision: number, there: boolean): void => {
     const { aggregate, id } = partsOfStream(stream);
@@ -98,6 +130,11 @@ function arrays(requests: readonly AppendRequest[], now: Date, stored: Pick<Stor
       if (last?.stream === look.stream && last.revision === look.revision) continue;
       last = look;
       expect(look.stream, look.revision + 1, false);
+      // A server that took over may have lost it.
+      const brought = (reached.get(look.stream) ?? -1) >= look.revision;
+      if (look.revision >= 0 && !brought && !stored.has(look.stream, look.revision)) {
+        expect(look.stream, look.revision, true);
+      }
     }
     for (const [ordinal, { stream, revision }] of request.events.entries()) {
       if (revision > 0 && reached.get(stream) !== revision - 1 && !stored.has(stream, revision - 1)) {
@@ -107,7 +144,7 @@ function arrays(requests: readonly AppendRequest[], now: Date, stored: Pick<Stor
       appended.add(rowOf(request, ordinal));
     }
   }
-  return [now, ...expected.encoded(), ...appended.encoded()];
+  return [...expected.encoded(), ...appended.encoded()];
 }
 
 /** pg writes a date in this host's zone, whose offsets of long ago had seconds. */

@@ -1,5 +1,5 @@
 import { Listener } from '#platform/postgres/listener.js';
-import { CHANNEL } from './store.migrations.js';
+import { CHANNEL } from './names.js';
 
 /** How long a reader waits at most before it looks by itself: a lost notification delays, it does not lose. */
 const PATIENCE_MS = 500;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
-import { CHANNEL } from './store.migrations.js';
+import { CHANNEL } from './names.js';
 
 /** The shortest time between two notifications: those who listen read the log in batches, not commit by commit. */
 const SPACING_MS = 4;

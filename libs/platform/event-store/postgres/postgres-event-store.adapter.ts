@@ -4,10 +4,28 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
-import { createPool, isOutcomeUnknown, isUnavailable, Pipeline, type Pool } from '#platform/postgres/pool.js';
-import type { AppendOutcome, AppendRequest, EventStore, Head, ReadAllOptions, Receipt } from '../event-store.js';
+import {
+  createPool,
+  isOutcomeUnknown,
+  isUnavailable,
+  Pipeline,
+  type Pool,
+  type PoolClient,
+} from '#platform/postgres/pool.js';
+import { ClocksApart } from '#platform/kernel/errors.js';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  EventStore,
+  Head,
+  ReadAllOptions,
+  Receipt,
+  Reservation,
+} from '../event-store.js';
+import type { LogIdentity } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
-import { judge } from './careful-append.js';
+import { AnotherLog, Attachment, LogMoved } from './attachment.js';
+import { judge, reservationKey } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
@@ -19,7 +37,10 @@ const MAX_ROUNDS = 20;
 
 export interface PostgresEventStoreOptions {
   url: string;
+  /** Time of record instead of the database's own clock: for specs. */
   clock?: Clock;
+  /** This process's clock, which the database holds against its own. */
+  ownClock?: Clock;
   /** Connections for reading; a few more are for appending and for the news of it. */
   readers?: number;
 }
@@ -28,33 +49,79 @@ export interface PostgresEventStoreOptions {
 export class PostgresEventStore implements EventStore {
   private readonly listener: CommitListener;
   private readonly notifier: CommitNotifier;
-  private readonly appends: Pipeline;
   private readonly stored = new WeakMap<object, StoredRevisions>();
+  private readonly attachment = new Attachment();
+  private appends: Pipeline;
+  private writers: Pool;
+  private readers: Pool;
 
-  private constructor(
-    private readonly writers: Pool,
-    private readonly readers: Pool,
-    url: string,
-    private readonly clock: Clock,
-  ) {
+  private constructor(private readonly options: PostgresEventStoreOptions) {
+    const { url } = options;
     this.listener = new CommitListener(url);
     this.notifier = new CommitNotifier(url);
-    this.appends = new Pipeline(url, { role: 'append', applicationName: 'yad store: append', indexesOnly: true });
+    this.appends = this.openAppends();
+    this.writers = this.openPool('append', 2);
+    this.readers = this.openPool('read', options.readers ?? 4);
+    this.attachment.onIncarnation(() => this.listener.ring());
   }
 
-  /** Connects, and brings the store's schema up to date. */
-  static async connect({
-    url,
-    clock = systemClock,
-    readers = 4,
-  }: PostgresEventStoreOptions): Promise<PostgresEventStore> {
-    await migrateAt(url, storeMigrations);
-    return new PostgresEventStore(
-      createPool(url, { role: 'append', max: 2, applicationName: 'yad store: append', indexesOnly: true }),
-      createPool(url, { role: 'read', max: readers, applicationName: 'yad store: read', indexesOnly: true }),
-      url,
-      clock,
-    );
+  get identity(): LogIdentity {
+    return this.attachment.log;
+  }
+
+  onIncarnation(listener: (identity: LogIdentity) => void): () => void {
+    return this.attachment.onIncarnation(listener);
+  }
+
+  private openAppends(): Pipeline {
+    return new Pipeline(this.options.url, {
+      role: 'append',
+      applicationName: 'yad store: append',
+      indexesOnly: true,
+      onConnect: (client) => this.attach(client, true),
+    });
+  }
+
+  private openPool(role: 'append' | 'read', max: number): Pool {
+    return createPool(this.options.url, {
+      role,
+      max,
+      applicationName: `yad store: ${role}`,
+      indexesOnly: true,
+      onConnect: (client) => this.attach(client, false),
+    });
+  }
+
+  /** Where another incarnation has begun, what is connected may lead to the server of before: all of it is replaced. */
+  private async attach(client: Pick<PoolClient, 'query'>, appends: boolean): Promise<void> {
+    let changed = false;
+    const stop = this.attachment.onIncarnation(() => (changed = true));
+    await this.attachment.attach(client).finally(stop);
+    if (!changed) return;
+    const before: { end(): Promise<void> }[] = [this.writers, this.readers];
+    this.writers = this.openPool('append', 2);
+    this.readers = this.openPool('read', this.options.readers ?? 4);
+    if (!appends) {
+      before.push(this.appends);
+      this.appends = this.openAppends();
+    }
+    for (const each of before) each.end().catch(() => {});
+  }
+
+  /**
+   * Connects, brings the store's schema up to date, and learns which log it is.
+   * @throws LogMoved where the log was written on another server
+   */
+  static async connect(options: PostgresEventStoreOptions): Promise<PostgresEventStore> {
+    await migrateAt(options.url, storeMigrations);
+    const store = new PostgresEventStore(options);
+    try {
+      await store.head();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return store;
   }
 
   async append(requests: AppendRequest[]): Promise<AppendOutcome[]> {
@@ -71,6 +138,15 @@ export class PostgresEventStore implements EventStore {
         }
         break;
       } catch (error) {
+        if (error instanceof StaleDecisions) {
+          const gone = (index: number): boolean => error.requests.has(requests[index]!);
+          for (const index of open.filter(gone)) {
+            outcomes[index] = { kind: 'conflict', stream: requests[index]!.events[0]!.stream };
+          }
+          open = open.filter((index) => !gone(index));
+          continue;
+        }
+        if ((error as { code?: string }).code === 'YD503') throw new ClocksApart((error as Error).message);
         // The batch is rolled back whole. Those that clash are told so; the others go down again together, and
         // another clash can only come from another process that was faster in between.
         if (!isClash(error) || round === MAX_ROUNDS) throw error;
@@ -82,15 +158,24 @@ export class PostgresEventStore implements EventStore {
 
   private async appendAll(requests: AppendRequest[]): Promise<{ firstPosition: bigint; recordedAt: Date }> {
     let stored!: StoredRevisions;
+    const { clock, ownClock = systemClock } = this.options;
     const { rows } = await this.appends.query((connection) => {
+      // Asked here, where the connection is known to lead to the log as it is: a decision of before may rest on an
+      // event that was lost, and whose revision another has taken.
+      const { number } = this.identity.current;
+      const stale = requests.filter(({ incarnation = number }) => incarnation !== number);
+      if (stale.length > 0) throw new StaleDecisions(new Set(stale));
       stored = this.storedOver(connection);
-      return { ...appendQuery(requests, this.clock.now(), stored), rowMode: 'array', types };
+      const times = { now: ownClock.now(), recordedAt: clock?.now() ?? null };
+      return { ...appendQuery(requests, times, stored), rowMode: 'array', types };
     });
     stored.add(requests);
     // Readers of this process need no word from the server.
     this.listener.ring();
     this.notifier.committed();
     const [firstPosition, micros] = rows[0][0] as [bigint, bigint];
+    const events = requests.reduce((sum, request) => sum + request.events.length, 0);
+    this.attachment.saw(firstPosition + BigInt(events - 1), requests.at(-1)!.events.at(-1)!.id);
     return { firstPosition, recordedAt: new Date(Number(micros / 1000n)) };
   }
 
@@ -106,11 +191,12 @@ export class PostgresEventStore implements EventStore {
     outcomes: (AppendOutcome | undefined)[],
   ): Promise<number[]> {
     const batch = open.map((index) => requests[index]!);
-    const [receipts, revisions] = await Promise.all([
+    const [receipts, revisions, holders] = await Promise.all([
       this.receipts(batch.map((request) => request.commandId)),
       this.revisions(batch.flatMap(({ events, looksAt = [] }) => [...events, ...looksAt].map(({ stream }) => stream))),
+      this.holders(batch.flatMap(({ reserves = [] }) => reserves)),
     ]);
-    const judged = judge(batch, receipts, revisions);
+    const judged = judge(batch, receipts, revisions, holders);
     const left: number[] = [];
     judged.forEach((outcome, i) => {
       if (outcome) outcomes[open[i]!] = outcome;
@@ -134,6 +220,27 @@ export class PostgresEventStore implements EventStore {
     ]);
     const known = (rows as [string, string, number | null][]).filter(([, , revision]) => revision !== null);
     return new Map(known.map(([aggregate, id, revision]) => [streamOf(aggregate, id), revision!]));
+  }
+
+  /** The streams that have keys, by `reservationKey`. */
+  private async holders(reserved: readonly Reservation[]): Promise<Map<string, string>> {
+    if (reserved.length === 0) return new Map();
+    const rows = await this.query(this.writers, statements.reservations, [
+      encodeArray(
+        'text',
+        reserved.map(({ scope }) => scope),
+      ),
+      encodeArray(
+        'bytea',
+        reserved.map(({ key }) => key),
+      ),
+    ]);
+    return new Map(
+      (rows as [string, Buffer, string, string][]).map(([scope, key, aggregate, id]) => [
+        reservationKey({ scope, key }),
+        streamOf(aggregate, id),
+      ]),
+    );
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
@@ -206,11 +313,12 @@ export class PostgresEventStore implements EventStore {
       try {
         page = await this.readAll({ after: position, limit });
       } catch (error) {
-        if (!isUnavailable(error)) throw error;
+        if (!this.isTransient(error)) throw error;
         page = [];
       }
       if (page.length > 0) {
         position = page.at(-1)!.position;
+        this.attachment.saw(position, page.at(-1)!.id);
         yield page;
       } else {
         await this.listener.after(rung, signal);
@@ -219,7 +327,8 @@ export class PostgresEventStore implements EventStore {
   }
 
   isTransient(error: unknown): boolean {
-    return isUnavailable(error);
+    // Until the address leads to the log again, or somebody has said what became of it.
+    return isUnavailable(error) || error instanceof LogMoved || error instanceof AnotherLog;
   }
 
   isOutcomeUnknown(error: unknown): boolean {
@@ -230,6 +339,13 @@ export class PostgresEventStore implements EventStore {
     await this.listener.close();
     await this.notifier.close();
     await Promise.all([this.appends.end(), this.writers.end(), this.readers.end()]);
+  }
+}
+
+/** Requests that were decided on what the log was before another incarnation began. */
+class StaleDecisions extends Error {
+  constructor(readonly requests: ReadonlySet<AppendRequest>) {
+    super('another incarnation of the log has begun since');
   }
 }
 

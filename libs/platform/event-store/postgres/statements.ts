@@ -57,6 +57,13 @@ export const statements = {
     parameters: 'text[], uuid[]',
     index: 'events_stream_revision',
   },
+  reservations: {
+    name: 'reservations',
+    text: `select r.scope, r.key, r.aggregate, r.aggregate_id from unnest($1::text[], $2::bytea[]) k(scope, key)
+           cross join lateral (select * from store.reservations r where r.scope = k.scope and r.key = k.key) r`,
+    parameters: 'text[], bytea[]',
+    index: 'reservations_pkey',
+  },
   receipts: {
     name: 'receipts',
     text: `select c.id, first.fingerprint, first.aggregate || '-' || first.aggregate_id, whole.revision, whole.position,

@@ -1,7 +1,7 @@
 import type { AppendRequest } from '../event-store.js';
 
 /**
- * The last revision that one connection is known to have stored of each stream. As long as the connection lives the
+ * The last revision of each stream that one connection is known to have stored or found. As long as the connection lives the
  * server has lost nothing that it confirmed there, so a revision up to that one needs no look-up: a fifth of what an
  * append costs the server. With the connection goes the knowledge, as what comes after may be an older backup.
  */
@@ -18,8 +18,11 @@ export class StoredRevisions {
   add(requests: readonly AppendRequest[]): void {
     // Forgetting costs look-ups, nothing else.
     if (this.revisions.size > this.capacity) this.revisions.clear();
-    for (const { events } of requests) {
+    for (const { events, looksAt } of requests) {
       for (const { stream, revision } of events) if (!this.has(stream, revision)) this.revisions.set(stream, revision);
+      for (const { stream, revision } of looksAt ?? []) {
+        if (!this.has(stream, revision)) this.revisions.set(stream, revision);
+      }
     }
   }
 }

@@ -1,0 +1,172 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { LogMoved } from '#platform/event-store/postgres/attachment.js';
+import { LogIdentity } from '#platform/event-store/log-identity.js';
+import { TestClock } from '#platform/kernel/clock.js';
+import { ClocksApart } from '#platform/kernel/errors.js';
+import { createTestDatabase } from '../../support/postgres.js';
+import { aRequest, thing } from './event-store.conformance.js';
+
+const closes: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const close of closes.toReversed()) await close();
+});
+
+async function aLog(): Promise<{ url: string; sql: (text: string) => Promise<any[]> }> {
+  const database = await createTestDatabase();
+  const client = new pg.Client({ connectionString: database.url });
+  client.on('error', () => {});
+  await client.connect();
+  closes.push(
+    () => database.drop(),
+    () => client.end(),
+  );
+  return { url: database.url, sql: async (text) => (await client.query(text)).rows };
+}
+
+async function open(url: string, options: { ownClock?: TestClock } = {}): Promise<PostgresEventStore> {
+  const store = await PostgresEventStore.connect({ url, ...options });
+  closes.push(() => store.close());
+  return store;
+}
+
+/** What an operator of PostgreSQL may do and Yad may not. */
+const past = (text: string): string => `begin; set local session_replication_role = replica; ${text}; commit`;
+const cut = `select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and application_name like 'yad store%'`;
+
+/** Another connection than the one that was cut: the pool needs a moment to notice. */
+async function insist<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+describe('incarnations of a log', () => {
+  it('gives each log an identity of its own, the same to every process', async () => {
+    const [one, other] = [await aLog(), await aLog()];
+    const stores = await Promise.all([open(one.url), open(one.url), open(other.url)]);
+    const [a, b, c] = stores.map(({ identity }) => identity);
+    expect(a!.id).toBe(b!.id);
+    expect(a!.keyFor('x')).toEqual(b!.keyFor('x'));
+    expect(c!.id).not.toBe(a!.id);
+    expect(c!.keyFor('x')).not.toEqual(a!.keyFor('x'));
+    expect(a!.current).toMatchObject({ number: 1, forkedAt: 0n, beginsAt: 1n });
+  });
+
+  it('begins another on a new timeline, far above the last position, before anything is appended', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url);
+    await store.append([aRequest(thing('kept'), 0, 3)]);
+    const told: LogIdentity[] = [];
+    store.onIncarnation((identity) => told.push(identity));
+    await sql(past('update store.incarnations set timeline = timeline + 1'));
+    await sql(cut);
+    const [outcome] = await insist(() => store.append([aRequest(thing('kept'), 3)]));
+    expect(told).toHaveLength(1);
+    expect(told[0]!.current).toMatchObject({ number: 2, forkedAt: 3n, follows: 3n });
+    if (outcome?.kind !== 'stored') throw new Error('not stored');
+    expect(outcome.firstPosition).toBe(told[0]!.current.beginsAt);
+    expect(outcome.firstPosition).toBeGreaterThan(1_700_000_000n * 1_000_000n);
+    // Readers cross the hole, by position and by time.
+    const events = await store.readAll({ after: 0n, limit: 10 });
+    expect(events.map(({ position }) => position)).toEqual([1n, 2n, 3n, outcome.firstPosition]);
+    for (const [at, event] of events.entries()) {
+      const found = await store.positionAt(event.recordedAt);
+      expect(events.findIndex(({ position }) => position === found)).toBeGreaterThanOrEqual(at);
+    }
+    expect(await store.positionAt(new Date(events[0]!.recordedAt.getTime() - 1))).toBe(0n);
+    expect(await store.readSubjects([events[0]!.subject], { after: 2n, limit: 9 })).toEqual(events.slice(2));
+    // A second process comes to the same, and begins nothing.
+    expect((await open(url)).identity.incarnations).toEqual(told[0]!.incarnations);
+  });
+
+  it('two processes that notice a new timeline at once begin one incarnation', async () => {
+    const { url, sql } = await aLog();
+    const stores = await Promise.all([1, 2, 3].map(() => open(url)));
+    await sql(past('update store.incarnations set timeline = timeline + 1'));
+    await sql(cut);
+    await Promise.all(stores.map((store, n) => insist(() => store.append([aRequest(thing(`racing-${n}`))]))));
+    expect(stores.map(({ identity }) => identity.current.number)).toEqual([2, 2, 2]);
+  });
+
+  it('a server that does not tell its timeline is told by an event that it has lost', async () => {
+    const { url, sql } = await aLog();
+    const [store, other] = [await open(url), await open(url)];
+    await store.append([aRequest(thing('kept')), aRequest(thing('lost'), 0, 2)]);
+    await sql(past('delete from store.events where position > 1'));
+    await sql(cut);
+    const [outcome] = await insist(() => store.append([aRequest(thing('after'))]));
+    expect(store.identity.current).toMatchObject({ number: 2, forkedAt: 1n });
+    expect(outcome).toMatchObject({ firstPosition: store.identity.current.beginsAt });
+    expect([1n, 2n, 3n].map((position) => store.identity.isLost(position))).toEqual([false, true, true]);
+    // Who knew the lost events too finds the reason on record.
+    await insist(() => other.head());
+    expect((await sql('select count(*)::int as n from store.incarnations'))[0].n).toBe(2);
+  });
+
+  it('positions that were given twice before anybody noticed are told, and nothing of before is relied on', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url);
+    await store.append([aRequest(thing('first'), 0, 2)]);
+    await sql(past(`update store.events set id = gen_random_uuid() where position = 2`));
+    await sql(cut);
+    await insist(() => store.head());
+    expect(store.identity.current).toMatchObject({ number: 2, forkedAt: 0n, follows: 2n });
+    expect(await sql('select reason from store.incarnations where number = 2')).toEqual([
+      { reason: 'positions were given twice' },
+    ]);
+    expect(store.identity.isLost(1n, 1)).toBe(true);
+    expect(store.identity.isLost(1n, 2)).toBe(false);
+  });
+
+  it('a log found in another database waits for a word, and serves nothing until then', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url);
+    await store.append([aRequest(thing('moved'))]);
+    await sql(past(`update store.incarnations set system = 'elsewhere'`));
+    await expect(PostgresEventStore.connect({ url })).rejects.toThrow('yad log continue');
+    await sql(cut);
+    const refusal = async (): Promise<unknown> => store.head().catch((error: unknown) => error);
+    let error = await refusal();
+    for (let tries = 0; !(error instanceof LogMoved) && tries < 20; tries++) error = await refusal();
+    expect(error).toBeInstanceOf(LogMoved);
+    await sql(`select store.begin_incarnation('continued', null)`);
+    expect(await insist(() => store.head())).toMatchObject({ position: 1n });
+    expect(store.identity.current.number).toBe(2);
+  });
+
+  it('a dump restored beside the old database is told apart, though the server is the same', async () => {
+    const { url, sql } = await aLog();
+    await open(url);
+    await sql('alter table store.events rename to was; create table store.events (like store.was including all)');
+    await expect(PostgresEventStore.connect({ url })).rejects.toThrow('the log was written in the database');
+  });
+});
+
+describe('times of record', () => {
+  it('come from the database, whatever the clock of the process', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url, { ownClock: new TestClock(new Date(Date.now() + 240_000)) });
+    await store.append([aRequest(thing('a'))]);
+    await store.append([aRequest(thing('b')), aRequest(thing('c'))]);
+    const [{ apart }] = await sql(
+      `select max(abs(extract(epoch from clock_timestamp() - recorded_at)))::float as apart from store.events`,
+    );
+    expect(apart).toBeLessThan(60);
+  });
+
+  it.each([2, -2])('a process whose clock is %i hours off records nothing', async (hours) => {
+    const { url } = await aLog();
+    const store = await open(url, { ownClock: new TestClock(new Date(Date.now() + hours * 3_600_000)) });
+    await expect(store.append([aRequest(thing('a'))])).rejects.toBeInstanceOf(ClocksApart);
+    await expect(store.append([aRequest(thing('b')), aRequest(thing('c'))])).rejects.toBeInstanceOf(ClocksApart);
+    expect(await store.head()).toEqual({ position: 0n, recordedAt: null });
+  });
+});
