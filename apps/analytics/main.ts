@@ -3,6 +3,7 @@ import { eventContracts } from '#contracts/index.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve, wholeFrom } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
@@ -10,6 +11,7 @@ import { ProjectionHost } from '#platform/projections/projection-host.js';
 
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });
+const cursorKeys = await PostgresCursorKeys.connect(url);
 const relay = await PostgresRelayState.connect(url);
 const bus = new KafkaBus({
   brokers: required('KAFKA_BROKERS').split(','),
@@ -34,13 +36,14 @@ const app = await createHttpApp({
   queries,
   read: host.readModels,
   freshness: host.progress,
-  cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? url,
+  cursorKeys,
   readiness: { store: () => store.head(), 'read models': () => host.readModels.rows('select 1') },
 });
 const close = async (): Promise<void> => {
   await host.stop();
   await bus.close();
   await relay.close();
+  await cursorKeys.close();
   await store.close();
 };
 console.log(`analytics answers on ${await serve(app, { port: portFrom('PORT', 3001), close })}`);

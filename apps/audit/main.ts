@@ -3,6 +3,7 @@ import { commands } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
@@ -10,12 +11,17 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 // The auditors' door by itself: the log, and nothing else.
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });
+const cursorKeys = await PostgresCursorKeys.connect(url);
 const aggregates = [...new Set(commands.map(({ on }) => on))];
 const app = await createHttpApp({
   queries: auditQueries({ store, catalogue: new EventCatalogue(eventContracts), aggregates }),
   read: { rows: () => Promise.reject(new Error('audit has no read models')) },
   freshness: new StoreFreshness(store),
-  cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? url,
+  cursorKeys,
   readiness: { store: () => store.head() },
 });
-console.log(`audit answers on ${await serve(app, { port: portFrom('PORT', 3002), close: () => store.close() })}`);
+const close = async (): Promise<void> => {
+  await cursorKeys.close();
+  await store.close();
+};
+console.log(`audit answers on ${await serve(app, { port: portFrom('PORT', 3002), close })}`);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { commands } from '#operational/index.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import { keysOfThisProcess } from '#platform/http/cursor-keys/cursor-keys.js';
 import { conformingClient } from '#platform/http/testing/conforming-client.js';
 import { newId } from '#platform/kernel/ids.js';
 import { apiDocument } from './api-document.js';
@@ -10,7 +11,7 @@ describe('the operations app', () => {
   let app: Awaited<ReturnType<typeof operationsApp>>;
   let client: Awaited<ReturnType<typeof conformingClient>>;
   beforeAll(async () => {
-    app = await operationsApp(new MemoryEventStore(), { cursorSecret: 'secret of the specs', logger: false });
+    app = await operationsApp(new MemoryEventStore(), { cursorKeys: keysOfThisProcess(), logger: false });
     client = await conformingClient(app);
   });
   afterAll(() => app.close());

@@ -7,6 +7,7 @@ import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/commands/command-pipeline.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
@@ -24,6 +25,7 @@ try {
   const url = named ?? embedded!.url;
   const catalogue = new EventCatalogue(eventContracts);
   const store = await PostgresEventStore.connect({ url });
+  const cursorKeys = await PostgresCursorKeys.connect(url);
   const pipeline = new CommandPipeline({ store, catalogue });
   const bus = new LocalBus(store);
   const host = await ProjectionHost.start({
@@ -41,12 +43,13 @@ try {
     queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
-    cursorSecret: process.env['YAD_CURSOR_SECRET'] ?? url.split('@')[0]!,
+    cursorKeys,
     readiness: { store: () => store.head() },
   });
   const close = async (): Promise<void> => {
     await host.stop();
     await bus.close();
+    await cursorKeys.close();
     await store.close();
     await embedded?.stop();
   };

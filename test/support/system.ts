@@ -8,6 +8,7 @@ import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
+import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import { conformingClient } from '#platform/http/testing/conforming-client.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { ProjectionHost } from '#platform/projections/projection-host.js';
@@ -47,13 +48,14 @@ export async function startSystem(): Promise<System> {
     onTrouble: (error) => troubles.push(error),
   });
   const aggregates = [...new Set(commands.map(({ on }) => on))];
+  const cursorKeys = await PostgresCursorKeys.connect(databaseUrl);
   const app = await createHttpApp({
     commands,
     gateway: pipeline,
     queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
-    cursorSecret: 'secret of the specs',
+    cursorKeys,
     readiness: { store: () => store.head() },
   });
   await app.listen(0, '127.0.0.1');
@@ -67,6 +69,7 @@ export async function startSystem(): Promise<System> {
     head: async () => (await store.head()).position,
     stop: async () => {
       await app.close();
+      await cursorKeys.close();
       await host.stop();
       await bus.close();
       await store.close();

@@ -9,7 +9,8 @@ import type { QueryDefinition, ReadModels } from '#platform/projections/query.js
 import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';
-import { Cursors } from './cursor.js';
+import type { CursorKeys } from './cursor-keys/cursor-keys.js';
+import { Cursors } from './cursors.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
 import { AUTHENTICATOR, BATCH_DEFINITIONS, QUERY_PARTS, READINESS } from './tokens.js';
@@ -23,8 +24,8 @@ export interface HttpModuleOptions {
   freshness?: Freshness;
   authenticator?: Authenticator;
   clock?: Clock;
-  /** Signs cursors; the same for all processes that serve the same queries. */
-  cursorSecret?: string | Buffer;
+  /** What cursors are encrypted with; the same for all processes that serve the same queries. */
+  cursorKeys?: CursorKeys;
   /** How long a query waits for its `minPosition`, in milliseconds. */
   patienceMs?: number;
   readiness?: ReadinessChecks;
@@ -51,9 +52,9 @@ export class HttpModule {
       controllers.push(commandController(commands), BatchController);
     }
     if (queries.length > 0) {
-      const { read, freshness, cursorSecret, patienceMs = 5000 } = options;
-      if (!read || !freshness || !cursorSecret) throw new Error('queries need read, freshness and cursorSecret');
-      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors: new Cursors(cursorSecret) };
+      const { read, freshness, cursorKeys, patienceMs = 5000 } = options;
+      if (!read || !freshness || !cursorKeys) throw new Error('queries need read, freshness and cursorKeys');
+      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors: new Cursors(cursorKeys) };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));
     }

@@ -9,7 +9,7 @@ import { Position } from '#platform/kernel/position.js';
 import type { Freshness } from '#platform/projections/freshness.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
 import { authorise, type Authenticator } from './authenticator.js';
-import type { Cursors } from './cursor.js';
+import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
 import { pointer } from './json-pointer.js';
 import { hostileIn } from './safe-json.js';
@@ -63,7 +63,7 @@ function handlerOf(definition: QueryDefinition) {
       const principal = await this.authenticator.authenticate(request.headers);
       authorise(principal, definition.allowed, definition.name);
       const { parameters, minPosition, cursor } = parse(request);
-      const after = cursor === undefined ? undefined : cursors.verify(definition.name, parameters, cursor);
+      const after = cursor === undefined ? undefined : await cursors.open(definition.name, parameters, cursor);
       // Asked before the rows are read: the answer may be fresher than it says, never staler.
       const position =
         minPosition === undefined
@@ -81,7 +81,7 @@ function handlerOf(definition: QueryDefinition) {
       const body = {
         data: items,
         freshness: { position: String(position), recordedAt },
-        next: next && cursors.sign(definition.name, parameters, next),
+        next: next && (await cursors.seal(definition.name, parameters, next)),
       };
       reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
     } catch (error) {

@@ -9,7 +9,7 @@ export interface ReadModels {
 
 export interface Page<Item> {
   items: Item[];
-  /** Keyset of the last item when there are more; the shell signs it into the `next` cursor. */
+  /** Keyset of the last item when there are more; the shell encrypts it into the `next` cursor. */
   next?: readonly (string | number)[];
 }
 

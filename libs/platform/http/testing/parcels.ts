@@ -10,6 +10,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { Money } from '#platform/kernel/money.js';
 import { pagedQuery, query, type ReadModels } from '#platform/projections/query.js';
 import { createHttpApp, type HttpAppOptions } from '../create-http-app.js';
+import { keysOfThisProcess } from '../cursor-keys/cursor-keys.js';
 
 const parcelSent = defineEvent({
   type: 'parcel-sent',
@@ -133,7 +134,7 @@ export async function startParcels(options: Partial<HttpAppOptions> = {}) {
       waitFor: async (position) => (position <= 10n ? 10n : undefined),
       recordedAt: async () => new Date('2026-01-15T12:00:00Z'),
     },
-    cursorSecret: 'secret of the specs',
+    cursorKeys: keysOfThisProcess(),
     ...options,
   });
   return { app, store };
