@@ -89,7 +89,24 @@ export interface ReadAllOptions {
   /** Inclusive; all there is when absent. */
   through?: bigint;
   limit: number;
+  /** About how many bytes of events at most; PAGE_BYTES when absent. The first event is always there, however large. */
+  bytes?: number;
 }
+
+export interface ReadStreamOptions {
+  fromRevision?: number;
+  /** A position, inclusive; all there is when absent. */
+  through?: bigint;
+  limit?: number;
+  /** As in `ReadAllOptions`. */
+  bytes?: number;
+}
+
+/**
+ * Events in order, bounded in number and in bytes. With `cut`, the bytes ended it: more events follow, although there
+ * are fewer than were asked for. Otherwise fewer than were asked for are the last.
+ */
+export type EventPage = StoredEvent[] & { cut?: true };
 
 /**
  * The log: the only truth. Positions are a total order, starting at 1; a reader that has seen position n never learns
@@ -112,14 +129,11 @@ export interface EventStore {
   keepReceipt(receipt: Receipt): Promise<Receipt>;
   /** Receipts by command id. */
   receipts(commandIds: string[]): Promise<Map<string, Receipt>>;
-  /** The events of a stream, by revision; `through` bounds the position. */
-  readStream(
-    stream: string,
-    options?: { fromRevision?: number; through?: bigint; limit?: number },
-  ): Promise<StoredEvent[]>;
-  readAll(options: ReadAllOptions): Promise<StoredEvent[]>;
+  /** The events of a stream, by revision, 1,000 unless told otherwise; `through` bounds the position. */
+  readStream(stream: string, options?: ReadStreamOptions): Promise<EventPage>;
+  readAll(options: ReadAllOptions): Promise<EventPage>;
   /** Events about any of these subjects, by position. */
-  readSubjects(subjects: string[], options: ReadAllOptions): Promise<StoredEvent[]>;
+  readSubjects(subjects: string[], options: ReadAllOptions): Promise<EventPage>;
   /** Position of the last event recorded at or before an instant; 0 when there is none. */
   positionAt(recordedAt: Date): Promise<bigint>;
   head(): Promise<Head>;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { TestClock } from '#platform/kernel/clock.js';
 import { partsOfStream, streamOf, type EventToAppend, type StoredEvent } from '#platform/kernel/envelope.js';
 import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
-import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
+import type { AppendRequest, EventPage, EventStore } from '#platform/event-store/event-store.js';
 
 /** An event as a command would place it. */
 export const anEvent = (stream: string, revision: number, more: Partial<EventToAppend> = {}): EventToAppend => ({
@@ -359,6 +359,55 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
           expect(await store.readSubjects(subjects, { after, through, limit })).toEqual(wanted.slice(0, limit));
         }),
       );
+    });
+
+    it('ends a page before it has more bytes than were asked for, and says that more follow', async () => {
+      const start = (await store.head()).position;
+      const subject = newId();
+      const stream = streamOf('thing', subject);
+      // Runs of one letter are kept compressed, digits are not; large ones stand between small ones.
+      const sizes = [10, 3_000, 9_000, 20, 50_000, 7_000, 30, 2_500, 100_000, 40];
+      const textOf = (size: number, at: number): string =>
+        at % 2 ? 'x'.repeat(size) : Array.from({ length: size }, (_, i) => (i * i * 7919) % 10).join('');
+      await store.append(
+        sizes.map((size, revision) => {
+          const data = JSON.stringify({ text: textOf(size, revision), یاد: 'é' });
+          const sealed = revision % 3 ? null : JSON.stringify({ name: 'ن'.repeat(revision) });
+          return { ...aRequest(stream, revision), events: [anEvent(stream, revision, { subject, data, sealed })] };
+        }),
+      );
+      const stored = await all(start);
+      expect(stored.map(({ data }) => JSON.parse(data).text.length)).toEqual(sizes);
+      const size = ({ data, sealed }: StoredEvent): number => Buffer.byteLength(data + (sealed ?? ''));
+      const reads: Record<string, (read: number, limit: number, bytes: number) => Promise<EventPage>> = {
+        readAll: (read, limit, bytes) => store.readAll({ after: start + BigInt(read), limit, bytes }),
+        readSubjects: (read, limit, bytes) =>
+          store.readSubjects([subject], { after: start + BigInt(read), limit, bytes }),
+        readStream: (read, limit, bytes) => store.readStream(stream, { fromRevision: read, limit, bytes }),
+      };
+      for (const [name, read] of Object.entries(reads)) {
+        for (const [limit, bytes] of [
+          [10, 20_000],
+          [3, 1_000_000],
+          [10, 1],
+          [10, 1_000_000],
+          [4, 60_000],
+        ] as const) {
+          const seen: StoredEvent[] = [];
+          for (;;) {
+            const page = await read(seen.length, limit, bytes);
+            seen.push(...page);
+            // Beside the first: what is small for its number may come on top.
+            const bound = bytes + limit * Math.max(2048, bytes / limit);
+            expect(page.slice(1).reduce((sum, event) => sum + size(event), 0)).toBeLessThanOrEqual(bound);
+            if (page.cut) expect(page.length).toBeGreaterThan(0);
+            if (!page.cut && page.length < limit) break;
+          }
+          expect({ name, limit, bytes, seen }).toEqual({ name, limit, bytes, seen: stored });
+        }
+      }
+      expect(await store.readAll({ after: start + 4n, limit: 1, bytes: 1 })).toEqual(stored.slice(4, 5));
+      expect((await store.readAll({ after: start, limit: 10, bytes: 60_000 })).length).toBeLessThan(9);
     });
 
     it('never records an event before the one that precedes it, and finds positions by time', async () => {

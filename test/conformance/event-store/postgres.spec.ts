@@ -147,7 +147,8 @@ describe('event store: what the database itself sees to', () => {
         .replace('$1', `'{${of}}'`)
         .replaceAll('$2', String(after))
         .replaceAll('$3', String(through))
-        .replaceAll('$4', '9');
+        .replaceAll('$4', '9')
+        .replaceAll('$5', '4096');
     expect(await touched(page(subject, 0n, 99_999n))).toBeLessThan(30);
     // Anywhere in a stream of thousands, a page costs a search of it.
     for (const at of [0n, 1_500n, 2_990n]) {
@@ -162,6 +163,8 @@ const VALUES: Record<string, string> = {
   int: '10',
   text: `'a'`,
   'text[]': `'{a,b}'`,
+  bool: 'true',
+  'bigint[]': `'{1,2}'`,
   uuid: `'0198f3a0-1b2c-7d3e-8f40-123456789abc'`,
   'uuid[]': `'{0198f3a0-1b2c-7d3e-8f40-123456789abc}'`,
   'bytea[]': `'{\\\\x01}'`,

@@ -2,13 +2,16 @@ import { randomBytes } from 'node:crypto';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { newId } from '#platform/kernel/ids.js';
+import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import {
   groundless,
   type AppendOutcome,
   type AppendRequest,
+  type EventPage,
   type EventStore,
   type Head,
   type ReadAllOptions,
+  type ReadStreamOptions,
   type Receipt,
 } from '../event-store.js';
 import { LogIdentity } from '../log-identity.js';
@@ -143,23 +146,24 @@ export class MemoryEventStore implements EventStore {
 
   async readStream(
     stream: string,
-    { fromRevision = 0, through, limit }: { fromRevision?: number; through?: bigint; limit?: number } = {},
-  ): Promise<StoredEvent[]> {
+    { fromRevision = 0, through, limit = 1000, bytes }: ReadStreamOptions = {},
+  ): Promise<EventPage> {
     const events = (this.streams.get(stream) ?? []).slice(fromRevision);
     const bounded = through === undefined ? events : events.filter((event) => event.position <= through);
-    return limit === undefined ? bounded : bounded.slice(0, limit);
+    return cutTo(bounded.slice(0, limit), bytes);
   }
 
-  async readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
+  async readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
     const from = this.indexAfter(after);
     const end = through === undefined ? this.log.length : this.indexAfter(through);
-    return this.log.slice(from, Math.min(end, from + limit));
+    return cutTo(this.log.slice(from, Math.min(end, from + limit)), bytes);
   }
 
-  async readSubjects(subjects: string[], { after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
+  async readSubjects(subjects: string[], { after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
     const wanted = new Set(subjects);
-    const all = await this.readAll({ after, through, limit: this.log.length });
-    return all.filter((event) => wanted.has(event.subject)).slice(0, limit);
+    const end = through === undefined ? this.log.length : this.indexAfter(through);
+    const all = this.log.slice(this.indexAfter(after), end).filter((event) => wanted.has(event.subject));
+    return cutTo(all.slice(0, limit), bytes);
   }
 
   async positionAt(recordedAt: Date): Promise<bigint> {
@@ -205,4 +209,16 @@ export class MemoryEventStore implements EventStore {
   }
 
   async close(): Promise<void> {}
+}
+
+/** The first of these events that have so many bytes together, and the first in any case. */
+function cutTo(events: StoredEvent[], most = PAGE_BYTES): EventPage {
+  let bytes = 0;
+  const at = events.findIndex(({ data, sealed }, index) => {
+    bytes += Buffer.byteLength(data) + (sealed === null ? 0 : Buffer.byteLength(sealed));
+    return index > 0 && bytes > most;
+  });
+  const page: EventPage = at < 0 ? events : events.slice(0, at);
+  if (at > 0) page.cut = true;
+  return page;
 }

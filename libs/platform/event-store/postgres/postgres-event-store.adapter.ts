@@ -2,6 +2,7 @@ import { partsOfStream, streamOf, type StoredEvent } from '#platform/kernel/enve
 import { isId } from '#platform/kernel/ids.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
+import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
 import {
@@ -16,9 +17,11 @@ import { ClocksApart } from '#platform/kernel/errors.js';
 import type {
   AppendOutcome,
   AppendRequest,
+  EventPage,
   EventStore,
   Head,
   ReadAllOptions,
+  ReadStreamOptions,
   Receipt,
   Reservation,
 } from '../event-store.js';
@@ -28,12 +31,14 @@ import { AnotherLog, Attachment, LogMoved } from './attachment.js';
 import { judge, reservationKey } from './careful-append.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
-import { toReceipt, toStoredEvent, types, type EventRow, type ReceiptRow } from './rows.js';
+import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
 import { storeMigrations } from './store.migrations.js';
 
 const MAX_ROUNDS = 20;
+/** Bytes of an event that come with the others of its page whatever its size: most have fewer. */
+const LEAST_SMALL = 2048;
 
 export interface PostgresEventStoreOptions {
   url: string;
@@ -259,26 +264,53 @@ export class PostgresEventStore implements EventStore {
 
   async readStream(
     stream: string,
-    { fromRevision = 0, through, limit = 1_000_000 }: { fromRevision?: number; through?: bigint; limit?: number } = {},
-  ): Promise<StoredEvent[]> {
+    { fromRevision = 0, through, limit = 1000, bytes }: ReadStreamOptions = {},
+  ): Promise<EventPage> {
     const { aggregate, id } = partsOfStream(stream);
     // What is not named like a stream is none, and so without events.
     if (!isId(id)) return [];
-    return this.read(statements.readStream, [aggregate, id, fromRevision, through ?? MAX_POSITION, limit]);
+    return this.read(statements.readStream, [aggregate, id, fromRevision, through ?? MAX_POSITION], limit, bytes);
   }
 
-  readAll({ after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
-    return this.read(statements.readAll, [after, through ?? MAX_POSITION, limit]);
+  readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
+    return this.read(statements.readAll, [after, through ?? MAX_POSITION], limit, bytes);
   }
 
-  readSubjects(subjects: string[], { after, through, limit }: ReadAllOptions): Promise<StoredEvent[]> {
+  readSubjects(subjects: string[], { after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
     const distinct = encodeArray('uuid', [...new Set(subjects)]);
-    return this.read(statements.readSubjects, [distinct, after, through ?? MAX_POSITION, limit]);
+    return this.read(statements.readSubjects, [distinct, after, through ?? MAX_POSITION], limit, bytes);
   }
 
-  private async read(statement: Statement, values: unknown[]): Promise<StoredEvent[]> {
-    const rows = await this.query(this.readers, statement, values);
-    return (rows as EventRow[]).map(toStoredEvent);
+  /** The events of a page: small ones come at once, large ones by a second query, as many as the page may hold. */
+  private async read(statement: Statement, values: unknown[], limit: number, bytes = PAGE_BYTES): Promise<EventPage> {
+    const small = Math.max(LEAST_SMALL, Math.floor(bytes / limit));
+    const rows = (await this.query(this.readers, statement, [...values, limit, small])) as EventRow[];
+    const cut = await this.addLarge(rows, bytes);
+    const page: EventPage = rows.map(toStoredEvent);
+    if (cut) page.cut = true;
+    return page;
+  }
+
+  /** Fills in the data that was too large to come along; true when rows were cut off because it is too much. */
+  private async addLarge(rows: EventRow[], bytes: number): Promise<boolean> {
+    const large = rows.filter((row) => row[13] === null);
+    if (large.length === 0) return false;
+    const positions = encodeArray(
+      'int8',
+      large.map(([position]) => position),
+    );
+    const first = large[0] === rows[0];
+    const found = (await this.query(this.readers, statements.large, [positions, bytes, first])) as LargeRow[];
+    found.forEach(([position, data, sealed], at) => {
+      const row = large[at]!;
+      if (row[0] !== position) throw new Error(`the log gave event ${position} for ${row[0]}`);
+      row[13] = data;
+      row[14] = sealed;
+    });
+    const left = rows.findIndex((row) => row[13] === null);
+    if (left === 0) throw new Error(`the log lost event ${rows[0]![0]} between two reads`);
+    if (left > 0) rows.length = left;
+    return left > 0;
   }
 
   private async query(pool: Pool, { name, text }: Statement, values: unknown[]): Promise<any[]> {
@@ -309,7 +341,7 @@ export class PostgresEventStore implements EventStore {
     let position = after;
     while (!signal.aborted) {
       const { rung } = this.listener;
-      let page: StoredEvent[];
+      let page: EventPage;
       try {
         page = await this.readAll({ after: position, limit });
       } catch (error) {

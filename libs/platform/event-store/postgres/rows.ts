@@ -20,9 +20,13 @@ export type EventRow = [
   string,
   number,
   string,
-  string,
+  /** Null where it was too large to come with the others. */
+  string | null,
   string | null,
 ];
+
+/** What was too large to come with the others: position, data and sealed. */
+export type LargeRow = [bigint, string, string | null];
 
 export const toStoredEvent = (row: EventRow): StoredEvent => ({
   position: row[0],
@@ -37,7 +41,7 @@ export const toStoredEvent = (row: EventRow): StoredEvent => ({
   commandId: row[10],
   ordinal: row[11],
   meta: parseMeta(row[12]),
-  data: row[13],
+  data: row[13]!,
   sealed: row[14],
 });
 

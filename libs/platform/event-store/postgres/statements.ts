@@ -11,6 +11,28 @@ export interface Statement {
 
 const events = `select ${EVENT_COLUMNS} from store.events`;
 
+/** Columns of an event but its data and personal fields. */
+const ENVELOPE = EVENT_COLUMNS.split(', ').slice(0, -2).join(', ');
+
+/**
+ * The rows of a read, without the data of those that have more bytes than `most`: they are read for themselves, as many
+ * as a page may hold. A value is looked at by its stored size first, so that a large one is not even fetched; then as
+ * text, once, since a compressed one says nothing of its size. `offset 0` keeps the planner from doing that twice.
+ */
+const page = (rows: string, order: string, most: string): string => `
+  select ${ENVELOPE}, case when octet_length(data) + coalesce(octet_length(sealed), 0) <= ${most} then data end as data,
+         case when octet_length(data) + coalesce(octet_length(sealed), 0) <= ${most} then sealed end as sealed
+  from (select ${ENVELOPE},
+               case when pg_column_size(data) + coalesce(pg_column_size(sealed), 0) <= ${most} then data::text end as data,
+               case when pg_column_size(data) + coalesce(pg_column_size(sealed), 0) <= ${most} then sealed::text end as sealed
+        from (${rows}) found offset 0) sized
+  order by ${order}`;
+
+/** Data and personal fields as text, taken out of their storage once, and their bytes. */
+const text = `lateral (
+  select data, sealed, octet_length(data)::bigint + coalesce(octet_length(sealed), 0) as bytes
+    from (select e.data::text as data, e.sealed::text as sealed offset 0) taken) t`;
+
 /** The store's reads. Arrays are unnested and probed one by one, so that no plan depends on how many there are. */
 export const statements = {
   head: {
@@ -21,21 +43,26 @@ export const statements = {
   },
   readAll: {
     name: 'read-all',
-    text: `${events} where position > $1 and position <= $2 order by position limit $3`,
-    parameters: 'bigint, bigint, int',
+    text: page(`${events} where position > $1 and position <= $2 order by position limit $3`, 'position', '$4::int'),
+    parameters: 'bigint, bigint, int, int',
     index: 'events_pkey',
   },
   readStream: {
     name: 'read-stream',
-    text: `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3 and position <= $4
-           order by revision limit $5`,
-    parameters: 'text, uuid, int, bigint, int',
+    text: page(
+      `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3 and position <= $4
+         order by revision limit $5`,
+      'revision',
+      '$6::int',
+    ),
+    parameters: 'text, uuid, int, bigint, int, int',
     index: 'events_stream_revision',
   },
   // Two parts: the events that name the subject, and those of streams whose id it is.
   readSubjects: {
     name: 'read-subjects',
-    text: `select e.* from unnest($1::uuid[]) s(id) cross join lateral (
+    text: page(
+      `select e.* from unnest($1::uuid[]) s(id) cross join lateral (
              (${events} where subject = s.id and position > $2 and position <= $3 order by subject, position limit $4)
              union all
              select own.* from store.events first cross join lateral (
@@ -45,8 +72,24 @@ export const statements = {
                  order by revision limit $4) own
                where first.aggregate_id = s.id and first.revision = 0
            ) e order by e.position limit $4`,
-    parameters: 'uuid[], bigint, bigint, int',
+      'position',
+      '$5::int',
+    ),
+    parameters: 'uuid[], bigint, bigint, int, int',
     index: 'events_subject',
+  },
+  // One after the other, so that no more is fetched than a page may hold and one; the first in any case where $3 says so.
+  large: {
+    name: 'large',
+    text: `with recursive part (n, position, data, sealed, bytes) as (
+             select 1, e.position, t.data, t.sealed, t.bytes from store.events e, ${text}
+               where e.position = ($1::bigint[])[1]
+             union all
+             select p.n + 1, e.position, t.data, t.sealed, p.bytes + t.bytes
+               from part p join store.events e on e.position = ($1::bigint[])[p.n + 1], ${text} where p.bytes < $2)
+           select position, data, sealed from part where bytes <= $2 or n = 1 and $3`,
+    parameters: 'bigint[], bigint, bool',
+    index: 'events_pkey',
   },
   revisions: {
     name: 'revisions',
