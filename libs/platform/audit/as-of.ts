@@ -40,7 +40,7 @@ export async function stateAsOf(
       const { revision, position, occurredAt, recordedAt } = stored;
       last = { stream, revision, position, occurredAt, recordedAt };
     }
-    if (page.length < left) break;
+    if (page.length < left && !page.cut) break;
   }
   return last && { ...last, state };
 }

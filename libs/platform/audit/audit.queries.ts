@@ -7,12 +7,20 @@ import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
-import type { EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
+import type { EventPage, EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
 import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/query.js';
 import { stateAsOf } from './as-of.js';
 
 const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
-const limit = z.coerce.number().int().min(1).max(1000).default(100).describe('Events in one page');
+const limit = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(1000)
+  .default(100)
+  .describe('Events in one page; fewer where they are large');
+/** Bytes of the events in one answer, about: several of them are made at once. */
+const ANSWER_BYTES = 2 * 1024 * 1024;
 const Revision = z.coerce.number().int().min(0).max(2_147_483_646);
 
 /** A recorded event as auditors see it: the whole envelope, in the version of today. */
@@ -76,12 +84,20 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
   const pageOf = async (
     size: number,
     context: QueryContext,
-    read: (options: ReadAllOptions) => Promise<StoredEvent[]>,
+    read: (options: ReadAllOptions) => Promise<EventPage>,
   ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
-    const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1 });
+    const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1, bytes: ANSWER_BYTES });
+    return pageUpTo(size, found, ({ position }) => String(position));
+  };
+  /** What a page shows, and where the next one goes on: also where the bytes ended it. */
+  const pageUpTo = (
+    size: number,
+    found: EventPage,
+    placeOf: (last: StoredEvent) => string | number,
+  ): Page<z.infer<typeof AuditedEvent>> => {
     const events = found.slice(0, size);
-    const next = found.length > size ? [String(events.at(-1)!.position)] : undefined;
-    return { items: events.map(show), next };
+    const more = found.length > size || found.cut;
+    return { items: events.map(show), next: more ? [placeOf(events.at(-1)!)] : undefined };
   };
 
   return [
@@ -95,13 +111,9 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       reads: [],
       run: async ({ stream, limit: size }, context) => {
         const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
-        const found = await store.readStream(stream, { fromRevision, limit: size + 1 });
+        const found = await store.readStream(stream, { fromRevision, limit: size + 1, bytes: ANSWER_BYTES });
         if (found.length === 0 && fromRevision === 0) throw new NotFound(`there is no stream ${stream}`);
-        const events = found.slice(0, size);
-        return {
-          items: events.map(show),
-          next: found.length > size ? [events.at(-1)!.revision] : undefined,
-        };
+        return pageUpTo(size, found, ({ revision }) => revision);
       },
     }),
     pagedQuery({
@@ -125,8 +137,8 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       run: async ({ from, to, limit: size }, context) => {
         const start = from ? await store.positionAt(justBefore(from)) : 0n;
         const through = to ? await store.positionAt(justBefore(to)) : undefined;
-        return pageOf(size, context, ({ after, limit: most }) =>
-          store.readAll({ after: after > start ? after : start, through, limit: most }),
+        return pageOf(size, context, ({ after, ...bounds }) =>
+          store.readAll({ after: after > start ? after : start, through, ...bounds }),
         );
       },
     }),

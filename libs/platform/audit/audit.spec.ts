@@ -87,6 +87,42 @@ describe("the auditor's door", () => {
     await expect(ask('EventAtPosition', { position: '44' })).rejects.toThrow(NotFound);
   });
 
+  it('ends a page before its events are too many bytes, and goes on at the next', async () => {
+    const big = new MemoryEventStore(clock);
+    const of = auditQueries({ store: big, catalogue, aggregates: [Counter] });
+    const who = 'x'.repeat(900_000);
+    for (let revision = 0; revision < 5; revision++) {
+      const event = {
+        ...{
+          id: newId(),
+          stream,
+          revision,
+          type: counted.type,
+          schemaVersion: 2,
+          occurredAt: new Date(),
+          subject: ada,
+        },
+        ...{ data: `{"by":${revision}}`, sealed: JSON.stringify({ who }), meta: { actor: 'a' } },
+      };
+      await big.append([{ commandId: newId(), fingerprint: null, events: [event] }]);
+    }
+    const asked = { EventsOfStream: { stream }, EventsOfCustomer: { id: ada }, EventsOfSpan: {} };
+    for (const [name, parameters] of Object.entries(asked)) {
+      const definition = of.find((each) => each.name === name)!;
+      const pages: number[][] = [];
+      let after: any;
+      do {
+        const page: any = await definition.run(definition.parameters.parse(parameters), { after } as QueryContext);
+        pages.push(page.items.map(({ revision }: any) => revision));
+        after = page.next;
+      } while (after);
+      expect({ name, pages }).toEqual({ name, pages: [[0, 1], [2, 3], [4]] });
+    }
+    // Folded page by page, as no page holds them all.
+    const state = of.find(({ name }) => name === 'StateAsOf')!;
+    expect(await state.run({ stream }, {} as QueryContext)).toMatchObject({ revision: 4, state: { total: 10 } });
+  });
+
   it.each([
     [{}, 4, 11],
     [{ revision: 2 }, 2, 4],

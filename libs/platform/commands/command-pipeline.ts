@@ -15,6 +15,7 @@ import {
 import { encode, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
+import { MOST_EVENT_BYTES } from '#platform/kernel/sizes.js';
 import { list } from '#platform/kernel/specify.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
 import type {
@@ -30,8 +31,6 @@ import { ReceiptLookup } from './receipt-lookup.js';
 import { WarmStates, type WarmState } from './warm-states.js';
 
 const MAX_TRIES = 12;
-/** Of one event. The topic's bound is 8 MiB, its envelope and headers included. */
-const MOST_BYTES = 6 * 1024 * 1024;
 const TOLERANCE_MS = 5 * 60_000;
 /** What a decision may answer; anything else is an error of ours. */
 const REFUSALS = [NotFound, RuleViolation, StaleRevision];
@@ -404,10 +403,10 @@ function encodeWithinBounds(event: DomainEvent<any>): ReturnType<typeof encode> 
   const encoded = encode(event);
   const { data, sealed } = encoded;
   // No text takes more than three bytes a character: most need no count.
-  if (data.length + (sealed?.length ?? 0) > MOST_BYTES / 3) {
+  if (data.length + (sealed?.length ?? 0) > MOST_EVENT_BYTES / 3) {
     const bytes = Buffer.byteLength(data) + Buffer.byteLength(sealed ?? '');
-    if (bytes > MOST_BYTES) {
-      const message = `would be stored as ${bytes} bytes; one event has at most ${MOST_BYTES}`;
+    if (bytes > MOST_EVENT_BYTES) {
+      const message = `would be stored as ${bytes} bytes; one event has at most ${MOST_EVENT_BYTES}`;
       throw new InvalidInput([{ pointer: '', message }], 'the command is too large');
     }
   }

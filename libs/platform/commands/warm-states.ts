@@ -1,6 +1,7 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Chronology } from '#platform/kernel/chronology.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { charactersOf } from '#platform/kernel/sizes.js';
 import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
 /** What is held of a stream between commands: its folded state, so that a hot stream costs what a fresh one costs. */
@@ -130,7 +131,7 @@ export class WarmStates {
         ({ revision, subject } = stored);
         weight = Math.max(weight, charactersOf(stored));
       }
-      if (page.length < 1000) break;
+      if (page.length < 1000 && !page.cut) break;
     }
     // Some of what was read may be lost by now.
     if (this.cleared !== cleared) return this.read(on, stream);
@@ -142,6 +143,3 @@ export class WarmStates {
     return entry;
   }
 }
-
-const charactersOf = ({ data, sealed }: { data: string; sealed: string | null }): number =>
-  data.length + (sealed?.length ?? 0);

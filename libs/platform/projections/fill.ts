@@ -1,4 +1,5 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
+import type { EventPage } from '#platform/event-store/event-store.js';
 import { catchUp, max, min, select, type Log } from './catch-up.js';
 import { isDataError, type BuildWriter } from './writer.js';
 
@@ -29,6 +30,8 @@ export interface FillOptions {
 
 /** Events decoded at a time: few enough that they are garbage before the collector would have to move them. */
 const SLICE = 250;
+/** Bytes of the events in one read, about: several reads are under way, and their events become objects and rows. */
+const RANGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Fills builds from ONE pass over the log: ranges are read in parallel, each event is decoded once and folded in
@@ -71,25 +74,31 @@ async function* pages(
   readAhead: number,
 ): AsyncGenerator<StoredEvent[]> {
   // Positions have no holes, so ranges can be cut without looking.
-  const ahead: Promise<StoredEvent[]>[] = [];
+  const ahead: { through: bigint; read: Promise<EventPage> }[] = [];
   let next = first;
   const readNext = (): void => {
     if (next >= last) return;
     const after = next;
     const bound = after + BigInt(pageSize);
     const through = bound < last ? bound : last;
-    const read = store.readAll({ after, through, limit: pageSize });
+    const read = store.readAll({ after, through, limit: pageSize, bytes: RANGE_BYTES });
     // Handled where it is awaited; a stopped fill must not leave a rejection behind.
     read.catch(() => {});
-    ahead.push(read);
+    ahead.push({ through, read });
     next = through;
   };
   for (let i = 0; i < readAhead; i++) readNext();
   while (ahead.length > 0) {
-    const page = await ahead.shift()!;
+    const { through, read } = ahead.shift()!;
+    let page = await read;
     readNext();
     if (page.length === 0) throw new Error(`the store ends before ${last}, up to which it is to be read`);
     yield page;
+    // A range of large events comes in several pages; what is read ahead of it waits.
+    while (page.cut) {
+      page = await store.readAll({ after: page.at(-1)!.position, through, limit: pageSize, bytes: RANGE_BYTES });
+      if (page.length > 0) yield page;
+    }
   }
 }
 

@@ -14,19 +14,19 @@ const events = `select ${EVENT_COLUMNS} from store.events`;
 /** Columns of an event but its data and personal fields. */
 const ENVELOPE = EVENT_COLUMNS.split(', ').slice(0, -2).join(', ');
 
+/** Whether a value has at most so many bytes. By its stored size first, as a large one is not even fetched for that. */
+const isSmall = (value: string, most: string): string =>
+  `pg_column_size(${value}) <= ${most} and (pg_column_compression(${value}) is null or octet_length(${value}::text) <= ${most})`;
+
 /**
  * The rows of a read, without the data of those that have more bytes than `most`: they are read for themselves, as many
- * as a page may hold. A value is looked at by its stored size first, so that a large one is not even fetched; then as
- * text, once, since a compressed one says nothing of its size. `offset 0` keeps the planner from doing that twice.
+ * as a page may hold.
  */
 const page = (rows: string, order: string, most: string): string => `
-  select ${ENVELOPE}, case when octet_length(data) + coalesce(octet_length(sealed), 0) <= ${most} then data end as data,
-         case when octet_length(data) + coalesce(octet_length(sealed), 0) <= ${most} then sealed end as sealed
-  from (select ${ENVELOPE},
-               case when pg_column_size(data) + coalesce(pg_column_size(sealed), 0) <= ${most} then data::text end as data,
-               case when pg_column_size(data) + coalesce(pg_column_size(sealed), 0) <= ${most} then sealed::text end as sealed
-        from (${rows}) found offset 0) sized
-  order by ${order}`;
+  select ${ENVELOPE},
+         case when ${isSmall('data', most)} and (sealed is null or ${isSmall('sealed', most)}) then data end as data,
+         case when ${isSmall('sealed', most)} then sealed end as sealed
+  from (${rows}) found order by ${order}`;
 
 /** Data and personal fields as text, taken out of their storage once, and their bytes. */
 const text = `lateral (
