@@ -127,7 +127,7 @@ describe('a session', () => {
 });
 
 describe('a connection that falls silent', () => {
-  const short = { silenceMs: 400 };
+  const short = { silenceMs: 1_200 };
 
   it('fails what waits on it, and the pool goes on over new ones', async () => {
     const { proxy, url } = await before();
@@ -170,7 +170,7 @@ describe('a connection that falls silent', () => {
   it('is not one that waits for many before it on a pipeline, each within its time', async () => {
     const pipeline = new Pipeline(database.url, { role: 'append', limits: short });
     ends.push(() => pipeline.end());
-    const asked = Array.from({ length: 6 }, (_, n) => pipeline.query({ text: `select pg_sleep(0.2), ${n} as n` }));
+    const asked = Array.from({ length: 6 }, (_, n) => pipeline.query({ text: `select pg_sleep(0.3), ${n} as n` }));
     expect((await Promise.all(asked)).map(({ rows }) => rows[0].n)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
@@ -240,28 +240,33 @@ describe('an append that stalls between two of its messages', () => {
   const stalled = (chunk: Buffer): Buffer =>
     chunk.includes('pg_advisory_xact_lock(4242)') && chunk.subarray(-5).equals(SYNC) ? chunk.subarray(0, -5) : chunk;
   const holders = async (): Promise<number> =>
-    (await direct.query(`select from pg_locks where locktype = 'advisory' and objid = 4242 and granted`)).rowCount!;
+    (
+      await direct.query(
+        `select from pg_locks l join pg_database d on d.oid = l.database
+          where d.datname = current_database() and locktype = 'advisory' and objid = 4242 and granted`,
+      )
+    ).rowCount!;
 
   it('holds its lock no longer than the time of a transaction', async () => {
     const { url } = await before({ toServer: stalled });
     const { rows } = await direct.query(`select current_setting('server_version_num')::int as version`);
     // Servers before PostgreSQL 17 know no such limit; the store has its own remedy there.
     if (rows[0].version < 170_000) return;
-    const pipeline = new Pipeline(url, { role: 'append', limits: { transactionMs: 800, silenceMs: 20_000 } });
+    const pipeline = new Pipeline(url, { role: 'append', limits: { transactionMs: 1_500, silenceMs: 20_000 } });
     ends.push(() => pipeline.end());
     const error = failure(pipeline.query(statement));
     await until(async () => (await holders()) === 1);
-    await until(async () => (await holders()) === 0, 3_000);
+    await until(async () => (await holders()) === 0, 6_000);
     expect(isOutcomeUnknown(await error)).toBe(true);
   });
 
   it('between two statements of one transaction no longer than an idle one may be', async () => {
-    const pool = createPool(database.url, { role: 'append', limits: { idleInTransactionMs: 300 } });
+    const pool = createPool(database.url, { role: 'append', limits: { idleInTransactionMs: 600 } });
     ends.push(() => pool.end());
     const error = await failure(
       inTransaction(pool, async (client) => {
         await client.query(statement);
-        await until(async () => (await holders()) === 0, 3_000);
+        await until(async () => (await holders()) === 0, 6_000);
         await client.query('select 1');
       }),
     );
@@ -276,7 +281,7 @@ describe('a listener', () => {
       applicationName: 'listen',
       onNotification: () => rings++,
       heartbeatMs,
-      limits: { silenceMs: 300 },
+      limits: { silenceMs: 1_000 },
     });
     ends.push(() => listener.close());
     listener.start();
