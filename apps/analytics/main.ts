@@ -37,7 +37,8 @@ const app = await createHttpApp({
   read: host.readModels,
   freshness: host.progress,
   cursorKeys,
-  readiness: { store: () => store.head(), 'read models': () => host.readModels.rows('select 1') },
+
+  readiness: { store: () => store.head(), 'read models': () => host.ready() },
 });
 const close = async (): Promise<void> => {
   await host.stop();

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
       process: async () => {
         if (leaving) throw new Error('is going down');
       },
-      store: () => store.head(),
+      store: () => store.checkWritable(),
     },
   });
   await app.listen(portFrom('PORT', 3000), listenHost());

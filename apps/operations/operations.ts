@@ -26,7 +26,7 @@ export function operationsApp(
     queries: auditQueries({ store, catalogue, aggregates }),
     read: { rows: () => Promise.reject(new Error('this app has no read models')) },
     freshness: new StoreFreshness(store),
-    readiness: { store: () => store.head() },
+    readiness: { store: () => store.checkWritable() },
     ...options,
   });
 }

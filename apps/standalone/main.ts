@@ -44,7 +44,8 @@ try {
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,
-    readiness: { store: () => store.head() },
+
+    readiness: { store: () => store.checkWritable(), 'read models': () => host.ready() },
   });
   const close = async (): Promise<void> => {
     await host.stop();

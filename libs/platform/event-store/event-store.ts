@@ -139,6 +139,8 @@ export interface EventStore {
   head(): Promise<Head>;
   /** Events after a position, for ever, in order and without a hole, until the signal aborts. Pages may have any size. */
   subscribeAll(after: bigint, options: { signal: AbortSignal; limit?: number }): AsyncIterable<StoredEvent[]>;
+  /** Rejects, saying why, when nothing can be appended now: the store is away, read-only, full, or its lock is stuck. */
+  checkWritable(): Promise<void>;
   /** True for an error after which the same call may succeed: a connection that broke, a server that is away or full. */
   isTransient(error: unknown): boolean;
   /** True for a transient error after which nobody knows whether the call was done: its answer was lost. */

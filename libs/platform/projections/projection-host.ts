@@ -15,6 +15,7 @@ import { ProjectionAdmin } from './projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from './read-models.js';
 import { rebuild, type Workshop } from './rebuild.js';
 import { Reconciler } from './reconciler.js';
+import { Standstill } from './standstill.js';
 import type { Model } from './writer.js';
 
 export interface ProjectionHostOptions {
@@ -37,6 +38,7 @@ export class ProjectionHost {
   readonly admin: ProjectionAdmin;
   private readonly lanes: Lanes;
   private readonly reconciler: Reconciler;
+  private readonly standstill: Standstill;
   private readonly closing = new AbortController();
   private readonly background = new Set<Promise<void>>();
   private subscription: Subscription | undefined;
@@ -53,6 +55,12 @@ export class ProjectionHost {
     this.admin = new ProjectionAdmin(shop, models);
     this.lanes = new Lanes(shop.decoded, this.trouble, (delivery) => this.progress.delivered(delivery));
     this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
+    const { store, projections } = options;
+    this.standstill = new Standstill({
+      progress: this.progress,
+      store,
+      projections: projections.map(({ name }) => name),
+    });
   }
 
   /**
@@ -89,8 +97,14 @@ export class ProjectionHost {
     }
   }
 
+  /** Rejects, saying why, when the read models cannot be asked or stand still behind the log. */
+  async ready(): Promise<void> {
+    await Promise.all([this.readModels.rows('select 1'), this.standstill.check()]);
+  }
+
   async stop(): Promise<void> {
     this.closing.abort(new Error('the projection host stops'));
+    this.standstill.stop();
     const closed = this.subscription?.close();
     // A delivery that waits for a database that is away must not keep the bus from closing for ever.
     await Promise.race([closed, sleep(3_000, undefined, { ref: false })]);
@@ -113,6 +127,7 @@ export class ProjectionHost {
     if (outdated.length > 0) this.inBackground(() => this.upgrade(outdated));
     const subscribed = new Promise<void>((resolve) => this.inBackground(() => this.subscribe().then(resolve)));
     this.reconciler.start();
+    this.standstill.start();
     // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
     await Promise.race([subscribed, sleep(5_000, undefined, { ref: false })]);
   }

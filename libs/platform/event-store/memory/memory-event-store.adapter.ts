@@ -200,6 +200,8 @@ export class MemoryEventStore implements EventStore {
     }
   }
 
+  async checkWritable(): Promise<void> {}
+
   isTransient(): boolean {
     return false;
   }

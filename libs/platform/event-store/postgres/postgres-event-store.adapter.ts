@@ -35,6 +35,7 @@ import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type Rec
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
 import { storeMigrations } from './store.migrations.js';
+import { WriteHealth } from './write-health.js';
 
 const MAX_ROUNDS = 20;
 /** Bytes of an event that come with the others of its page whatever its size: most have fewer. */
@@ -54,6 +55,7 @@ export interface PostgresEventStoreOptions {
 export class PostgresEventStore implements EventStore {
   private readonly listener: CommitListener;
   private readonly notifier: CommitNotifier;
+  private readonly health = new WriteHealth(() => this.writers);
   private readonly stored = new WeakMap<object, StoredRevisions>();
   private readonly attachment = new Attachment();
   private appends: Pipeline;
@@ -152,6 +154,7 @@ export class PostgresEventStore implements EventStore {
           continue;
         }
         if ((error as { code?: string }).code === 'YD503') throw new ClocksApart((error as Error).message);
+        if (!isClash(error)) await this.health.failed(error);
         // The batch is rolled back whole. Those that clash are told so; the others go down again together, and
         // another clash can only come from another process that was faster in between.
         if (!isClash(error) || round === MAX_ROUNDS) throw error;
@@ -175,6 +178,7 @@ export class PostgresEventStore implements EventStore {
       return { ...appendQuery(requests, times, stored), rowMode: 'array', types };
     });
     stored.add(requests);
+    this.health.appended();
     // Readers of this process need no word from the server.
     this.listener.ring();
     this.notifier.committed();
@@ -356,6 +360,10 @@ export class PostgresEventStore implements EventStore {
         await this.listener.after(rung, signal);
       }
     }
+  }
+
+  checkWritable(): Promise<void> {
+    return this.health.check();
   }
 
   isTransient(error: unknown): boolean {
