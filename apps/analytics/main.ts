@@ -14,6 +14,7 @@ const store = await PostgresEventStore.connect({ url });
 const cursorKeys = await PostgresCursorKeys.connect(url);
 const relay = await PostgresRelayState.connect(url);
 const bus = new KafkaBus({
+  store,
   brokers: required('KAFKA_BROKERS').split(','),
   clientId: 'yad-analytics',
   topic: process.env['YAD_TOPIC'],

@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const store = await PostgresEventStore.connect({ url: settings.databaseUrl });
   const state = await PostgresRelayState.connect(settings.databaseUrl);
   const { brokers, topic, partitions } = settings;
-  const publisher = new KafkaPublisher({ brokers, clientId: 'yad-relay', topic, partitions });
+  const publisher = new KafkaPublisher({ store, brokers, clientId: 'yad-relay', topic, partitions });
   const relay = new Relay({ store, publisher, state });
 
   let stopping = false;

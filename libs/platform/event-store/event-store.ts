@@ -115,6 +115,8 @@ export type EventPage = StoredEvent[] & { cut?: true };
 export interface EventStore {
   /** Which log this is, as far as this process knows; replaced when another incarnation begins. */
   readonly identity: LogIdentity;
+  /** Asks the server which log it holds now, over a new connection. */
+  refreshIdentity(): Promise<LogIdentity>;
   /** Calls when another incarnation has begun, before anything else is read or written; returns how to stop that. */
   onIncarnation(listener: (identity: LogIdentity) => void): () => void;
   /**

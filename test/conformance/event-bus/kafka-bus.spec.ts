@@ -4,6 +4,7 @@ import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
+import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { newId } from '#platform/kernel/ids.js';
 import { describeWithKafka } from '../../support/kafka.js';
 import { eventBusConformance } from './event-bus.conformance.js';
@@ -22,7 +23,7 @@ describeWithKafka('on a real broker', (brokers) => {
   eventBusConformance('relay and Kafka', async (store) => {
     const topic = `yad.test.${newId()}`;
     topics.push(topic);
-    const options = { brokers, topic, partitions: 4, log };
+    const options = { store, brokers, topic, partitions: 4, log };
     const publisher = new KafkaPublisher(options);
     const relay = new Relay({ store, publisher, state: new MemoryRelayState(), log });
     const running = relay.run();
@@ -47,7 +48,14 @@ describeWithKafka('on a real broker', (brokers) => {
       const topic = `yad.test.${newId()}`;
       topics.push(topic);
       await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
-      const bus = new KafkaBus({ brokers, topic, partitions: 6, onFatal: () => {}, log });
+      const bus = new KafkaBus({
+        store: new MemoryEventStore(),
+        brokers,
+        topic,
+        partitions: 6,
+        onFatal: () => {},
+        log,
+      });
       const consumer = { checkpoints: async () => new Map(), deliver: async () => {} };
       await expect(bus.subscribe('any', consumer)).rejects.toThrow(/has 2 partitions.*set to 6.*YAD_PARTITIONS to 2/);
     });

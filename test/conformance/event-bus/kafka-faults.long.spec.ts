@@ -75,7 +75,14 @@ describe('relay and Kafka when things go wrong', () => {
     expect(fatal).toEqual([]);
   }, 60_000);
 
-  const options = (): { brokers: string[]; topic: string; partitions: number; log: typeof log } => ({
+  const options = (): {
+    store: MemoryEventStore;
+    brokers: string[];
+    topic: string;
+    partitions: number;
+    log: typeof log;
+  } => ({
+    store,
     brokers: [broker.brokers],
     topic,
     partitions: PARTITIONS,

@@ -1,8 +1,8 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
 import type { BusMessage, Published } from '../event-bus.js';
+import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
-const SOURCE = '/yad';
 /** `{"data":` comes first, so that `data` starts here. */
 const DATA_AT = 8;
 /** `,"sealed":` */
@@ -22,11 +22,15 @@ interface Envelope {
 
 /**
  * A CloudEvents 1.0 message in binary mode. Headers cost the client more than the body, so there are the required
- * ones and one extension, `yadframe`: `position,previous,characters of data,characters of sealed`. With it a reader
- * drops what it holds without parsing, and cuts `data` and `sealed` out byte for byte. The last message of each
+ * ones and one extension, `yadframe`: `position,previous,characters of data,characters of sealed,incarnation,code`. With
+ * it a reader drops what it holds without parsing, knows the message to be the relay's (MessageAuthenticator), and cuts
+ * `data` and `sealed` out byte for byte. The source is the log's id. The last message of each
  * partition in a send has another, `yadheads`: `position`, then `partition:position` of each partition's last event.
  */
-export function toKafkaMessage({ event, partition, previous, published }: BusMessage): Message {
+export function toKafkaMessage(
+  { event, partition, previous, published }: BusMessage,
+  authenticator: Pick<MessageAuthenticator, 'source' | 'incarnation' | 'sign'>,
+): Message {
   const { data, sealed } = event;
   const envelope: Envelope = {
     stream: event.stream,
@@ -38,19 +42,26 @@ export function toKafkaMessage({ event, partition, previous, published }: BusMes
     ordinal: event.ordinal,
     meta: event.meta,
   };
+  const value = `{"data":${data},"sealed":${sealed ?? 'null'},${JSON.stringify(envelope).slice(1)}`;
+  const sealedLength = sealed === null ? 0 : sealed.length;
+  const frame = `${event.position},${previous},${data.length},${sealedLength},${authenticator.incarnation}`;
+  const heads = published ? headsText(published) : '';
+  const { id, type, subject: key } = event;
+  const code = authenticator.sign({ partition, frame, key, id, type, heads, value });
   return {
-    key: event.subject,
+    key,
     partition,
-    timestamp: String(event.recordedAt.getTime()),
-    value: `{"data":${data},"sealed":${sealed ?? 'null'},${JSON.stringify(envelope).slice(1)}`,
+    // Never ahead of this clock: brokers refuse what is dated an hour from now, which would stop all that follows.
+    timestamp: String(Math.min(event.recordedAt.getTime(), Date.now())),
+    value,
     headers: {
       ce_specversion: '1.0',
-      ce_id: event.id,
-      ce_source: SOURCE,
-      ce_type: event.type,
-      ce_yadframe: `${event.position},${previous},${data.length},${sealed === null ? 0 : sealed.length}`,
+      ce_id: id,
+      ce_source: authenticator.source,
+      ce_type: type,
+      ce_yadframe: `${frame},${code}`,
       'content-type': 'application/json',
-      ...(published && { ce_yadheads: headsText(published) }),
+      ...(published && { ce_yadheads: heads }),
     },
   };
 }
@@ -70,21 +81,51 @@ export function publishedOf(headers: IHeaders | undefined): Published | undefine
   };
 }
 
-/** Position, position before it in the partition, and the lengths of `data` and `sealed`. */
+/** Position, position before it in the partition, the lengths of `data` and `sealed`, and what the code covers. */
 export interface Frame {
   position: bigint;
   previous: bigint;
   data: number;
   sealed: number;
+  /** The incarnation in which the relay knew the log to hold the event. */
+  incarnation: number;
+  /** The frame without its code. */
+  text: string;
+  code: string;
 }
 
 /** Undefined when the message is not one of ours. */
 export function frameOf(headers: IHeaders | undefined): Frame | undefined {
   const frame = headers?.['ce_yadframe'];
   if (frame === undefined) return undefined;
-  const parts = frame.toString().split(',');
-  if (parts.length !== 4 || !parts.every((part) => /^\d+$/.test(part))) return undefined;
-  return { position: BigInt(parts[0]!), previous: BigInt(parts[1]!), data: Number(parts[2]), sealed: Number(parts[3]) };
+  const given = frame.toString();
+  const end = given.lastIndexOf(',');
+  const text = given.slice(0, end);
+  const parts = text.split(',');
+  if (parts.length !== 5 || !parts.every((part) => /^\d{1,19}$/.test(part))) return undefined;
+  return {
+    position: BigInt(parts[0]!),
+    previous: BigInt(parts[1]!),
+    data: Number(parts[2]),
+    sealed: Number(parts[3]),
+    incarnation: Number(parts[4]),
+    text,
+    code: given.slice(end + 1),
+  };
+}
+
+/** Why the message is to be passed over; undefined where it is the relay's, and its event in the log. */
+export function refusalOf(
+  { key, value, headers }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>,
+  partition: number,
+  frame: Frame,
+  authenticator: Pick<MessageAuthenticator, 'refusalOf'>,
+): Refusal | undefined {
+  if (!key || !value) return 'not readable';
+  const [id, type, source] = ['ce_id', 'ce_type', 'ce_source'].map((name) => headers?.[name]?.toString() ?? '');
+  const heads = headers?.['ce_yadheads']?.toString() ?? '';
+  const signed = { partition, frame: frame.text, key, id: id!, type: type!, heads, value };
+  return authenticator.refusalOf(signed, source!, frame.code, frame.position, frame.incarnation);
 }
 
 /**

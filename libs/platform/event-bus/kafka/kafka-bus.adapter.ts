@@ -2,8 +2,12 @@ import { consoleLog, type BusLog } from '../backoff.js';
 import type { Consumer, EventBus, Subscription } from '../event-bus.js';
 import type { KafkaConnection } from './client.js';
 import { KafkaMember, type News } from './kafka-member.js';
+import { MessageAuthenticator, type LogSource, type Refusal } from './message-authenticator.js';
+import { RefusedMessages } from './refused-messages.js';
 
 export interface KafkaBusOptions extends KafkaConnection {
+  /** The log whose events are consumed; what is of another is passed over. */
+  store: LogSource;
   topic?: string;
   partitions?: number;
   replicationFactor?: number;
@@ -23,9 +27,18 @@ export interface KafkaBusOptions extends KafkaConnection {
 export class KafkaBus implements EventBus {
   readonly partitions: number;
   private readonly members = new Set<KafkaMember>();
+  private readonly authenticator: MessageAuthenticator;
+  private readonly refused: RefusedMessages;
 
   constructor(private readonly options: KafkaBusOptions) {
     this.partitions = options.partitions ?? 6;
+    this.authenticator = new MessageAuthenticator(options.store);
+    this.refused = new RefusedMessages(options.log ?? consoleLog);
+  }
+
+  /** How many messages were passed over, by reason: foreign, forged, or of events that the log has lost. */
+  get refusals(): Readonly<Partial<Record<Refusal, number>>> {
+    return this.refused.counts;
   }
 
   /**
@@ -34,7 +47,7 @@ export class KafkaBus implements EventBus {
    */
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
     const { topic = 'yad.events', replicationFactor, onFatal, news, stallMs, log, ...rest } = this.options;
-    const { partitions: _, ...connection } = rest;
+    const { partitions: _, store: __, ...connection } = rest;
     const member = new KafkaMember(group, consumer, {
       connection,
       topic: { name: topic, partitions: this.partitions, replicationFactor },
@@ -42,6 +55,8 @@ export class KafkaBus implements EventBus {
       news,
       stallMs: stallMs ?? 10_000,
       log: log ?? consoleLog,
+      authenticator: this.authenticator,
+      refused: this.refused,
     });
     this.members.add(member);
     try {

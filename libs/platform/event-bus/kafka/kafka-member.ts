@@ -3,9 +3,11 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, Consumer, Subscription } from '../event-bus.js';
 import { createClient, within, type KafkaConnection } from './client.js';
-import { frameOf, publishedOf, toStoredEvent } from './cloud-event.js';
+import { frameOf, publishedOf, refusalOf, toStoredEvent } from './cloud-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { leaveGroup } from './leave-group.js';
+import type { MessageAuthenticator } from './message-authenticator.js';
+import type { RefusedMessages } from './refused-messages.js';
 import { StallWatch } from './stall-watch.js';
 import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
 
@@ -23,6 +25,8 @@ export interface KafkaMemberOptions {
   news: News | undefined;
   stallMs: number;
   log: BusLog;
+  authenticator: MessageAuthenticator;
+  refused: RefusedMessages;
 }
 
 /** What one joining of the group brought. */
@@ -205,15 +209,21 @@ export class KafkaMember implements Subscription {
     for (const message of batch) {
       const frame = frameOf(message.headers);
       if (frame && frame.position <= at) continue;
+      const { authenticator, refused } = this.options;
+      // What should have been here is missed by the next message's `previous`, and read from the store.
+      const where = `${partition}/${message.offset}`;
+      const refusal = frame ? refusalOf(message, partition, frame, authenticator) : 'not readable';
+      if (!frame || refusal) {
+        refused.add(refusal!, where);
+        continue;
+      }
       try {
-        if (!frame) throw new Error('it carries no position');
         const { headers } = message;
         const event = toStoredEvent(message, frame);
         messages.push({ partition, event, previous: frame.previous, published: publishedOf(headers) });
         at = frame.position;
       } catch (error) {
-        // What should have been here is missed by the next message's `previous`, and read from the store.
-        this.options.log.warn(`kafka: message ${partition}/${message.offset} is not ours, passed over`, error);
+        refused.add('not readable', where, error);
       }
     }
     return messages;

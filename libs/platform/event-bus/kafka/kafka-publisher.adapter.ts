@@ -3,9 +3,12 @@ import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, BusPublisher } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';
+import { MessageAuthenticator, type LogSource } from './message-authenticator.js';
 import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
 
 export interface KafkaPublisherOptions extends KafkaConnection {
+  /** The log whose events are published. */
+  store: LogSource;
   topic?: string;
   partitions?: number;
   replicationFactor?: number;
@@ -33,15 +36,18 @@ export class KafkaPublisher implements BusPublisher {
   private readonly topic: Topic;
   private readonly log: BusLog;
   private readonly stop = new AbortController();
+  private readonly authenticator: MessageAuthenticator;
   private producer: Producer | undefined;
 
   constructor({
+    store,
     topic = 'yad.events',
     partitions = 6,
     replicationFactor,
     log = consoleLog,
     ...connection
   }: KafkaPublisherOptions) {
+    this.authenticator = new MessageAuthenticator(store);
     this.partitions = partitions;
     this.topic = { name: topic, partitions, replicationFactor };
     this.log = log;
@@ -58,7 +64,7 @@ export class KafkaPublisher implements BusPublisher {
     let chunk: Message[] = [];
     let bytes = 0;
     for (const message of messages) {
-      const encoded = toKafkaMessage(message);
+      const encoded = toKafkaMessage(message, this.authenticator);
       const size = (encoded.value as string).length + 300;
       if (chunk.length > 0 && (chunk.length === MAX_MESSAGES || bytes + size > MAX_BYTES)) {
         await this.send(chunk);

@@ -37,6 +37,13 @@ export class Checkpointer {
     this.kick();
   }
 
+  /** What is on the bus is no more than this: the log has lost what was beyond. */
+  startOver(position: bigint, heads: ReadonlyMap<number, bigint>): void {
+    this.position = position;
+    this.heads = new Map(heads);
+    this.kick();
+  }
+
   /** Records the last position and gives the lease back. Tries once: what is not recorded is sent again. */
   async close(): Promise<void> {
     clearInterval(this.renewal);

@@ -6,14 +6,18 @@ export class MemoryRelayState implements RelayState {
   private holder = '';
   private expiresAt = 0;
   private at = 0n;
+  private incarnation = 0;
+  private logId: string | undefined;
   private readonly last = new Map<number, bigint>();
 
-  async acquire(holder: string, ttlMs: number): Promise<Lease | undefined> {
+  async acquire(holder: string, ttlMs: number, logId: string): Promise<Lease | undefined> {
+    this.logId ??= logId;
+    if (this.logId !== logId) throw new Error(`the relay's record is of the log ${this.logId}, and this is ${logId}`);
     if (Date.now() < this.expiresAt) return undefined;
     this.epoch++;
     this.holder = holder;
     this.expiresAt = Date.now() + ttlMs;
-    return { epoch: this.epoch, holder, position: this.at, heads: new Map(this.last) };
+    return { epoch: this.epoch, holder, position: this.at, heads: new Map(this.last), incarnation: this.incarnation };
   }
 
   async checkpoint(
@@ -24,6 +28,7 @@ export class MemoryRelayState implements RelayState {
   ): Promise<boolean> {
     if (lease.epoch !== this.epoch || lease.holder !== this.holder) return false;
     this.at = position;
+    this.incarnation = lease.incarnation;
     for (const [partition, head] of heads) this.last.set(partition, head);
     this.expiresAt = Date.now() + ttlMs;
     return true;
@@ -31,6 +36,14 @@ export class MemoryRelayState implements RelayState {
 
   async release(lease: Lease): Promise<void> {
     if (lease.epoch === this.epoch && lease.holder === this.holder) this.expiresAt = 0;
+  }
+
+  async rewind(from: bigint): Promise<void> {
+    this.epoch++;
+    this.holder = '';
+    this.expiresAt = 0;
+    if (this.at >= from) this.at = from - 1n;
+    for (const [partition, head] of this.last) if (head > this.at) this.last.set(partition, this.at);
   }
 
   async heads(): Promise<ReadonlyMap<number, bigint>> {

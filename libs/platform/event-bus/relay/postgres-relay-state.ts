@@ -20,17 +20,23 @@ export class PostgresRelayState implements RelayState {
     );
   }
 
-  async acquire(holder: string, ttlMs: number): Promise<Lease | undefined> {
-    const { rows } = await this.pool.query<{ epoch: string; position: string }>(
-      `update relay.state set epoch = epoch + 1, holder = $1, expires_at = clock_timestamp() + $2 * interval '1 ms'
-       where id = 1 and expires_at < clock_timestamp() returning epoch, position`,
-      [holder, ttlMs],
+  async acquire(holder: string, ttlMs: number, logId: string): Promise<Lease | undefined> {
+    const { rows } = await this.pool.query<{ epoch: string; position: string; incarnation: number; log_id: string }>(
+      `update relay.state set epoch = epoch + 1, holder = $1, log_id = coalesce(log_id, $3),
+              expires_at = case when coalesce(log_id, $3) = $3 then clock_timestamp() + $2 * interval '1 ms' else expires_at end
+       where id = 1 and expires_at < clock_timestamp() returning epoch, position, incarnation, log_id`,
+      [holder, ttlMs, logId],
     );
     const row = rows[0];
     if (!row) return undefined;
+    if (row.log_id !== logId) {
+      throw new Error(
+        `the relay's record is of the log ${row.log_id}, and this is ${logId}: it belongs to another database`,
+      );
+    }
     // After the fence is up: no checkpoint of the one before can come between.
     const heads = await this.heads();
-    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads };
+    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads, incarnation: row.incarnation };
   }
 
   async checkpoint(
@@ -44,7 +50,7 @@ export class PostgresRelayState implements RelayState {
       name: 'relay-checkpoint',
       text: `
         with moved as (
-          update relay.state set position = $3, published_at = clock_timestamp(),
+          update relay.state set position = $3, incarnation = $7, published_at = clock_timestamp(),
                  expires_at = clock_timestamp() + $4 * interval '1 ms'
           where id = 1 and epoch = $1 and holder = $2 returning 1),
         heads as (
@@ -60,6 +66,7 @@ export class PostgresRelayState implements RelayState {
         ttlMs,
         encodeArray('int4', [...heads.keys()]),
         encodeArray('int8', [...heads.values()]),
+        lease.incarnation,
       ],
     });
     return rowCount === 1;
@@ -69,6 +76,17 @@ export class PostgresRelayState implements RelayState {
     await this.pool.query(
       `update relay.state set expires_at = '-infinity' where id = 1 and epoch = $1 and holder = $2`,
       [lease.epoch, lease.holder],
+    );
+  }
+
+  async rewind(from: bigint): Promise<void> {
+    // In one statement with the fence: whoever published until now cannot record that it is further.
+    await this.pool.query(
+      `with fenced as (
+         update relay.state set epoch = epoch + 1, holder = '', expires_at = '-infinity',
+                position = least(position, $1::bigint - 1) where id = 1 returning position)
+       update relay.heads h set position = least(h.position, fenced.position) from fenced`,
+      [from],
     );
   }
 

@@ -2,7 +2,7 @@ import type { Migration } from '#platform/postgres/migrations.js';
 
 export const relayMigrations: readonly Migration[] = [
   {
-    name: 'relay/0001-state',
+    name: 'relay/0100-state',
     sql: `
 create schema relay;
 
@@ -11,6 +11,8 @@ create table relay.state (
   epoch        bigint      not null default 0,
   holder       text        not null default '',
   expires_at   timestamptz not null default '-infinity',
+  log_id       uuid,
+  incarnation  integer     not null default 0,
   position     bigint      not null default 0,
   published_at timestamptz
 ) with (fillfactor = 10);
@@ -23,6 +25,7 @@ create table relay.heads (
 
 comment on table relay.state is 'Who may publish, and up to where everything is on the bus.';
 comment on column relay.state.epoch is 'Grows with each change of hands: the fence.';
+comment on column relay.state.incarnation is 'Of the log, in which position and heads were known.';
 comment on table relay.heads is 'Last position per partition at or below relay.state.position.';
 `,
   },

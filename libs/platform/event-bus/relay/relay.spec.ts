@@ -134,6 +134,7 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
         release: dead,
         heads: () => state.heads(),
         position: () => state.position(),
+        rewind: dead,
       });
       await append(store, 100);
       await until('it was killed after a send', () => killed);
@@ -193,6 +194,63 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       expect(await state.position()).toBe(0n);
     });
 
+    it('after a failover that lost what was published, goes on from where the log was forked', async () => {
+      await append(store, 60);
+      const { relay, ended } = start();
+      await until('all is published', published);
+      const lost = topic.messages.slice(50);
+      store.failOver(50n);
+      await until('the record is taken back', async () => (await state.position()) === 50n);
+      for (const [, head] of await state.heads()) expect(head).toBeLessThanOrEqual(50n);
+      await append(store, 40);
+      await until('all that is in the log now is published', published);
+      const sent = topic.messages.slice(60);
+      const there = await store.readAll({ after: 50n, limit: 100 });
+      expect(sent.map(({ event }) => event.position)).toEqual(there.map(({ position }) => position));
+      // What consumers are told to hold before a message is in the log: they can reach it by reading the store.
+      for (const { previous } of sent) expect(lost.some(({ event }) => event.position === previous)).toBe(false);
+      await expectHeads(state, store);
+      relay.close();
+      await ended;
+    });
+
+    it('started after the failover, comes to the same', async () => {
+      await append(store, 60);
+      const first = start();
+      await until('all is published', published);
+      first.relay.close();
+      await first.ended;
+      store.failOver(50n);
+      await append(store, 40);
+      const { relay, ended } = start();
+      await until('all is published again', published);
+      const there = await store.readAll({ after: 50n, limit: 100 });
+      expect(topic.messages.slice(60).map(({ event }) => event.id)).toEqual(there.map(({ id }) => id));
+      await expectHeads(state, store);
+      relay.close();
+      await ended;
+    });
+
+    it('rewound, publishes again from there, and whoever led before is fenced', async () => {
+      await append(store, 60);
+      const { relay, ended } = start();
+      await until('all is published', published);
+      await state.rewind(31n);
+      await until('it is published again', async () => topic.messages.length >= 90 && (await published()));
+      await expectHeads(state, store);
+      expect(topic.messages.slice(60).map(({ event }) => event.position)).toEqual(
+        Array.from({ length: 30 }, (_, n) => BigInt(31 + n)),
+      );
+      for (const { previous } of topic.messages.slice(60)) expect(previous).toBeLessThanOrEqual(60n);
+      await state.rewind(100n);
+      await append(store, 1);
+      await until('a rewind beyond the end changes nothing', published);
+      // Once more perhaps, by the one that did not know yet that it was fenced.
+      expect(topic.messages.slice(90).every(({ event }) => event.position === 61n)).toBe(true);
+      relay.close();
+      await ended;
+    });
+
     it('goes on when its state was away for a while', async () => {
       const real = state.checkpoint.bind(state);
       let failures = 0;
@@ -212,6 +270,8 @@ const hang = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => r
 
 relaySpecs('in memory', async () => new MemoryRelayState());
 
+const LOG = newId();
+
 describe('with PostgreSQL', () => {
   const made: { drop(): Promise<void>; state?: PostgresRelayState }[] = [];
   afterAll(async () => {
@@ -227,11 +287,22 @@ describe('with PostgreSQL', () => {
     return state;
   });
 
+  it('is of one log: a relay of another does not publish over it', async () => {
+    const database = await createTestDatabase();
+    const state = await PostgresRelayState.connect(database.url);
+    made.push({ ...database, state });
+    const lease = await state.acquire('a', 10_000, LOG);
+    await state.release(lease!);
+    const other = newId();
+    await expect(state.acquire('b', 10_000, other)).rejects.toThrow(`of the log ${LOG}, and this is ${other}`);
+    expect(await state.acquire('c', 10_000, LOG)).toBeDefined();
+  });
+
   it('gives the lease to one of many that ask at once', async () => {
     const database = await createTestDatabase();
     const state = await PostgresRelayState.connect(database.url);
     made.push({ ...database, state });
-    const leases = await Promise.all(Array.from({ length: 10 }, () => state.acquire(newId(), 10_000)));
+    const leases = await Promise.all(Array.from({ length: 10 }, () => state.acquire(newId(), 10_000, LOG)));
     expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
   });
 });

@@ -62,7 +62,8 @@ export class Relay {
     try {
       for (let failures = 0; !signal.aborted;) {
         try {
-          const lease = await this.options.state.acquire(this.holder, this.leaseMs);
+          const { id } = this.options.store.identity;
+          const lease = await this.options.state.acquire(this.holder, this.leaseMs, id);
           failures = 0;
           if (lease) await this.lead(lease);
           else await pause(this.leaseMs / 5, signal);
@@ -82,8 +83,31 @@ export class Relay {
     this.stop.abort();
   }
 
-  private async lead(lease: Lease): Promise<void> {
+  /**
+   * The lease as of the log that is there now: what was published of a lost incarnation counts no more. A partition
+   * then ends where the log was forked, which its consumers read the store up to.
+   */
+  private async held(lease: Lease): Promise<Lease> {
+    const { store } = this.options;
+    const { position: head } = await store.head();
+    const { identity } = store;
+    const within = (position: bigint): bigint => {
+      const held = lease.incarnation > 0 ? identity.heldThrough(position, lease.incarnation) : position;
+      return held < head ? held : head;
+    };
+    const { number: incarnation } = identity.current;
+    const position = within(lease.position);
+    if (position < lease.position) {
+      this.log.warn(`relay: ${lease.position} was published, but the log holds no more than ${position} of that`);
+    }
+    const moved = [...lease.heads].some(([, at]) => within(at) !== at);
+    const heads = moved ? new Map([...lease.heads].map(([partition, at]) => [partition, within(at)])) : lease.heads;
+    return { ...lease, incarnation, position, heads };
+  }
+
+  private async lead(taken: Lease): Promise<void> {
     const { store, publisher, state, readAhead = 4000, batch = 1000 } = this.options;
+    const lease = await this.held(taken);
     const beyond = [...lease.heads.keys()].find((partition) => partition >= publisher.partitions);
     if (beyond !== undefined) {
       throw new PublishFailed(
@@ -97,9 +121,14 @@ export class Relay {
     setMaxListeners(0, turn.signal);
     const end = (): void => turn.abort();
     this.stop.signal.addEventListener('abort', end, { once: true });
-    if (this.stop.signal.aborted) end();
+    // What was read and not sent may be lost, and where the partitions end likewise: it is all taken up anew.
+    const unwatch = store.onIncarnation(end);
+    if (this.stop.signal.aborted || store.identity.current.number !== lease.incarnation) end();
     this.current = { role: 'active', position: lease.position };
     const checkpointer = new Checkpointer(state, lease, this.leaseMs, this.log, end);
+    if (lease.position !== taken.position || lease.heads !== taken.heads) {
+      checkpointer.startOver(lease.position, lease.heads);
+    }
     const reader = new Ahead(store, lease.position, readAhead, turn.signal);
     const heads = Array.from({ length: publisher.partitions }, () => 0n);
     for (const [partition, position] of lease.heads) heads[partition] = position;
@@ -117,6 +146,7 @@ export class Relay {
       }
     } finally {
       turn.abort();
+      unwatch();
       this.stop.signal.removeEventListener('abort', end);
       this.current = { role: 'waiting', position: this.current.position };
       await reader.ended.catch(() => {});

@@ -35,6 +35,10 @@ export class MemoryEventStore implements EventStore {
     this.identity = new LogIdentity(newId(), secret, [first]);
   }
 
+  async refreshIdentity(): Promise<LogIdentity> {
+    return this.identity;
+  }
+
   onIncarnation(listener: (identity: LogIdentity) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);

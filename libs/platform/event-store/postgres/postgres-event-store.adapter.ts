@@ -6,6 +6,7 @@ import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
 import {
+  connect,
   createPool,
   isOutcomeUnknown,
   isUnavailable,
@@ -58,6 +59,7 @@ export class PostgresEventStore implements EventStore {
   private readonly health = new WriteHealth(() => this.writers);
   private readonly stored = new WeakMap<object, StoredRevisions>();
   private readonly attachment = new Attachment();
+  private refreshing: Promise<void> | undefined;
   private appends: Pipeline;
   private writers: Pool;
   private readers: Pool;
@@ -74,6 +76,19 @@ export class PostgresEventStore implements EventStore {
 
   get identity(): LogIdentity {
     return this.attachment.log;
+  }
+
+  async refreshIdentity(): Promise<LogIdentity> {
+    // One at a time, whoever asks: each is a connection.
+    this.refreshing ??= connect(this.options.url, {
+      role: 'read',
+      applicationName: 'yad store: identity',
+      onConnect: (client) => this.attach(client, false),
+    })
+      .then((connection) => connection.end())
+      .finally(() => (this.refreshing = undefined));
+    await this.refreshing;
+    return this.identity;
   }
 
   onIncarnation(listener: (identity: LogIdentity) => void): () => void {

@@ -1,0 +1,68 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { EventStore } from '#platform/event-store/event-store.js';
+
+/** The log whose events go over the bus. */
+export type LogSource = Pick<EventStore, 'identity' | 'refreshIdentity'>;
+
+/** What a message says of itself, all of which its code covers. */
+export interface Signed {
+  readonly partition: number;
+  /** Position, position before it, lengths, incarnation: as in the header. */
+  readonly frame: string;
+  readonly key: string | Buffer;
+  readonly id: string;
+  readonly type: string;
+  /** Where the partitions end; empty where the message does not say. */
+  readonly heads: string;
+  readonly value: string | Buffer;
+}
+
+/** Why a message is passed over. */
+export type Refusal = 'of another log' | 'not from the relay' | 'of a lost incarnation' | 'not readable';
+
+/** Characters of a code: 16 bytes in base64url. */
+const CODE = /^[\w-]{22}$/;
+
+/**
+ * Messages carry a code (HMAC-SHA256, cut to 16 bytes) under a key that only processes with the log's database have:
+ * what a consumer takes for an event was read from the log by a relay, and for this partition. A topic is written to
+ * by whoever may, and by the relays of other systems; the checkpoint of a partition would follow any of them.
+ */
+export class MessageAuthenticator {
+  private readonly key: Buffer;
+  /** The log, as a CloudEvents source. */
+  readonly source: string;
+
+  constructor(private readonly log: LogSource) {
+    const { identity } = log;
+    this.source = `urn:uuid:${identity.id}`;
+    this.key = identity.keyFor('bus');
+  }
+
+  /** The incarnation in which the log is known to hold what is sent now. */
+  get incarnation(): number {
+    return this.log.identity.current.number;
+  }
+
+  sign({ partition, frame, key, id, type, heads, value }: Signed): string {
+    return createHmac('sha256', this.key)
+      .update(`${partition}\n${frame}\n${id}\n${type}\n${heads}\n`)
+      .update(key)
+      .update('\n')
+      .update(value)
+      .digest('base64url')
+      .slice(0, 22);
+  }
+
+  /** Why the message is to be passed over; undefined where it is an event of the log. */
+  refusalOf(signed: Signed, source: string, code: string, position: bigint, incarnation: number): Refusal | undefined {
+    if (source !== this.source) return 'of another log';
+    if (!CODE.test(code) || !timingSafeEqual(Buffer.from(this.sign(signed)), Buffer.from(code))) {
+      return 'not from the relay';
+    }
+    const { identity } = this.log;
+    // The relay knows of a failover that this process has not noticed; the next connection tells it.
+    if (incarnation > identity.current.number) this.log.refreshIdentity().catch(() => {});
+    return identity.isLost(position, incarnation) ? 'of a lost incarnation' : undefined;
+  }
+}
