@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Overloaded } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
 import { Appender } from './appender.js';
 import type { AppendOutcome, AppendRequest } from './event-store.js';
@@ -10,6 +11,11 @@ const aRequest = (...restsOn: AppendRequest[]): AppendRequest => {
   const id = newId();
   const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', sealed: null };
   return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], restsOn };
+};
+const ofSize = (characters: number): AppendRequest => {
+  const request = aRequest();
+  request.events[0]!.data = 'x'.repeat(characters);
+  return request;
 };
 const turns = (count: number) => Array.from({ length: count }, () => aRequest());
 const soon = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -51,6 +57,26 @@ describe('the appender', () => {
     answer(2);
     expect(await Promise.all(appended)).toEqual(appended.map(() => stored));
     expect(appender.depth).toBe(0);
+  });
+
+  it('refuses what it has no room for, by the size of the events that wait', async () => {
+    const store = {
+      isTransient: () => false,
+      isOutcomeUnknown: () => false,
+      readAll: async () => [],
+      append: (requests: AppendRequest[]) =>
+        new Promise<AppendOutcome[]>((answered, fail) => calls.push({ requests, answer: answered, fail })),
+    };
+    const bounded = new Appender(store, { capacityCharacters: 2_000 });
+    const waiting = [bounded.append(ofSize(1_000)), bounded.append(ofSize(1_000))];
+    await expect(bounded.append(ofSize(1))).rejects.toThrow(Overloaded);
+    await soon();
+    answer(0);
+    expect(await Promise.all(waiting)).toEqual([stored, stored]);
+    const more = bounded.append(ofSize(5_000));
+    await soon();
+    answer(1);
+    expect(await more).toEqual(stored);
   });
 
   it('holds back what rests on a call under way, and lets the others pass', async () => {

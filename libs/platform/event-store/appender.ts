@@ -1,4 +1,5 @@
 import { OutcomeUnknown, Overloaded, YadError } from '#platform/kernel/errors.js';
+import { charactersOf } from '#platform/kernel/sizes.js';
 import { groundless, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
 
 export interface AppenderOptions {
@@ -8,12 +9,16 @@ export interface AppenderOptions {
   batchBytes?: number;
   /** Requests that may wait; the next one is refused. */
   capacity?: number;
+  /** Characters of their events that may wait, and one request more. */
+  capacityCharacters?: number;
   /** How long a call is tried again after errors that may pass. */
   patienceMs?: number;
 }
 
 interface Waiting {
   request: AppendRequest;
+  /** Of its events. */
+  characters: number;
   resolve: (outcome: AppendOutcome) => void;
   reject: (error: unknown) => void;
 }
@@ -35,6 +40,7 @@ export class Appender {
   private queue: Waiting[] = [];
   private underWay = 0;
   private waiting = 0;
+  private waitingCharacters = 0;
   private scheduled = false;
   /** All that waits rests on what is under way. */
   private stuck = false;
@@ -50,6 +56,8 @@ export class Appender {
       batchEvents: 1000,
       batchBytes: 4_000_000,
       capacity: 50_000,
+      // Above what the bodies of requests under way may hold together: they are refused first, and whole.
+      capacityCharacters: 128 * 1024 * 1024,
       patienceMs: 10_000,
       ...options,
     };
@@ -62,14 +70,18 @@ export class Appender {
 
   /** Resolves when the store has settled the request. */
   append(request: AppendRequest): Promise<AppendOutcome> {
-    if (this.waiting >= this.options.capacity) {
+    const { capacity, capacityCharacters } = this.options;
+    if (this.waiting >= capacity || this.waitingCharacters >= capacityCharacters) {
       this.refused.add(request);
       return Promise.reject(new Overloaded());
     }
+    let characters = 0;
+    for (const event of request.events) characters += charactersOf(event);
     this.waiting++;
+    this.waitingCharacters += characters;
     this.stuck = false;
     return new Promise((resolve, reject) => {
-      this.queue.push({ request, resolve, reject });
+      this.queue.push({ request, characters, resolve, reject });
       this.schedule();
     });
   }
@@ -111,6 +123,7 @@ export class Appender {
       if (request.restsOn) {
         if (this.isGroundless(request)) {
           this.waiting--;
+          this.waitingCharacters -= waiting.characters;
           this.settle(waiting, groundless(request));
           continue;
         }
@@ -121,7 +134,7 @@ export class Appender {
         }
       }
       events += request.events.length;
-      for (const { data, sealed } of request.events) bytes += data.length + (sealed?.length ?? 0);
+      bytes += waiting.characters;
       if (batch.length > 0 && (events > batchEvents || bytes > batchBytes)) break;
       batch.push(waiting);
     }
@@ -159,6 +172,7 @@ export class Appender {
       for (const { request } of batch) this.sent.delete(request);
       this.underWay--;
       this.waiting -= batch.length;
+      for (const { characters } of batch) this.waitingCharacters -= characters;
       this.stuck = false;
       this.schedule();
     }

@@ -14,8 +14,10 @@ export interface OpenBus {
 }
 
 /** Appends one event to each of `count` new streams; their subjects spread over the partitions. */
-export async function append(store: EventStore, count: number): Promise<void> {
-  await store.append(Array.from({ length: count }, () => aRequest(`thing-${newId()}`)));
+export async function append(store: EventStore, count: number, data?: string): Promise<void> {
+  const requests = Array.from({ length: count }, () => aRequest(`thing-${newId()}`));
+  for (const { events } of data === undefined ? [] : requests) for (const event of events) event.data = data!;
+  await store.append(requests);
 }
 
 /** The positions of a store's events, per partition. */

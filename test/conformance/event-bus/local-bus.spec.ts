@@ -16,7 +16,37 @@ eventBusConformance('local, small pages and next to no memory', async (store) =>
   return { bus, close: () => bus.close() };
 });
 
+eventBusConformance('local, as much memory as one event takes', async (store) => {
+  const bus = new LocalBus(store, { log, partitions: 3, keepCharacters: 1 });
+  return { bus, close: () => bus.close() };
+});
+
 describe('local bus', () => {
+  it('keeps no more events than its memory has room for, by their size', async () => {
+    const store = new MemoryEventStore();
+    const keepCharacters = 4_000_000;
+    const bus = new LocalBus(store, { log, keepCharacters });
+    const [fast, slow] = [new TestConsumer(), new TestConsumer()];
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let largest = 0;
+    slow.before = ({ messages }) => {
+      const size = messages.reduce((sum, { event }) => sum + event.data.length, 0);
+      largest = Math.max(largest, size);
+      return gate;
+    };
+    await Promise.all([bus.subscribe('fast', fast), bus.subscribe('slow', slow)]);
+    const data = JSON.stringify({ text: 'x'.repeat(1_000_000) });
+    for (let i = 0; i < 30; i++) await append(store, 1, data);
+    await until('the fast one has all', () => fast.total === 30);
+    const kept = (bus as unknown as { shared: { recent: unknown[] } }).shared;
+    expect(kept.recent.length).toBeLessThanOrEqual(8);
+    open();
+    await until('the slow one has all', () => slow.total === 30);
+    expect(largest).toBeLessThan(9_000_000);
+    await bus.close();
+  });
+
   it('reads the log once for three projections, both what was there and the news', async () => {
     const store = new MemoryEventStore();
     await append(store, 5000);

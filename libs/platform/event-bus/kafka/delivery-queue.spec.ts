@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { BusMessage, Delivery } from '../event-bus.js';
 import { DeliveryQueue } from './delivery-queue.js';
 
-const message = (position: bigint) => ({ partition: 0, event: { position }, previous: position - 1n }) as BusMessage;
+const message = (position: bigint) =>
+  ({ partition: 0, event: { position, data: '{}', sealed: null }, previous: position - 1n }) as BusMessage;
 const quiet = { warn: () => {} };
 
 describe('the delivery queue', () => {
@@ -31,6 +32,15 @@ describe('the delivery queue', () => {
   const push = (position: bigint, isCurrent = () => true, heartbeat = async () => {}) =>
     queue.push({ partition: 0, messages: [message(position)], heartbeat, isCurrent });
   const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+  it('is full by the size of what waits as well as by its number', async () => {
+    const large = { ...message(1n), event: { position: 1n, data: 'x'.repeat(17_000_000), sealed: null } } as BusMessage;
+    const first = queue.push({ partition: 0, messages: [large], heartbeat: async () => {}, isCurrent: () => true });
+    expect(queue.full).toBe(true);
+    letGo();
+    await first;
+    expect(queue.full).toBe(false);
+  });
 
   it('delivers what has gathered together, in order', async () => {
     const first = push(1n);

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { charactersOf } from '#platform/kernel/sizes.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, Consumer } from '../event-bus.js';
 
@@ -12,8 +13,9 @@ export interface Waiting {
   isCurrent: () => boolean;
 }
 
-/** Messages that are fetched while earlier ones are being written. */
+/** Messages that are fetched while earlier ones are being written, and characters of their events. */
 const AHEAD = 2_000;
+const AHEAD_CHARACTERS = 16 * 1024 * 1024;
 
 interface Entry extends Waiting {
   resolve: (delivered: boolean) => void;
@@ -29,6 +31,7 @@ export class DeliveryQueue {
   private scheduled = false;
   private running: Promise<void> | undefined;
   private waiting = 0;
+  private characters = 0;
 
   constructor(
     private readonly consumer: Consumer,
@@ -44,12 +47,16 @@ export class DeliveryQueue {
 
   /** Resolves to true when the messages are durable, to false when they are no longer ours to deliver. */
   push(waiting: Waiting): Promise<boolean> {
+    let characters = 0;
+    for (const { event } of waiting.messages) characters += charactersOf(event);
     this.waiting += waiting.messages.length;
+    this.characters += characters;
     return new Promise<boolean>((resolve, reject) => {
       this.entries.push({ ...waiting, resolve, reject });
       this.schedule();
     }).finally(() => {
       this.waiting -= waiting.messages.length;
+      this.characters -= characters;
     });
   }
 
@@ -60,7 +67,7 @@ export class DeliveryQueue {
 
   /** Enough waits to be delivered: who brings more should wait until what he brought is durable. */
   get full(): boolean {
-    return this.waiting > AHEAD;
+    return this.waiting > AHEAD || this.characters > AHEAD_CHARACTERS;
   }
 
   private schedule(): void {

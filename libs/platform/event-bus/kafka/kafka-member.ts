@@ -108,6 +108,8 @@ export class KafkaMember implements Subscription {
       minBytes: 1,
       maxWaitTimeInMs: 250,
       maxBytesPerPartition: 256 * 1024,
+      // The first message comes whatever its size, others only within this.
+      maxBytes: 8 * 1024 * 1024,
       allowAutoTopicCreation: false,
       retry: {
         initialRetryTime: 100,

@@ -10,6 +10,8 @@ export interface LocalBusOptions {
   pageSize?: number;
   /** Events kept in memory for readers that are a little behind. */
   keep?: number;
+  /** Characters of theirs, about. */
+  keepCharacters?: number;
   log?: BusLog;
 }
 
@@ -28,11 +30,11 @@ export class LocalBus implements EventBus {
 
   constructor(
     store: EventStore,
-    { partitions = 6, pageSize = 1000, keep = 8192, log = consoleLog }: LocalBusOptions = {},
+    { partitions = 6, pageSize = 1000, keep = 8192, keepCharacters, log = consoleLog }: LocalBusOptions = {},
   ) {
     this.partitions = partitions;
     this.log = log;
-    this.shared = new SharedLog(store, { pageSize, keep }, log);
+    this.shared = new SharedLog(store, { pageSize, keep, keepCharacters }, log);
   }
 
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {

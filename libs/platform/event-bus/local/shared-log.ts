@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { charactersOf } from '#platform/kernel/sizes.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 
@@ -8,6 +9,8 @@ export interface SharedLogOptions {
   pageSize: number;
   /** Events kept so that several readers of the news read and parse them once. */
   keep: number;
+  /** Characters of them, and of the pages kept for readers further back; twice as many at most, and a page. */
+  keepCharacters?: number;
 }
 
 /** A page read behind the news; kept for readers that come after. */
@@ -15,9 +18,13 @@ interface Page {
   after: bigint;
   last: bigint;
   events: readonly StoredEvent[];
+  characters: number;
 }
 
 const KEPT_PAGES = 8;
+const KEPT_CHARACTERS = 16 * 1024 * 1024;
+/** Of the events handed out at once, after the first. */
+const PAGE_CHARACTERS = 8 * 1024 * 1024;
 
 /**
  * The log for many readers in one process. One subscription follows the store and keeps the latest events; readers
@@ -26,6 +33,7 @@ const KEPT_PAGES = 8;
 export class SharedLog {
   /** The latest events without a hole, from after `recentAfter` on. */
   private recent: StoredEvent[] = [];
+  private recentCharacters = 0;
   private recentAfter = -1n;
   private recentLast = -1n;
   private pages: Page[] = [];
@@ -50,8 +58,7 @@ export class SharedLog {
           continue;
         }
         if (after >= this.recentAfter) {
-          const from = this.indexAfter(after);
-          return this.recent.slice(from, from + this.options.pageSize);
+          return this.recentFrom(this.indexAfter(after));
         }
       }
       const page = await this.past(after);
@@ -80,8 +87,8 @@ export class SharedLog {
     const underWay = this.reads.get(after);
     if (underWay) return underWay;
     const read = this.store.readAll({ after, limit: this.options.pageSize }).then((events): Page => {
-      const page = { after, last: events.at(-1)?.position ?? after, events };
-      if (events.length > 0) this.pages = [...this.pages.slice(1 - KEPT_PAGES), page];
+      const page = { after, last: events.at(-1)?.position ?? after, events, characters: sizeOf(events) };
+      if (events.length > 0) this.keepPage(page);
       return page;
     });
     this.reads.set(after, read);
@@ -117,12 +124,43 @@ export class SharedLog {
   private keep(page: readonly StoredEvent[]): void {
     if (page.length === 0) return;
     for (const event of page) this.recent.push(event);
+    this.recentCharacters += sizeOf(page);
     this.recentLast = page.at(-1)!.position;
+    const { keep } = this.options;
     // Trimmed by halves, so that the cost of moving the array is shared by many events.
-    if (this.recent.length > this.options.keep * 2) {
-      const dropped = this.recent.splice(0, this.recent.length - this.options.keep);
-      this.recentAfter = dropped.at(-1)!.position;
+    if (this.recent.length <= keep * 2 && this.recentCharacters <= this.keptCharacters * 2) return;
+    let drop = Math.max(0, this.recent.length - keep);
+    let left = this.recentCharacters - sizeOf(this.recent.slice(0, drop));
+    // The last stays, however large: it is the news.
+    for (; left > this.keptCharacters && drop < this.recent.length - 1; drop++)
+      left -= charactersOf(this.recent[drop]!);
+    if (drop === 0) return;
+    const dropped = this.recent.splice(0, drop);
+    this.recentCharacters = left;
+    this.recentAfter = dropped.at(-1)!.position;
+  }
+
+  private get keptCharacters(): number {
+    return this.options.keepCharacters ?? KEPT_CHARACTERS;
+  }
+
+  /** Of the latest events those from an index on, as many as are handed out at once. */
+  private recentFrom(from: number): StoredEvent[] {
+    const end = Math.min(this.recent.length, from + this.options.pageSize);
+    const most = Math.min(PAGE_CHARACTERS, this.keptCharacters);
+    let to = from;
+    for (let size = 0; to < end; to++) {
+      size += charactersOf(this.recent[to]!);
+      if (size > most && to > from) break;
     }
+    return this.recent.slice(from, to);
+  }
+
+  private keepPage(page: Page): void {
+    const pages = [...this.pages.slice(1 - KEPT_PAGES), page];
+    let size = pages.reduce((sum, { characters }) => sum + characters, 0);
+    while (size > this.keptCharacters && pages.length > 1) size -= pages.shift()!.characters;
+    this.pages = pages;
   }
 
   private indexAfter(after: bigint): number {
@@ -152,4 +190,10 @@ export class SharedLog {
   private ring(): void {
     for (const wake of this.waiting) wake();
   }
+}
+
+function sizeOf(events: readonly StoredEvent[]): number {
+  let size = 0;
+  for (const event of events) size += charactersOf(event);
+  return size;
 }

@@ -8,7 +8,7 @@ import { until } from '../../../../test/conformance/event-bus/test-consumer.js';
 import type { BusMessage, BusPublisher } from '../event-bus.js';
 import { MemoryRelayState } from './memory-relay-state.js';
 import { PostgresRelayState } from './postgres-relay-state.js';
-import { Relay } from './relay.js';
+import { Relay, type RelayOptions } from './relay.js';
 import type { RelayState } from './relay-state.js';
 
 const log = { warn: (): void => {} };
@@ -19,11 +19,11 @@ class Topic implements BusPublisher {
   readonly partitions = PARTITIONS;
   readonly messages: BusMessage[] = [];
   underWay = 0;
-  before: () => Promise<void> | void = () => {};
+  before: (messages: readonly BusMessage[]) => Promise<void> | void = () => {};
 
   async publish(messages: readonly BusMessage[]): Promise<void> {
     expect(++this.underWay).toBe(1);
-    await this.before();
+    await this.before(messages);
     await new Promise((resolve) => setImmediate(resolve));
     this.messages.push(...messages);
     this.underWay--;
@@ -77,8 +77,8 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       state = await newState();
     });
 
-    const start = (publisher: BusPublisher = topic, leaseMs = 300, own = state) => {
-      const relay = new Relay({ store, publisher, state: own, leaseMs, log });
+    const start = (publisher: BusPublisher = topic, leaseMs = 300, own = state, bounds: Partial<RelayOptions> = {}) => {
+      const relay = new Relay({ store, publisher, state: own, leaseMs, log, ...bounds });
       relays.push(relay);
       const ended = relay.run();
       ended.catch(() => {});
@@ -98,6 +98,40 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       relay.close();
       await ended;
       expect(relay.status).toEqual({ role: 'ended', position: 2600n });
+    });
+
+    it('reads and sends no more than it has room for, by the size of the events', async () => {
+      await append(store, 60, JSON.stringify({ text: 'x'.repeat(1_000_000) }));
+      let read = 0;
+      let sent = 0;
+      let most = { inOneSend: 0, ahead: 0 };
+      const follow = store.subscribeAll.bind(store);
+      store.subscribeAll = async function* (...given) {
+        for await (const page of follow(...given)) {
+          read += page.length;
+          yield page;
+        }
+      };
+      topic.before = async (messages) => {
+        // Time enough to read all, were there room.
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        sent += messages.length;
+        most = {
+          inOneSend: Math.max(most.inOneSend, messages.length),
+          ahead: Math.max(most.ahead, read - sent),
+        };
+      };
+      const { relay, ended } = start(topic, 5000, state, {
+        readAheadCharacters: 4_000_000,
+        batchCharacters: 2_500_000,
+      });
+      await until('all is published', published);
+      expect(sent).toBe(60);
+      expect(most.inOneSend).toBe(2);
+      // Four megabytes and a page of eight.
+      expect(most.ahead).toBeLessThanOrEqual(12);
+      relay.close();
+      await ended;
     });
 
     it('is never ahead of what is on the bus, and a stop waits for the send under way', async () => {

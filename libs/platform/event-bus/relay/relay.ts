@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { charactersOf } from '#platform/kernel/sizes.js';
 import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
 import { partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js';
 import { Checkpointer } from './checkpointer.js';
 import type { Lease, RelayState } from './relay-state.js';
 
 const PAGE = 1000;
+/** Events may have megabytes: what is held of them is bounded in characters too. */
+const AHEAD_CHARACTERS = 16 * 1024 * 1024;
+const BATCH_CHARACTERS = 4 * 1024 * 1024;
 /**
  * The shortest time between two readings at the log's end. What comes alone is sent at once; what comes thick and fast
  * goes in fewer sends, each of which costs Kafka and every reader a turn.
@@ -22,8 +26,12 @@ export interface RelayOptions {
   leaseMs?: number;
   /** Events read ahead of the send under way. */
   readAhead?: number;
+  /** Characters of theirs, a page more at most. */
+  readAheadCharacters?: number;
   /** Events in one send. */
   batch?: number;
+  /** Characters of theirs, unless the first alone has more. */
+  batchCharacters?: number;
   log?: BusLog;
 }
 
@@ -129,12 +137,14 @@ export class Relay {
     if (lease.position !== taken.position || lease.heads !== taken.heads) {
       checkpointer.startOver(lease.position, lease.heads);
     }
-    const reader = new Ahead(store, lease.position, readAhead, turn.signal);
+    const { readAheadCharacters = AHEAD_CHARACTERS, batchCharacters = BATCH_CHARACTERS } = this.options;
+    const bound = { events: readAhead, characters: readAheadCharacters };
+    const reader = new Ahead(store, lease.position, bound, turn.signal);
     const heads = Array.from({ length: publisher.partitions }, () => 0n);
     for (const [partition, position] of lease.heads) heads[partition] = position;
     try {
       for (;;) {
-        const events = await reader.take(batch);
+        const events = await reader.take(batch, batchCharacters);
         if (events.length === 0) break;
         const messages = chained(events, heads);
         await publisher.publish(messages).catch((error: unknown) => {
@@ -185,6 +195,7 @@ function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] 
 /** Reads the store while a send is under way, up to a bound. */
 class Ahead {
   private events: StoredEvent[] = [];
+  private characters = 0;
   private wakeTaker = (): void => {};
   private wakeReader = (): void => {};
   private done = false;
@@ -193,7 +204,7 @@ class Ahead {
   constructor(
     store: EventStore,
     after: bigint,
-    private readonly bound: number,
+    private readonly bound: { readonly events: number; readonly characters: number },
     private readonly signal: AbortSignal,
   ) {
     const wake = (): void => {
@@ -210,24 +221,43 @@ class Ahead {
 
   private async read(store: EventStore, after: bigint): Promise<void> {
     for await (const page of store.subscribeAll(after, { signal: this.signal, limit: PAGE })) {
-      for (const event of page) this.events.push(event);
+      for (const event of page) {
+        this.events.push(event);
+        this.characters += charactersOf(event);
+      }
       this.wakeTaker();
       if (page.length < PAGE) await pause(SPACING_MS, this.signal);
-      if (this.events.length >= this.bound && !this.signal.aborted) {
+      if (this.isFull && !this.signal.aborted) {
         await new Promise<void>((resolve) => (this.wakeReader = resolve));
       }
     }
   }
 
-  /** At most `limit` events, in order, waiting for the first; none when the reading has ended. */
-  async take(limit: number): Promise<StoredEvent[]> {
+  private get isFull(): boolean {
+    return this.events.length >= this.bound.events || this.characters >= this.bound.characters;
+  }
+
+  /**
+   * At most so many events, and characters of theirs after the first, in order, waiting for the first; none when the
+   * reading has ended.
+   */
+  async take(limit: number, characters: number): Promise<StoredEvent[]> {
     while (this.events.length === 0 && !this.done && !this.signal.aborted) {
       await new Promise<void>((resolve) => (this.wakeTaker = resolve));
     }
     if (this.signal.aborted) return [];
-    const taken = this.events.length <= limit ? this.events : this.events.slice(0, limit);
-    this.events = this.events.length <= limit ? [] : this.events.slice(limit);
-    this.wakeReader();
+    let count = 0;
+    let size = 0;
+    for (const event of this.events) {
+      const more = charactersOf(event);
+      if (count > 0 && (count === limit || size + more > characters)) break;
+      size += more;
+      count++;
+    }
+    const taken = count === this.events.length ? this.events : this.events.slice(0, count);
+    this.events = count === this.events.length ? [] : this.events.slice(count);
+    this.characters -= size;
+    if (!this.isFull) this.wakeReader();
     return taken;
   }
 }
