@@ -6,6 +6,7 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
+import { Stopped } from './exit-codes.js';
 
 /** The database to work on: DATABASE_URL, else that of the Yad which runs on YAD_DATA (.data). */
 function databaseUrl(): string {
@@ -17,18 +18,39 @@ function databaseUrl(): string {
   throw new Error(`no Yad is running on ${dataDir}: start it with npm start, or name a database in DATABASE_URL`);
 }
 
-/** Opens the store and the read models for work that Ctrl-C stops in order. */
+function partitionsOfBus(): number {
+  const text = process.env['YAD_PARTITIONS'] ?? '6';
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new Error(`YAD_PARTITIONS: '${text}' is not a number of partitions`);
+  return Number(text);
+}
+
+/** Opens the store and the read models for work that Ctrl-C stops in order; a second one ends the process at once. */
 export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSignal) => Promise<void>): Promise<void> {
   const url = databaseUrl();
+  const partitions = partitionsOfBus();
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort(new Error('stopped; the same command goes on where this left off')));
-  const store = await PostgresEventStore.connect({ url });
+  const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => {
+    const handler = (): void => {
+      console.error('\nstopping in order; once more stops at once');
+      stop.abort(new Stopped(name));
+    };
+    process.once(name, handler);
+    return () => process.off(name, handler);
+  });
   try {
-    const partitions = Number(process.env['YAD_PARTITIONS'] ?? 6);
-    const catalogue = new EventCatalogue(eventContracts);
-    const { admin, close } = await openProjectionAdmin({ store, catalogue, projections, databaseUrl: url, partitions });
-    await work(admin, stop.signal).finally(close);
+    const store = await PostgresEventStore.connect({ url });
+    try {
+      const catalogue = new EventCatalogue(eventContracts);
+      const options = { store, catalogue, projections, databaseUrl: url, partitions };
+      const { admin, close } = await openProjectionAdmin(options);
+      await work(admin, stop.signal).finally(close);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    // What fails because it was stopped is no failure of its own.
+    throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
-    await store.close();
+    for (const off of handlers) off();
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { RetryResult } from '#platform/projections/dead-letters.js';
+import type { DeadLetterPlace, RetryResult } from '#platform/projections/dead-letters.js';
 import { withAdmin } from './database.js';
+import { wholeNumber } from './options.js';
 
 /** Adds `yad dead-letters list|retry|discard`: events that a read model could not take, with those behind them. */
 export function addDeadLetterCommands(program: Command): void {
@@ -8,15 +9,27 @@ export function addDeadLetterCommands(program: Command): void {
   letters
     .command('list [projection]')
     .description('lists them in order; those marked * failed, the others wait behind one of their subject')
-    .action((projection?: string) =>
-      withAdmin(async (admin) => {
-        const found = await admin.deadLetters({ projection });
+    .option('--subject <subject>', 'only those of this customer')
+    .option('--causes', 'only those that failed')
+    .option('--limit <number>', 'so many in one page', '100')
+    .option('--after <place>', 'go on behind this place, as the page before says it: projection:position')
+    .action((projection: string | undefined, given: ListFlags) => {
+      const limit = wholeNumber('--limit', given.limit, 1, 10_000);
+      const after = given.after === undefined ? undefined : placeOf(given.after);
+      const filter = { projection, subject: given.subject, causesOnly: given.causes };
+      return withAdmin(async (admin) => {
+        const [total, found] = [
+          await admin.countDeadLetters(filter),
+          await admin.deadLetters({ ...filter, after, limit }),
+        ];
         for (const { projection: name, position, subject, eventType, error, cause } of found) {
           console.log([cause ? '*' : ' ', name, position, subject, eventType, cause ? error : 'waits'].join('\t'));
         }
-        console.log(found.length === 0 ? 'none' : `${found.length} parked`);
-      }),
-    );
+        const last = found.length === limit ? found.at(-1) : undefined;
+        console.log(total === 0 ? 'none' : `${found.length} of ${total} parked`);
+        if (last) console.log(`more, if there are: --after ${last.projection}:${last.position}`);
+      });
+    });
   letters
     .command('retry <projection> <subject>')
     .description("takes a subject's parked events again, in order")
@@ -30,6 +43,19 @@ export function addDeadLetterCommands(program: Command): void {
     .action((projection: string, subject: string, { all }: { all?: true }) =>
       withAdmin(async (admin) => tell(await admin.discard(projection, subject, all ? 'all' : 'first'))),
     );
+}
+
+interface ListFlags {
+  subject?: string;
+  causes?: true;
+  limit: string;
+  after?: string;
+}
+
+function placeOf(text: string): DeadLetterPlace {
+  const [, projection, position] = /^([a-z][a-z0-9-]*):(\d{1,18})$/.exec(text) ?? [];
+  if (!projection) throw new Error(`--after: '${text}' is not of the form projection:position`);
+  return { projection, position: BigInt(position!) };
 }
 
 const tell = ({ applied, parked, discarded }: RetryResult): void =>

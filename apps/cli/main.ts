@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addDeadLetterCommands } from './dead-letters.command.js';
+import { exitCodeOf } from './exit-codes.js';
 import { addImportCommand } from './import/import.command.js';
 import { addReadModelCommands } from './read-models.command.js';
 
@@ -12,5 +13,5 @@ try {
 } catch (error) {
   console.error(`yad: ${error instanceof Error ? error.message : String(error)}`);
   if (process.env['YAD_DEBUG']) console.error(error);
-  process.exitCode = 1;
+  process.exitCode = exitCodeOf(error);
 }

@@ -19,6 +19,7 @@ export type Client = Awaited<ReturnType<typeof conformingClient>>;
 /** All of Yad in this process, on a database of its own and a real port: what apps/standalone/main.ts composes. */
 export interface System {
   readonly url: string;
+  readonly databaseUrl: string;
   readonly store: EventStore;
   readonly host: ProjectionHost;
   /** Speaks HTTP over the port, and holds every answer against the document that the system serves. */
@@ -62,6 +63,7 @@ export async function startSystem(): Promise<System> {
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {
     url,
+    databaseUrl,
     store,
     host,
     client: await clientAt(url),

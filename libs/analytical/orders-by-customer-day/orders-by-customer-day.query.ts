@@ -74,6 +74,7 @@ export const salesByDay = pagedQuery({
   }),
   item: SalesDay,
   reads,
+  heavy: true,
   run: async ({ from, to, currency, customer: of, limit: size }, { read, after }) => {
     spanRises({ from, to });
     const where = new Conditions()

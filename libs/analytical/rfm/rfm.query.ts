@@ -123,6 +123,8 @@ export const rfmCustomers = pagedQuery({
   }),
   item: RfmScore,
   reads,
+  // Scores are by quintile of everybody, whoever is asked about.
+  heavy: true,
   run: async (parameters, { read, now, after }) => {
     const { sort, limit: size, segment, r, f, m } = parameters;
     // The day is kept in the cursor: a walk that passes midnight goes on with the day that it began with.
@@ -158,6 +160,7 @@ export const customerRfm = query({
   parameters: z.strictObject({ id: Id, ...rfmParameters }),
   answer: CustomerRfm,
   reads,
+  heavy: true,
   run: async (parameters, { read, now }) => {
     const { id, mergedInto } = await familyOf(read, parameters.id);
     const asOf = asOfDay(parameters, now);

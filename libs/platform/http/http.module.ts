@@ -5,6 +5,7 @@ import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/comma
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { Freshness } from '#platform/projections/freshness.js';
+import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/query.js';
 import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
@@ -28,6 +29,8 @@ export interface HttpModuleOptions {
   cursorKeys?: CursorKeys;
   /** How long a query waits for its `minPosition`, in milliseconds. */
   patienceMs?: number;
+  /** How many heavy queries the process runs at once, and how many wait. */
+  heavyQueries?: QueryBudgetOptions;
   readiness?: ReadinessChecks;
   /** Further Nest modules, for what the registries do not speak of. */
   imports?: DynamicModule['imports'];
@@ -54,7 +57,9 @@ export class HttpModule {
     if (queries.length > 0) {
       const { read, freshness, cursorKeys, patienceMs = 5000 } = options;
       if (!read || !freshness || !cursorKeys) throw new Error('queries need read, freshness and cursorKeys');
-      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors: new Cursors(cursorKeys) };
+      const cursors = new Cursors(cursorKeys);
+      const budget = new QueryBudget(options.heavyQueries);
+      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors, budget };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));
     }

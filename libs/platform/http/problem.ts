@@ -46,6 +46,8 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'log-moved': { status: 503, title: 'The log has moved', retryAfter: 30 },
   'another-log': { status: 503, title: 'This is another log', retryAfter: 30 },
   overloaded: { status: 503, title: 'Too much is waiting', retryAfter: 1 },
+  'too-many-heavy-queries': { status: 503, title: 'Too many heavy questions at once', retryAfter: 2 },
+  'took-too-long': { status: 503, title: 'The answer took too long', retryAfter: 10 },
   'not-yet-there': { status: 503, title: 'The read models have not come so far', retryAfter: 1 },
   'being-built': { status: 503, title: 'The read model is being built', retryAfter: 5 },
   'not-ready': { status: 503, title: 'The service is not ready', retryAfter: 2 },

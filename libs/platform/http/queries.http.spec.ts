@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TookTooLong } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from './testing/conforming-client.js';
-import { startParcels } from './testing/parcels.js';
+import { heavyWork, startParcels } from './testing/parcels.js';
+
+const heavyReads = { rows: async () => [] };
 
 describe('queries over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
@@ -11,6 +15,7 @@ describe('queries over HTTP', () => {
   beforeAll(async () => {
     ({ app } = await startParcels({
       logger: false,
+      read: { rows: async () => [], heavy: heavyReads },
       freshness: {
         current: async () => {
           if (away) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
@@ -69,6 +74,34 @@ describe('queries over HTTP', () => {
     ]) {
       expect(await refused(url)).toEqual([expect.objectContaining({ in: 'query', pointer: '/cursor' })]);
     }
+  });
+
+  it('that look at everybody are answered a few at a time, while others are answered at once', async () => {
+    let end!: () => void;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    heavyWork.run = () => held;
+    // Two run, eight wait.
+    const asked = Array.from({ length: 10 }, () => client.get('/v1/row-sum'));
+    await sleep(50);
+    const { status, headers, body } = await client.get('/v1/row-sum');
+    expect({ status, type: body.type, retry: headers['retry-after'] }).toEqual({
+      status: 503,
+      type: 'urn:yad:problem:too-many-heavy-queries',
+      retry: '2',
+    });
+    expect((await client.get('/v1/rows')).status).toBe(200);
+    end();
+    expect((await Promise.all(asked)).map((answer) => answer.status)).toEqual(Array(10).fill(200));
+    expect(heavyWork.read).toBe(heavyReads);
+
+    heavyWork.run = () => Promise.reject(new TookTooLong());
+    const stopped = await client.get('/v1/row-sum');
+    expect({ status: stopped.status, type: stopped.body.type, retry: stopped.headers['retry-after'] }).toEqual({
+      status: 503,
+      type: 'urn:yad:problem:took-too-long',
+      retry: '10',
+    });
+    heavyWork.run = async () => {};
   });
 
   it('wait for a position, and say so when it does not come', async () => {

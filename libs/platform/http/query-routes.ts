@@ -7,6 +7,7 @@ import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Position } from '#platform/kernel/position.js';
 import type { Freshness } from '#platform/projections/freshness.js';
+import type { QueryBudget } from '#platform/projections/query-budget.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
 import { authorise, type Authenticator } from './authenticator.js';
 import type { Cursors } from './cursors.js';
@@ -24,6 +25,8 @@ export interface QueryParts {
   readonly clock: Clock;
   /** How long `minPosition` is waited for. */
   readonly patienceMs: number;
+  /** Of the process: how many heavy queries it runs at once. */
+  readonly budget: QueryBudget;
 }
 
 interface Shell {
@@ -59,7 +62,7 @@ function handlerOf(definition: QueryDefinition) {
   const BusMessage = busQueryOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const { read, freshness, cursors, clock, patienceMs } = this.parts;
+      const { read, freshness, cursors, clock, patienceMs, budget } = this.parts;
       const principal = await this.authenticator.authenticate(request.headers);
       authorise(principal, definition.allowed, definition.name);
       const { parameters, minPosition, cursor } = parse(request);
@@ -72,10 +75,12 @@ function handlerOf(definition: QueryDefinition) {
       if (position === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
-      const context = { read, after, now: clock.now() };
+      const { heavy } = definition;
+      const context = { read: heavy ? (read.heavy ?? read) : read, after, now: clock.now() };
+      const run = (): Promise<unknown> => this.bus.execute(new BusMessage(parameters, context) as any);
       const [recordedAt, answer] = await Promise.all([
         freshness.recordedAt(position),
-        this.bus.execute(new BusMessage(parameters, context) as any) as Promise<unknown>,
+        heavy ? budget.run(run, whenGone(reply)) : run(),
       ]);
       const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
       const body = {
@@ -90,6 +95,13 @@ function handlerOf(definition: QueryDefinition) {
       sendProblem(request, reply, own ? new InvalidRequest('query', error.issues) : error);
     }
   };
+}
+
+/** Aborts when the client has hung up (and when it has its answer, which nobody looks at then). */
+function whenGone({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  raw.once('close', () => gone.abort(new HttpProblem('not-ready', 'the client hung up')));
+  return gone.signal;
 }
 
 interface Parsed {

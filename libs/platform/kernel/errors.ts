@@ -111,6 +111,22 @@ export class BeingBuilt extends YadError {
   }
 }
 
+/** More questions about everybody are asked at once than the process will work on. */
+export class TooManyHeavyQueries extends YadError {
+  readonly kind = 'too-many-heavy-queries';
+  constructor() {
+    super('too many questions that look at everybody are being answered; ask again later');
+  }
+}
+
+/** A question took longer than the database may work on one; it was stopped. */
+export class TookTooLong extends YadError {
+  readonly kind = 'took-too-long';
+  constructor() {
+    super('the answer took too long and was stopped; ask for less (a shorter span, fewer customers), or again later');
+  }
+}
+
 /** Refuses the command, naming the rule, when `holds` is false. */
 export function rule(name: string, holds: boolean, message?: string): asserts holds {
   if (!holds) throw new RuleViolation(name, message);

@@ -1,8 +1,10 @@
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
+import { inShortTries, lockTimeout, TRY_MS } from './lock-waits.js';
 import { createIndexesSql, createKeySql, createTableSql, quote, type TableShape } from './table-shape.js';
 import type { Model } from './writer.js';
 
-export type BuildStatus = 'building' | 'live' | 'previous' | 'scratch' | 'failed' | 'dropped';
+/** `outdated`: came before the previous one, and is dropped as soon as nobody reads it any more. */
+export type BuildStatus = 'building' | 'live' | 'previous' | 'outdated' | 'scratch' | 'failed' | 'dropped';
 
 /** One build of a projection's tables: a generation in a schema of its own. */
 export interface Build {
@@ -69,25 +71,46 @@ export async function lockBuilds(client: PoolClient, projection: string): Promis
   await client.query(`select pg_advisory_xact_lock(hashtextextended('yad projection ' || $1, 0))`, [projection]);
 }
 
-/** Makes the keys and secondary indexes that are not there yet. */
-export async function createIndexes(pool: Pool, shapes: readonly TableShape[], schema: string): Promise<void> {
+/** Makes the keys and secondary indexes that are not there yet. @throws the signal's reason, between two of them */
+export async function createIndexes(
+  pool: Pool,
+  shapes: readonly TableShape[],
+  schema: string,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const shape of shapes) {
     const { rowCount } = await pool.query(
       `select from pg_constraint where conrelid = format('%I.%I', $1::text, $2::text)::regclass and contype = 'p'`,
       [schema, shape.name],
     );
-    if (rowCount === 0) await pool.query(createKeySql(shape, schema));
-    for (const sql of createIndexesSql(shape, schema)) await pool.query(sql);
-    await pool.query(`analyze ${quote(schema)}.${quote(shape.name)}`);
+    const statements = rowCount === 0 ? [createKeySql(shape, schema)] : [];
+    statements.push(...createIndexesSql(shape, schema), `analyze ${quote(schema)}.${quote(shape.name)}`);
+    for (const sql of statements) {
+      signal?.throwIfAborted();
+      await pool.query(sql);
+    }
   }
 }
 
-/** Points the public views at a build. Must run in a transaction. */
-export async function pointViews(client: PoolClient, shapes: readonly TableShape[], schema: string): Promise<void> {
+/** The view that shows a table of the live build. */
+export const viewName = (table: string): string => `analytics.${quote(table)}`;
+
+/**
+ * Points the public views at a build. Must run in a transaction.
+ * @param withinMs how long all of the views together are waited for; 0: for ever
+ */
+export async function pointViews(
+  client: PoolClient,
+  shapes: readonly TableShape[],
+  schema: string,
+  withinMs = 0,
+): Promise<void> {
+  const until = Date.now() + withinMs;
   // Always in the same order, so that two swaps cannot lock each other out.
   for (const { name } of shapes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const view = `analytics.${quote(name)}`;
+    const view = viewName(name);
     const as = `as select * from ${quote(schema)}.${quote(name)}`;
+    if (withinMs > 0) await lockTimeout(client, Math.max(1, until - Date.now()));
     await client.query('savepoint view');
     try {
       await client.query(`create or replace view ${view} ${as}`);
@@ -95,10 +118,23 @@ export async function pointViews(client: PoolClient, shapes: readonly TableShape
       // 42P16: the columns changed; the view must go, which fails where a person's own view rests on it.
       if ((error as { code?: string }).code !== '42P16') throw error;
       await client.query('rollback to savepoint view');
-      await client.query(`drop view ${view}`);
+      await dropView(client, view);
       await client.query(`create view ${view} ${as}`);
     }
     await client.query('release savepoint view');
+  }
+}
+
+async function dropView(client: PoolClient, view: string): Promise<void> {
+  try {
+    await client.query(`drop view ${view}`);
+  } catch (error) {
+    const { code, detail } = error as { code?: string; detail?: string };
+    if (code !== '2BP01') throw error;
+    throw new Error(
+      `${view} has other columns now, and something else in the database rests on it: ${detail}. Drop that first`,
+      { cause: error },
+    );
   }
 }
 
@@ -120,24 +156,32 @@ export const setStatus = (client: Pool | PoolClient, build: Build, status: Build
     [build.projection, build.generation, status],
   );
 
-/** Removes a build's tables, checkpoints and dead letters; its line in the history stays. */
-export async function dropBuild(pool: Pool, build: Build): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    await lockBuilds(client, build.projection);
-    const { rows } = await client.query<{ status: BuildStatus }>(
-      `select status from projections.builds where projection = $1 and generation = $2 for update`,
-      [build.projection, build.generation],
-    );
-    if (rows[0]?.status === 'live') throw new Error(`generation ${build.generation} of ${build.projection} is live`);
-    await client.query(`drop schema if exists ${quote(build.schema)} cascade`);
-    for (const table of ['checkpoints', 'dead_letters']) {
-      await client.query(`delete from projections.${table} where projection = $1 and generation = $2`, [
-        build.projection,
-        build.generation,
-      ]);
-    }
-    await setStatus(client, build, 'dropped');
-  });
+/**
+ * Removes a build's tables, checkpoints and dead letters; its line in the history stays.
+ * @throws Error when it is live, or somebody goes on reading its tables
+ */
+export async function dropBuild(pool: Pool, build: Build, patienceMs = 5_000): Promise<void> {
+  const drop = (): Promise<void> =>
+    inTransaction(pool, async (client) => {
+      await lockTimeout(client, TRY_MS);
+      await lockBuilds(client, build.projection);
+      const { rows } = await client.query<{ status: BuildStatus }>(
+        `select status from projections.builds where projection = $1 and generation = $2 for update`,
+        [build.projection, build.generation],
+      );
+      // Its schema's name may be another build's by now.
+      if (rows[0]?.status === 'dropped') return;
+      if (rows[0]?.status === 'live') throw new Error(`generation ${build.generation} of ${build.projection} is live`);
+      await client.query(`drop schema if exists ${quote(build.schema)} cascade`);
+      for (const table of ['checkpoints', 'dead_letters']) {
+        await client.query(`delete from projections.${table} where projection = $1 and generation = $2`, [
+          build.projection,
+          build.generation,
+        ]);
+      }
+      await setStatus(client, build, 'dropped');
+    });
+  await inShortTries(`dropping generation ${build.generation} of ${build.projection}`, drop, { patienceMs });
 }
 
 /** The live build of a projection; made, empty, where there is none. */

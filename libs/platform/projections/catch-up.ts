@@ -5,7 +5,7 @@ import type { BuildWriter, PartitionedEvent } from './writer.js';
 
 /** The log, and how the bus divides it. */
 export interface Log {
-  readonly store: Pick<EventStore, 'readAll' | 'readSubjects' | 'head'>;
+  readonly store: Pick<EventStore, 'readAll' | 'readSubjects' | 'head' | 'identity'>;
   readonly partitions: number;
 }
 
@@ -30,10 +30,11 @@ export async function catchUp(
   let after = min([...open.keys()].map((partition) => writer.checkpoints.get(partition)!));
   while (after < last) {
     const page = await log.store.readAll({ after, through: last, limit: PAGE });
-    if (page.length === 0) {
+    if (page.length === 0 && (await log.store.head()).position < last) {
       throw new Error(`the store ends at ${after}, but ${last} was announced: this bus belongs to another log`);
     }
-    const end = page.at(-1)!.position;
+    // Without an event up to there though the log goes on behind it: a hole.
+    const end = page.at(-1)?.position ?? last;
     const advance = new Map<number, bigint>();
     for (const [partition, target] of open) {
       const to = target < end ? target : end;

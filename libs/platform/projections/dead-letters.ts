@@ -21,19 +21,46 @@ export interface ParkedEvent {
 const COLUMNS = `projection, position::text, subject, event_id as "eventId", event_type as "eventType", error, cause, attempts, parked_at as "parkedAt"`;
 const PAGE = 1_000;
 
-/** Events set aside in live builds, in order. */
+export interface DeadLetterFilter {
+  readonly projection?: string;
+  readonly subject?: string;
+  /** Only the events that failed, not those that wait behind them. */
+  readonly causesOnly?: boolean;
+}
+
+/** Where a page of dead letters begins: behind this one. */
+export interface DeadLetterPlace {
+  readonly projection: string;
+  readonly position: bigint;
+}
+
+const OF_LIVE = `from projections.dead_letters d join projections.builds b using (projection, generation)
+  where b.status = 'live' and ($1::text is null or projection = $1) and ($2::text is null or subject = $2)
+    and (cause or not $3)`;
+
+const valuesOf = ({ projection, subject, causesOnly }: DeadLetterFilter): unknown[] => [
+  projection ?? null,
+  subject ?? null,
+  causesOnly ?? false,
+];
+
+/** Events set aside in live builds, in order, a page of them. */
 export async function listDeadLetters(
   { pool }: Workshop,
-  filter: { projection?: string; subject?: string; causesOnly?: boolean; limit?: number } = {},
+  { after, limit = 1_000, ...filter }: DeadLetterFilter & { after?: DeadLetterPlace; limit?: number } = {},
 ): Promise<ParkedEvent[]> {
   const { rows } = await pool.query<any>(
-    `select ${COLUMNS} from projections.dead_letters d
-       join projections.builds b using (projection, generation)
-      where b.status = 'live' and ($1::text is null or projection = $1) and ($2::text is null or subject = $2)
-        and (cause or not $3) order by d.projection, d.position limit $4`,
-    [filter.projection ?? null, filter.subject ?? null, filter.causesOnly ?? false, filter.limit ?? 1_000],
+    `select ${COLUMNS} ${OF_LIVE} and ($4::text is null or (projection, position) > ($4, $5::bigint))
+      order by d.projection, d.position limit $6`,
+    [...valuesOf(filter), after?.projection ?? null, after?.position ?? null, limit],
   );
   return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
+}
+
+/** How many events are set aside in live builds. */
+export async function countDeadLetters({ pool }: Workshop, filter: DeadLetterFilter = {}): Promise<number> {
+  const { rows } = await pool.query<{ n: number }>(`select count(*)::int as n ${OF_LIVE}`, valuesOf(filter));
+  return rows[0]!.n;
 }
 
 /** What became of a subject's parked events. */

@@ -20,6 +20,8 @@ export interface FillProgress {
 export interface FillOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FillProgress) => void;
+  /** Shown each page of the log that is read, in order. */
+  readonly onPage?: (page: readonly StoredEvent[]) => void;
   /** Events in one read. */
   readonly pageSize?: number;
   /** Reads under way ahead of the fold. */
@@ -40,7 +42,7 @@ const RANGE_BYTES = 4 * 1024 * 1024;
  * @throws the signal's reason; StaleWriter when somebody else writes to one of the builds
  */
 export async function fill(log: Log, targets: readonly FillTarget[], options: FillOptions = {}): Promise<void> {
-  const { signal, onProgress, pageSize = 500, readAhead = 3, flushRows = 30_000 } = options;
+  const { signal, onProgress, onPage, pageSize = 500, readAhead = 3, flushRows = 30_000 } = options;
   const passengers = targets.map((target) => new Passenger(target, log, flushRows));
   const first = min(passengers.map((passenger) => passenger.start));
   const last = max(targets.flatMap(({ targets }) => [...targets.values()]));
@@ -48,13 +50,14 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
   try {
     for await (const page of pages(log, first, last, pageSize, readAhead)) {
       if (signal?.aborted) break;
+      onPage?.(page);
       for (let at = 0; at < page.length; at += SLICE) {
         const slice = page.slice(at, at + SLICE);
         for (const passenger of passengers) await passenger.take(slice);
         for (const { writer } of targets) writer.decoded.forget(slice);
       }
       const position = page.at(-1)!.position;
-      const eventsPerSecond = (Number(position - first) * 1000) / Math.max(1, Date.now() - began);
+      const eventsPerSecond = (Math.max(1, Number(position - first)) * 1000) / Math.max(1, Date.now() - began);
       onProgress?.({ position, target: last, eventsPerSecond, secondsLeft: Number(last - position) / eventsPerSecond });
     }
   } catch (error) {
@@ -62,7 +65,7 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
     throw error;
   }
   // Also when stopped: what was folded is not thrown away.
-  for (const passenger of passengers) await passenger.finish();
+  for (const passenger of passengers) await passenger.finish(signal?.aborted !== true);
   signal?.throwIfAborted();
 }
 
@@ -73,7 +76,7 @@ async function* pages(
   pageSize: number,
   readAhead: number,
 ): AsyncGenerator<StoredEvent[]> {
-  // Positions have no holes, so ranges can be cut without looking.
+  // Ranges are cut without looking; one in which the log has a hole comes back short, or empty.
   const ahead: { through: bigint; read: Promise<EventPage> }[] = [];
   let next = first;
   const readNext = (): void => {
@@ -92,8 +95,18 @@ async function* pages(
     const { through, read } = ahead.shift()!;
     let page = await read;
     readNext();
-    if (page.length === 0) throw new Error(`the store ends before ${last}, up to which it is to be read`);
-    yield page;
+    if (page.length > 0) yield page;
+    else {
+      // At a new incarnation the hole is far wider than a range: it is passed in one step.
+      const [beyond] = await store.readAll({ after: through, through: last, limit: 1 });
+      if (!beyond && (await store.head()).position < last) {
+        throw new Error(`the store ends before ${last}, up to which it is to be read`);
+      }
+      if (beyond && beyond.position <= next) continue;
+      ahead.length = 0;
+      next = beyond ? beyond.position - 1n : last;
+      for (let i = 0; i < readAhead; i++) readNext();
+    }
     // A range of large events comes in several pages; what is read ahead of it waits.
     while (page.cut) {
       page = await store.readAll({ after: page.at(-1)!.position, through, limit: pageSize, bytes: RANGE_BYTES });
@@ -151,8 +164,12 @@ class Passenger {
     await this.writing;
   }
 
-  async finish(): Promise<void> {
+  /** @param whole all of the pass was read, so that nothing is left below the targets */
+  async finish(whole: boolean): Promise<void> {
     await this.writing;
+    for (const [partition, target] of whole ? this.target.targets : []) {
+      if (target > this.folded.get(partition)!) this.folded.set(partition, target);
+    }
     if (!this.failure) {
       this.write();
       await this.writing;

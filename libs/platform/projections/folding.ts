@@ -69,8 +69,8 @@ export interface FoldingOptions {
   readonly shapes: readonly TableShape[];
   readonly decoded: DecodedEvents;
   readonly load: LoadRows;
-  /** Subjects with an event set aside: their later events wait behind it. */
-  readonly parked: Iterable<string>;
+  /** What is set aside already. */
+  readonly parked: Parked;
   /** Positions that are left out. */
   readonly discarded: ReadonlySet<bigint>;
   /** Positions whose rows the database refused, and why. */
@@ -88,10 +88,34 @@ type Loaded = Map<TableRows, Map<string, Entry>>;
 const MAX_ERROR = 2000;
 const WAITING = 'waits behind an earlier event of its subject';
 
+/** What is set aside in a build. */
+export interface Parked {
+  /** Subjects with an event set aside: their later events wait behind it. */
+  readonly subjects: Iterable<string>;
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** About the bytes that an event takes in the table of dead letters, beside its texts. */
+export const LETTER_BYTES = 120;
+
+/** So much is set aside that the projection stops. Nothing of what was folded last is kept. */
+export class ParkingFull extends Error {
+  constructor({ name, parkAtMost }: Projection, cause: string) {
+    super(
+      `${name} stops: it has set aside as much as it may (${parkAtMost.events} events, ${parkAtMost.bytes} bytes), ` +
+        `and the next event fails too (${cause}). Mend the projection, then retry or discard: yad dead-letters list ${name}`,
+    );
+    this.name = 'ParkingFull';
+  }
+}
+
 /** Folds events into rows in memory. Events of one subject must come in order, each once. */
 export class Folding {
   private readonly tables = new Map<TableClass, TableRows>();
   private readonly parked: Set<string>;
+  private parkedEvents: number;
+  private parkedBytes: number;
   private deadLetters: DeadLetter[] = [];
   private pendingWrites = 0;
   private readonly pass = new Pass();
@@ -106,7 +130,9 @@ export class Folding {
     for (const shape of options.shapes) {
       this.tables.set(shape.target, new TableRows(shape, ages, options.empty ?? false));
     }
-    this.parked = new Set(options.parked);
+    this.parked = new Set(options.parked.subjects);
+    this.parkedEvents = options.parked.events;
+    this.parkedBytes = options.parked.bytes;
   }
 
   /** About how many rows wait to be written; those that are ready for COPY weigh little. */
@@ -114,7 +140,10 @@ export class Folding {
     return this.pendingWrites;
   }
 
-  /** Rejects only when rows cannot be loaded; an event that cannot be folded is set aside. */
+  /**
+   * An event that cannot be folded is set aside.
+   * @throws ParkingFull when too many are; the database's error when rows cannot be loaded
+   */
   async fold(events: readonly StoredEvent[]): Promise<void> {
     const steps: Step[] = [];
     const missing = new Map<TableRows, Map<string, Key>>();
@@ -274,8 +303,15 @@ export class Folding {
   }
 
   private park(event: StoredEvent, error: string, cause: boolean): void {
+    const { projection } = this.options;
+    const told = error.slice(0, MAX_ERROR);
+    this.parkedEvents++;
+    this.parkedBytes +=
+      LETTER_BYTES + Buffer.byteLength(told) + event.subject.length + event.id.length + event.type.length;
+    const { events, bytes } = projection.parkAtMost;
+    if (this.parkedEvents > events || this.parkedBytes > bytes) throw new ParkingFull(projection, told);
     this.parked.add(event.subject);
-    this.deadLetters.push({ event, error: error.slice(0, MAX_ERROR), cause });
+    this.deadLetters.push({ event, error: told, cause });
   }
 }
 

@@ -4,12 +4,15 @@ import { isUnavailable, type Pool } from '#platform/postgres/pool.js';
 import { liveBuild } from './builds.js';
 import { catchUp, type Log } from './catch-up.js';
 import type { DecodedEvents } from './decoded-events.js';
+import { ParkingFull } from './folding.js';
 import type { Written } from './progress.js';
 import { BuildWriter, isStale, type Model, type PartitionedEvent } from './writer.js';
 
 const MAX_MESSAGES = 5_000;
 const MAX_BACKOFF_MS = 5_000;
 const IDLE_MS = 1_000;
+/** So long a projection that has set aside too much is left alone, before it looks whether somebody has made room. */
+const FULL_MS = 5_000;
 
 interface Job {
   readonly delivery: Delivery;
@@ -49,6 +52,8 @@ export class Lane implements Consumer {
   private working: Promise<void> | undefined;
   private loaded = false;
   private readonly closing = new AbortController();
+  /** Why it takes nothing, and until when. */
+  private stopped: { readonly why: ParkingFull; readonly until: number } | undefined;
   /** Up to where the bus has handed over everything, by partition; only a bus that knows `through` says so. */
   private readonly handed = new Map<number, bigint>();
   /** Partitions that the bus has assigned to this process at some time. */
@@ -175,6 +180,7 @@ export class Lane implements Consumer {
 
   /** Tries for ever where trying helps: a lost fence (state read anew), a database that is away. */
   private async persist(attempt: () => Promise<void>): Promise<void> {
+    if (this.stopped && Date.now() < this.stopped.until) throw this.stopped.why;
     for (let failures = 0; ; failures++) {
       try {
         if (!this.loaded) await this.reload();
@@ -182,6 +188,7 @@ export class Lane implements Consumer {
       } catch (error) {
         if (this.closing.signal.aborted) throw error;
         this.loaded = false;
+        if (error instanceof ParkingFull) this.stopped = { why: error, until: Date.now() + FULL_MS };
         const away = isUnavailable(error);
         if (!away && !isStale(error)) throw error;
         this.options.onTrouble?.(error);

@@ -1,13 +1,16 @@
 import { buildsOf, dropBuild, type Build } from './builds.js';
 import type { Comparison } from './compare.js';
 import {
+  countDeadLetters,
   discardDeadLetters,
   listDeadLetters,
   retryDeadLetters,
+  type DeadLetterFilter,
   type ParkedEvent,
   type RetryResult,
 } from './dead-letters.js';
 import type { FillOptions } from './fill.js';
+import type { Patience } from './lock-waits.js';
 import {
   buildAsOf,
   rebuild,
@@ -15,8 +18,11 @@ import {
   verify,
   type RebuildOptions,
   type RebuildResult,
+  type Verification,
+  type VerifyOptions,
   type Workshop,
 } from './rebuild.js';
+import { listSwaps, type SwapRecord } from './swap-records.js';
 import type { Model } from './writer.js';
 
 /** What an operator does with projections; for the command line. Safe beside running hosts. */
@@ -39,6 +45,10 @@ export class ProjectionAdmin {
     return listDeadLetters(this.shop, filter);
   }
 
+  countDeadLetters(filter?: DeadLetterFilter): Promise<number> {
+    return countDeadLetters(this.shop, filter);
+  }
+
   retry(projection: string, subject: string): Promise<RetryResult> {
     return retryDeadLetters(this.shop, this.model(projection), subject);
   }
@@ -54,21 +64,29 @@ export class ProjectionAdmin {
 
   /** Rebuilds these projections (all when none is named) from one pass over the log. */
   rebuild(projections: readonly string[] = [], options?: RebuildOptions): Promise<RebuildResult[]> {
-    const names = projections.length > 0 ? projections : this.names;
-    return rebuild(
-      this.shop,
-      names.map((name) => this.model(name)),
-      options,
-    );
+    return rebuild(this.shop, this.chosen(projections), options);
   }
 
-  swapBack(projection: string): Promise<Build> {
-    return swapBack(this.shop, this.model(projection));
+  swapBack(projection: string, options?: Patience & { by?: string; reason?: string }): Promise<Build> {
+    return swapBack(this.shop, this.model(projection), options);
   }
 
-  /** Whether the live rows are what the log gives. */
-  verify(projection: string, options?: FillOptions): Promise<Comparison> {
-    return verify(this.shop, this.model(projection), options);
+  /** When builds were made live, by whom and why, the latest first. */
+  swaps(projection?: string, limit?: number): Promise<SwapRecord[]> {
+    return listSwaps(this.shop.pool, projection && this.model(projection).projection.name, limit);
+  }
+
+  /** Whether the live rows are what the log gives. @throws Error where that cannot be found out */
+  async verify(projection: string, options?: VerifyOptions): Promise<Comparison> {
+    const { projections } = await this.verifyAll([projection], options);
+    const { comparison, failure } = projections[0]!;
+    if (!comparison) throw failure!;
+    return comparison;
+  }
+
+  /** Whether the live rows of these projections (all when none is named) are what the log gives, and the log is whole. */
+  verifyAll(projections: readonly string[] = [], options?: VerifyOptions): Promise<Verification> {
+    return verify(this.shop, this.chosen(projections), options);
   }
 
   asOf(projection: string, position: bigint, schema: string, options?: FillOptions): Promise<Build> {
@@ -80,6 +98,11 @@ export class ProjectionAdmin {
     const build = (await this.builds(projection)).find((candidate) => candidate.generation === generation);
     if (!build) throw new Error(`${projection} has no generation ${generation}`);
     await dropBuild(this.shop.pool, build);
+  }
+
+  /** All when none is named; one that is named twice once. */
+  private chosen(names: readonly string[]): Model[] {
+    return (names.length > 0 ? [...new Set(names)] : this.names).map((name) => this.model(name));
   }
 
   private model(name: string): Model {

@@ -13,7 +13,7 @@ import { Progress, type Written } from './progress.js';
 import type { Projection } from './projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from './read-models.js';
-import { rebuild, type Workshop } from './rebuild.js';
+import { rebuild, type RebuildResult, type Workshop } from './rebuild.js';
 import { Reconciler } from './reconciler.js';
 import { Standstill } from './standstill.js';
 import type { Model } from './writer.js';
@@ -165,11 +165,15 @@ export class ProjectionHost {
         } else if (!live || live.version < version) due.push(model);
         else newer = new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
       }
-      if (due.length > 0) await rebuild(this.shop, due, { signal: this.closing.signal });
-      for (const model of due) {
-        waiting.delete(model);
-        this.lanes.add(this.lane(model));
-      }
+      const joins = (model: Model): void => {
+        if (waiting.delete(model)) this.lanes.add(this.lane(model));
+      };
+      // Each joins as soon as it is live: the next one's swap may have to wait for a reader.
+      const onResult = ({ projection: swapped }: RebuildResult): void =>
+        due.filter(({ projection: { name } }) => name === swapped).forEach(joins);
+      const onWait = (why: string): void => this.trouble(new Error(why));
+      const options = { signal: this.closing.signal, by: 'projection host', patienceMs: Infinity, onResult, onWait };
+      if (due.length > 0) await rebuild(this.shop, due, options);
       if (newer) throw newer;
     });
   }
@@ -193,7 +197,15 @@ export class ProjectionHost {
     this.background.add(running);
   }
 
+  private readonly told = new WeakSet<object>();
+
   private readonly trouble = (error: unknown): void => {
-    if (!this.closing.signal.aborted) this.options.onTrouble?.(error);
+    if (this.closing.signal.aborted) return;
+    // A lane that has stopped refuses everything with one and the same error.
+    if (typeof error === 'object' && error !== null) {
+      if (this.told.has(error)) return;
+      this.told.add(error);
+    }
+    this.options.onTrouble?.(error);
   };
 }

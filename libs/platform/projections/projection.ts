@@ -54,7 +54,19 @@ export interface Projection {
   readonly handlers: ReadonlyMap<string, Handler<any>>;
   /** Called for every event, whatever its type, beside the handlers. */
   readonly any?: Handler<any>;
+  /** How much may be set aside before the projection stops. */
+  readonly parkAtMost: ParkingBound;
 }
+
+/** Of the events that are set aside in a build: the projection stops rather than set aside more. */
+export interface ParkingBound {
+  readonly events: number;
+  /** Of their lines in the table of dead letters. */
+  readonly bytes: number;
+}
+
+/** A few customers' worth: what goes on failing beyond is a fault of the code, and every further event makes the way back longer. */
+export const usualParkingBound: ParkingBound = { events: 10_000, bytes: 16 * 1024 * 1024 };
 
 /** Pairs an event's contract with its handler, with the data's type inferred. */
 export const on = <Data>(contract: EventContract<Data>, handler: Handler<Data>): [string, Handler<any>] => [
@@ -70,6 +82,7 @@ export const projection = (definition: {
   appendOnly?: readonly TableClass[];
   on: readonly [string, Handler<any>][];
   any?: Handler<any>;
+  parkAtMost?: Partial<ParkingBound>;
 }): Projection => ({
   name: definition.name,
   version: definition.version,
@@ -77,6 +90,7 @@ export const projection = (definition: {
   appendOnly: new Set(definition.appendOnly),
   handlers: new Map(definition.on),
   any: definition.any,
+  parkAtMost: { ...usualParkingBound, ...definition.parkAtMost },
 });
 
 /** The row changes of one event. */

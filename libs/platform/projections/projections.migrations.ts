@@ -76,4 +76,30 @@ begin
 end $$;
 `,
   },
+  {
+    name: 'projections/0002-swaps',
+    sql: `
+alter table projections.builds drop constraint builds_status_check;
+alter table projections.builds add constraint builds_status_check
+  check (status in ('building', 'live', 'previous', 'outdated', 'scratch', 'failed', 'dropped'));
+
+create table projections.swaps (
+  id bigint generated always as identity primary key,
+  projection text collate "C" not null,
+  generation int not null,
+  version int not null,
+  replaced int,
+  replaced_version int,
+  kind text not null check (kind in ('first', 'equal', 'new-version', 'accepted', 'swap-back')),
+  by text not null,
+  database_user text not null default session_user,
+  reason text check (reason <> ''),
+  differences jsonb,
+  swapped_at timestamptz not null default clock_timestamp(),
+  check (kind <> 'accepted' or reason is not null)
+);
+create index swaps_projection on projections.swaps (projection, id);
+comment on table projections.swaps is 'Every time another build was made live: by whom, why it was allowed to, and in what it differs from the one before. Names keys and columns, no values.';
+`,
+  },
 ];

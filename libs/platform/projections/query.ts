@@ -5,6 +5,8 @@ import type { Role } from '#platform/kernel/command.js';
 export interface ReadModels {
   /** Rows with bigint as bigint-free strings, numeric as string, date as `YYYY-MM-DD`, timestamptz as Date. */
   rows<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** The same for heavy queries: on connections of their own, where nothing light waits behind them. */
+  readonly heavy?: ReadModels;
 }
 
 export interface Page<Item> {
@@ -37,6 +39,8 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   readonly paged: boolean;
   /** The projections it reads: what `minPosition` waits for and freshness speaks of. */
   readonly reads: readonly string[];
+  /** It may look at everybody: only a few of these run at once, and no light query waits behind them. */
+  readonly heavy: boolean;
   run(parameters: Parameters, context: QueryContext): Promise<Answer | Page<any>>;
 }
 
@@ -49,9 +53,12 @@ export function query<P extends z.ZodObject<any>, A extends z.ZodType>(definitio
   parameters: P;
   answer: A;
   reads: readonly string[];
+  /** Absent: it is, unless its path names what it is about. */
+  heavy?: boolean;
   run: (parameters: z.infer<P>, context: QueryContext) => Promise<z.infer<A>>;
 }): QueryDefinition<z.infer<P>, z.infer<A>> {
-  return { ...definition, path: pathOf(definition.name, definition.route), paged: false };
+  const path = pathOf(definition.name, definition.route);
+  return { ...definition, path, paged: false, heavy: definition.heavy ?? !path.includes('/:') };
 }
 
 /** Defines a query whose answer is a list in pages; `item` is the schema of one item. */
@@ -63,10 +70,12 @@ export function pagedQuery<P extends z.ZodObject<any>, A extends z.ZodType>(defi
   parameters: P;
   item: A;
   reads: readonly string[];
+  /** Absent: it is not, as a page is found by its key. */
+  heavy?: boolean;
   run: (parameters: z.infer<P>, context: QueryContext) => Promise<Page<z.infer<A>>>;
 }): QueryDefinition<z.infer<P>, any> {
-  const { item, ...rest } = definition;
-  return { ...rest, answer: item, path: pathOf(definition.name, definition.route), paged: true };
+  const { item, heavy = false, ...rest } = definition;
+  return { ...rest, answer: item, path: pathOf(definition.name, definition.route), paged: true, heavy };
 }
 
 function pathOf(name: string, route: string): string {

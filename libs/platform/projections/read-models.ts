@@ -1,7 +1,9 @@
 import { DataSource } from 'typeorm';
-import { BeingBuilt } from '#platform/kernel/errors.js';
+import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { createPool, driverOf, isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
+import type { Limits } from '#platform/postgres/roles.js';
 import type { Projection } from './projection.js';
+import { HEAVY_AT_ONCE } from './query-budget.js';
 import type { ReadModels } from './query.js';
 
 const DATE = 1082;
@@ -9,6 +11,8 @@ const DATE = 1082;
 const MOST_PREPARED = 256;
 /** The view under a prepared statement was swapped for one with other columns. */
 const RESULT_CHANGED = '0A000';
+/** Stopped by the statement timeout, or by an operator. */
+const STOPPED = '57014';
 /** No such table; no such column. */
 const UNKNOWN = new Set(['42P01', '42703']);
 
@@ -18,25 +22,47 @@ export interface TypeOrmReadModels extends ReadModels {
   close(): Promise<void>;
 }
 
-/** Connects to the views in the schema `analytics`. @param max connections */
+/** How long the database may work on one statement. */
+export interface QueryLimits {
+  readonly lightMs?: number;
+  readonly heavyMs?: number;
+}
+
+/** The server's word comes first, then the end of the transaction, then the silence of a connection that is dead. */
+const limitsOf = (statementMs: number): Partial<Limits> => ({
+  statementMs,
+  transactionMs: statementMs + 2_000,
+  silenceMs: statementMs + 4_000,
+});
+
+/**
+ * Connects to the views in the schema `analytics`. Heavy queries have connections of their own, as many as may run at
+ * once, so that they can never take those of the light ones.
+ * @param max connections for light queries
+ */
 export async function openReadModels(
   databaseUrl: string,
   projections: readonly Projection[],
   max = 8,
+  { lightMs = 10_000, heavyMs = 30_000 }: QueryLimits = {},
 ): Promise<TypeOrmReadModels> {
   const parsers = (oid: number, format?: unknown): any => {
     // A date is a day, not an instant in some zone.
     if (oid === DATE) return (text: string) => text;
     return (dataSource.driver as any).postgres.types.getTypeParser(oid, format);
   };
-  const master = createPool(databaseUrl, {
-    role: 'query',
-    max,
-    pipeline: true,
-    applicationName: 'yad read models',
-    searchPath: 'analytics',
-    types: { getTypeParser: parsers },
-  });
+  const open = (connections: number, statementMs: number, applicationName: string): Pool =>
+    createPool(databaseUrl, {
+      role: 'query',
+      max: connections,
+      pipeline: true,
+      applicationName,
+      searchPath: 'analytics',
+      types: { getTypeParser: parsers },
+      limits: limitsOf(statementMs),
+    });
+  const master = open(max, lightMs, 'yad read models');
+  const heavy = open(HEAVY_AT_ONCE, heavyMs, 'yad read models: heavy');
   const dataSource = new DataSource({
     type: 'postgres',
     url: databaseUrl,
@@ -49,13 +75,20 @@ export async function openReadModels(
   try {
     await dataSource.initialize();
   } catch (error) {
-    await master.end();
+    await Promise.all([master.end(), heavy.end()]);
     throw error;
   }
+  const explained = async (error: unknown): Promise<unknown> => {
+    if ((error as { code?: string }).code === STOPPED) return new TookTooLong();
+    return (await beingBuilt(master, projections, error)) ?? error;
+  };
   return {
     dataSource,
-    rows: gathering(master, async (error) => (await beingBuilt(master, projections, error)) ?? error),
-    close: () => dataSource.destroy(),
+    rows: gathering(master, explained),
+    heavy: { rows: gathering(heavy, explained) },
+    close: async () => {
+      await Promise.all([dataSource.destroy(), heavy.end()]);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { Pool, PoolClient } from '#platform/postgres/pool.js';
 import type { DecodedEvents } from './decoded-events.js';
-import { Folding, messageOf } from './folding.js';
+import { Folding, LETTER_BYTES, messageOf } from './folding.js';
 import type { Key, Projection } from './projection.js';
 import type { Row, TableShape } from './table-shape.js';
 import { copyAll, loadRows, writeAll, type Moves } from './write-statement.js';
@@ -78,7 +78,9 @@ export class BuildWriter {
     );
     if (rows.length === 0) throw new StaleWriter(`${projection.name} has no generation ${generation}`);
     const parked = await this.database.query<any>(
-      `select distinct subject from projections.dead_letters where projection = $1 and generation = $2`,
+      `select subject, count(*)::int as events,
+              sum(${LETTER_BYTES} + octet_length(error) + octet_length(subject) + octet_length(event_id) + octet_length(event_type))::int8::text as bytes
+         from projections.dead_letters where projection = $1 and generation = $2 group by subject`,
       [projection.name, generation],
     );
     const discarded = await this.database.query<any>(
@@ -96,7 +98,11 @@ export class BuildWriter {
       decoded: this.decoded,
       load: (shape: TableShape, keys: readonly Key[]): Promise<Row[]> =>
         loadRows(this.database, this.schema, shape, keys),
-      parked: parked.rows.map((row) => row.subject),
+      parked: {
+        subjects: parked.rows.map((row) => row.subject),
+        events: parked.rows.reduce((sum, row) => sum + row.events, 0),
+        bytes: parked.rows.reduce((sum, row) => sum + Number(row.bytes), 0),
+      },
       discarded: new Set(discarded.rows.map((row) => BigInt(row.position))),
       poison: this.poison,
       capacity: this.options.capacity ?? 100_000,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BeingBuilt } from '#platform/kernel/errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { projection } from '#platform/projections/projection.js';
@@ -16,7 +17,8 @@ describe('reading the read models', () => {
     pool = createPool(database.url);
     await migrate(pool, projectionMigrations);
     await pool.query(`create view analytics.colours as select 1 as id, 'red' as colour`);
-    read = await openReadModels(database.url, [projection({ name: 'colours', version: 2, tables: [], on: [] })], 1);
+    const colours = projection({ name: 'colours', version: 2, tables: [], on: [] });
+    read = await openReadModels(database.url, [colours], 1, { lightMs: 300, heavyMs: 600 });
   });
   afterEach(async () => {
     await read.close();
@@ -58,6 +60,23 @@ describe('reading the read models', () => {
     }
     await pool.query(`update projections.builds set version = 2 where status = 'live'`);
     await expect(read.rows('select warm from colours')).rejects.toMatchObject({ code: '42703' });
+  });
+
+  it('stops what takes too long, says so, and answers what was asked beside it', async () => {
+    const asked = await Promise.allSettled([colours(), read.rows('select pg_sleep(5)'), colours()]);
+    expect(asked[1]).toEqual({ status: 'rejected', reason: new TookTooLong() });
+    expect(asked.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('gives heavy questions more time, on connections that light ones do not wait for', async () => {
+    const order: string[] = [];
+    const note = (name: string) => (): number => order.push(name);
+    const heavy = Array.from({ length: 4 }, () => read.heavy!.rows('select pg_sleep(0.4)').then(note('heavy')));
+    await sleep(20);
+    await colours().then(note('light'));
+    await Promise.all(heavy);
+    expect(order).toEqual(['light', 'heavy', 'heavy', 'heavy', 'heavy']);
+    await expect(read.heavy!.rows('select pg_sleep(5)')).rejects.toEqual(new TookTooLong());
   });
 
   it('goes on when its connection was cut', async () => {

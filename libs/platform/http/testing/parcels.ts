@@ -118,7 +118,25 @@ const getRow = query({
   },
 });
 
-export const parcelQueries = [listRows, getRow];
+/** Looks at all rows, and takes until the test says so. */
+export const heavyWork: { run: () => Promise<void>; read: unknown } = { run: async () => {}, read: undefined };
+
+const sumRows = query({
+  name: 'SumRows',
+  summary: 'Sums all rows',
+  route: 'GET /v1/row-sum',
+  allowed: ['analyst'],
+  parameters: z.strictObject({}),
+  answer: z.strictObject({ sum: z.int() }).meta({ id: 'RowSum' }),
+  reads: ['rows'],
+  run: async (_parameters, { read }) => {
+    heavyWork.read = read;
+    await heavyWork.run();
+    return { sum: 28 };
+  },
+});
+
+export const parcelQueries = [listRows, getRow, sumRows];
 
 /** An app on the in-memory store whose read models stand at position 10. */
 export async function startParcels(options: Partial<HttpAppOptions> = {}) {

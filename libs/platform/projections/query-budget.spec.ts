@@ -1,0 +1,70 @@
+import { describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TooManyHeavyQueries } from '#platform/kernel/errors.js';
+import { QueryBudget } from './query-budget.js';
+
+/** Work that ends when it is told to. */
+function held(): { run: () => Promise<string>; end: () => void; started: () => boolean } {
+  let end!: () => void;
+  let started = false;
+  const done = new Promise<string>((resolve) => (end = () => resolve('done')));
+  const run = (): Promise<string> => {
+    started = true;
+    return done;
+  };
+  return { run, end, started: () => started };
+}
+
+describe('the budget of heavy queries', () => {
+  it('runs so many at once, and others in the order in which they came', async () => {
+    const budget = new QueryBudget({ running: 2, waiting: 2 });
+    const works = [held(), held(), held(), held()];
+    const running = works.map((work) => budget.run(work.run));
+    expect(works.map((work) => work.started())).toEqual([true, true, false, false]);
+    works[1]!.end();
+    await running[1];
+    expect(works.map((work) => work.started())).toEqual([true, true, true, false]);
+    for (const { end } of works) end();
+    expect(await Promise.all(running)).toEqual(['done', 'done', 'done', 'done']);
+  });
+
+  it('refuses what finds the queue full, and takes it when there is room again', async () => {
+    const budget = new QueryBudget({ running: 1, waiting: 1 });
+    const [first, second] = [held(), held()];
+    const running = [budget.run(first.run), budget.run(second.run)];
+    await expect(budget.run(async () => 'third')).rejects.toBeInstanceOf(TooManyHeavyQueries);
+    first.end();
+    second.end();
+    await Promise.all(running);
+    expect(await budget.run(async () => 'third')).toBe('third');
+  });
+
+  it('refuses what has waited too long, and hands its turn to nobody', async () => {
+    const budget = new QueryBudget({ running: 1, waiting: 5, patienceMs: 20 });
+    const first = held();
+    const running = budget.run(first.run);
+    const late = held();
+    await expect(budget.run(late.run)).rejects.toBeInstanceOf(TooManyHeavyQueries);
+    first.end();
+    await running;
+    expect(late.started()).toBe(false);
+    expect(await budget.run(async () => 'next')).toBe('next');
+  });
+
+  it('keeps its places when queries fail, and when those who wait go away', async () => {
+    const budget = new QueryBudget({ running: 1, waiting: 1 });
+    await expect(budget.run(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    const first = held();
+    const running = budget.run(first.run);
+    const gone = new AbortController();
+    const waiting = budget.run(async () => 'nobody asks any more', gone.signal);
+    gone.abort(new Error('the client left'));
+    await expect(waiting).rejects.toThrow('the client left');
+    const third = budget.run(async () => 'third');
+    first.end();
+    expect(await running).toBe('done');
+    expect(await third).toBe('third');
+    await sleep(0);
+    expect(await budget.run(async () => 'fourth')).toBe('fourth');
+  });
+});
