@@ -55,7 +55,7 @@ export const house: readonly Room[] = [
   {
     folder: 'apps/',
     mayImport: ['libs/'],
-    packages: [...nest, 'commander', 'cli-progress', 'csv-parse', 'zod', 'node:*'],
+    packages: [...nest, 'commander', 'cli-progress', 'zod', 'node:*'],
   },
 ];
 

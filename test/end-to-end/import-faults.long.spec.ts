@@ -48,10 +48,14 @@ describe('a file with broken lines', () => {
     const header = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
     const path = join(shop.folder, 'broken.csv');
     writeFileSync(path, `${[header, ...lines.map(([text]) => text)].join('\n')}\n`);
-    const imported = await shop.import(path);
+    const imported = await shop.import(path, 2);
     const broken = lines.flatMap(([text, reason], i) => (reason ? [{ number: i + 2, text, reason }] : []));
     expect(imported.output).toContain(`${lines.length} lines, `);
     expect(imported.output).toContain(`${broken.length} lines refused: see broken.csv.refused.csv`);
+    const stored = lines.length - broken.length;
+    expect(imported.output).toContain(
+      `rows: ${lines.length} read, ${stored} stored, 0 known, ${broken.length} refused, 0 unread`,
+    );
 
     const text = readFileSync(join(shop.folder, 'broken.csv.refused.csv'), 'utf8');
     const rows: string[][] = parse(text, { relax_column_count: true });
@@ -67,8 +71,8 @@ describe('a file with broken lines', () => {
     expect(summary).toMatchObject({ documents: 3, orders: 2, creditNotes: 1, customers: 1, net: '12.501' });
     const orders = await ask(shop.url, '/orders', imported.position);
     expect(orders.map(({ number }: any) => number)).toEqual(['1010', '1001']);
-    const again = await shop.import(path);
-    expect(again.output).toContain('0 stored');
+    const again = await shop.import(path, 2);
+    expect(again.output).toContain(`0 stored, ${stored} known, ${broken.length} refused`);
     expect(await headOf(shop.url)).toBe(imported.position);
   });
 });

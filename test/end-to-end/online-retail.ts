@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from '@jest/globals';
 import { createTestDatabase } from '../support/postgres.js';
-import { Program, dataFolder, yad, type Ended } from './processes.js';
+import { Program, dataFolder, type Ended } from './processes.js';
 
 /** The Online Retail file of the UCI repository: 541,909 lines of a British shop. */
 export const file = join(dataFolder, 'online-retail.csv.gz');
@@ -79,8 +79,8 @@ export interface Shop {
   databaseUrl: string;
   folder: string;
   server: Program;
-  /** Runs `yad import` of a file into it. */
-  import(path?: string): Promise<Ended & { position: string; seconds: number }>;
+  /** Runs `yad import` of a file into it; the exit code is 0 unless another is expected. */
+  import(path?: string, code?: number): Promise<Ended & { position: string; seconds: number }>;
   /** Ends the server in order, and gives what it said last. */
   close(): Promise<Ended>;
 }
@@ -90,14 +90,19 @@ export const importArguments = (path: string, url: string): string[] => [
   ...['import', path, '--map', 'online-retail', '--url', url],
 ];
 
-/** Imports into the Yad at an address; the refused rows and the resume point are kept in `folder`. */
+/**
+ * Imports into the Yad at an address; the refused rows and the resume point are kept in `folder`.
+ * @throws Error with what it wrote when it ends with another code than is expected
+ */
 export async function importInto(
   url: string,
   folder: string,
   path = file,
+  code = 0,
 ): Promise<Ended & { position: string; seconds: number }> {
   const began = performance.now();
-  const ended = await yad(importArguments(path, url), {}, folder);
+  const ended = await new Program('cli/main.js', { args: importArguments(path, url), cwd: folder }).ended;
+  if (ended.code !== code) throw new Error(`yad import ${path} ended with ${ended.code}: ${ended.output}`);
   const position = /^position (\d+)$/m.exec(ended.output)![1]!;
   return { ...ended, position, seconds: (performance.now() - began) / 1000 };
 }
@@ -113,7 +118,7 @@ export async function openShop(): Promise<Shop> {
     databaseUrl: database.url,
     folder,
     server,
-    import: (path) => importInto(url, folder, path),
+    import: (path, code) => importInto(url, folder, path, code),
     close: async () => {
       const ended = await server.stop();
       await database.drop();

@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MappedCommand, SourceLine } from './mapping.js';
-
-/** A command with the lines that it came from. */
-export interface Sendable {
-  command: MappedCommand;
-  lines: readonly SourceLine[];
-}
+import type { MappedCommand } from './mapping.js';
 
 export interface SendOutcome {
-  sent: Sendable;
   status: number;
   repeated: boolean;
+  /** The key came before, with something else. */
+  reused: boolean;
   /** Events stored. */
   events: number;
   /** Why it was refused, in the server's words. */
@@ -26,19 +21,24 @@ export interface SenderOptions {
   batchItems?: number;
   batchBytes?: number;
   reason?: string;
-  onOutcome: (outcome: SendOutcome) => void;
   signal?: AbortSignal;
 }
 
 /** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
 const PATIENCE_MS = 60_000;
 const FIRST_PATIENCE_MS = 15_000;
+/** How long one batch may be without an answer before it is sent again. */
+const SILENCE_MS = 120_000;
+
+interface Item {
+  text: string;
+  onOutcome: (outcome: SendOutcome) => void;
+}
 
 interface Lane {
-  waiting: { text: string; sendable: Sendable }[];
+  waiting: Item[];
   bytes: number;
   sending: Promise<void>;
-  busy: boolean;
 }
 
 /**
@@ -48,7 +48,7 @@ interface Lane {
 export class BatchSender {
   private readonly lanes: Lane[];
   private answered = false;
-  private readonly options: Required<Omit<SenderOptions, 'reason' | 'signal'>> & SenderOptions;
+  private readonly options: SenderOptions & { lanes: number; batchItems: number; batchBytes: number };
 
   constructor(options: SenderOptions) {
     this.options = { lanes: 3, batchItems: 500, batchBytes: 1_000_000, ...options };
@@ -56,17 +56,21 @@ export class BatchSender {
       waiting: [],
       bytes: 0,
       sending: Promise.resolve(),
-      busy: false,
     }));
   }
 
   /** Takes a command; resolves at once, or when a place is free. Rejects when the server cannot be reached. */
-  async send(orderKey: string, sendable: Sendable): Promise<void> {
-    const { command } = sendable;
-    const text = JSON.stringify({ ...command, reason: this.options.reason });
+  async send(
+    orderKey: string,
+    sent: MappedCommand & { inputText?: string },
+    onOutcome: Item['onOutcome'],
+  ): Promise<void> {
+    const { command, id, key, occurredAt, input, inputText = JSON.stringify(input) } = sent;
+    const head = JSON.stringify({ command, id, key, occurredAt, reason: this.options.reason });
+    const text = `${head.slice(0, -1)},"input":${inputText}}`;
     const lane = this.lanes[createHash('md5').update(orderKey).digest()[0]! % this.lanes.length]!;
-    lane.waiting.push({ text, sendable });
-    lane.bytes += text.length;
+    lane.waiting.push({ text, onOutcome });
+    lane.bytes += Buffer.byteLength(text);
     if (lane.waiting.length < this.options.batchItems && lane.bytes < this.options.batchBytes) return;
     // One batch under way and one in the making: the file is read no faster than the server answers.
     await lane.sending;
@@ -82,6 +86,11 @@ export class BatchSender {
     }
   }
 
+  /** Resolves when nothing is under way any more, answered or not. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.lanes.map(({ sending }) => sending));
+  }
+
   private flush(lane: Lane): void {
     if (lane.waiting.length === 0) return;
     const batch = lane.waiting;
@@ -92,38 +101,63 @@ export class BatchSender {
     lane.sending.catch(() => {});
   }
 
-  private async post(batch: Lane['waiting']): Promise<void> {
-    const body = `{"items":[${batch.map(({ text }) => text).join(',')}]}`;
-    const answer = await this.request(body);
-    const outcomes = answer.outcomes ?? answer.items;
-    batch.forEach(({ sendable }, index) => {
-      const outcome = outcomes[index];
-      this.options.onOutcome({
-        sent: sendable,
-        status: outcome.status,
-        repeated: outcome.repeated === true,
-        events: outcome.events ?? 0,
-        position: outcome.position,
-        problem: outcome.status >= 400 ? describe(outcome.problem ?? outcome) : undefined,
+  /**
+   * Sends a batch until each of its items is answered for good. An item that the server could not take for now is
+   * sent again, in order, with those behind it that were refused: they may have been refused for want of it.
+   */
+  private async post(batch: readonly Item[]): Promise<void> {
+    let open = batch;
+    let end = Date.now() + PATIENCE_MS;
+    for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
+      const outcomes = await this.request(open);
+      const first = outcomes.findIndex(isForNow);
+      const again: Item[] = [];
+      open.forEach((item, index) => {
+        const outcome = outcomes[index];
+        if (first >= 0 && index >= first && outcome.status >= 400) again.push(item);
+        else item.onOutcome(outcomeOf(outcome));
       });
-    });
+      if (again.length === 0) return;
+      if (again.length < open.length) end = Date.now() + PATIENCE_MS;
+      if (Date.now() > end) throw new Error(`${this.options.url} takes nothing: ${describe(outcomes[first])}`);
+      open = again;
+      await sleep(pause, undefined, { signal: this.options.signal });
+    }
+  }
+
+  /** The answers to some items, in their order. */
+  private async request(items: readonly Item[]): Promise<any[]> {
+    const answer = await this.answerTo(`{"items":[${items.map(({ text }) => text).join(',')}]}`);
+    if (answer !== 'too-large') {
+      const { outcomes } = answer;
+      if (Array.isArray(outcomes) && outcomes.length === items.length) return outcomes;
+      throw new Error(`${this.options.url} does not answer as Yad does: ${JSON.stringify(answer).slice(0, 200)}`);
+    }
+    if (items.length === 1) return [{ status: 413, detail: 'it is larger than what the server takes' }];
+    const half = items.length >> 1;
+    return [...(await this.request(items.slice(0, half))), ...(await this.request(items.slice(half)))];
   }
 
   /** Posts, and posts again while the server is starting, busy or gone: the keys make a repeat harmless. */
-  private async request(body: string): Promise<any> {
+  private async answerTo(body: string): Promise<any> {
     const { url, signal } = this.options;
     const end = Date.now() + (this.answered ? PATIENCE_MS : FIRST_PATIENCE_MS);
     for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
       let why: string;
       try {
+        const silence = AbortSignal.timeout(SILENCE_MS);
         const response = await fetch(new URL('/v1/commands:batch', url), {
           method: 'POST',
           headers: { 'content-type': 'application/json', 'yad-actor': 'yad import' },
           body,
-          signal,
+          signal: signal ? AbortSignal.any([signal, silence]) : silence,
         });
         this.answered = true;
         if (response.ok) return await response.json();
+        if (response.status === 413) {
+          await response.body?.cancel();
+          return 'too-large';
+        }
         why = `${response.status} ${await response.text()}`;
         if (response.status < 500 && response.status !== 429) throw new Refused(`${url} refused the batch: ${why}`);
       } catch (error) {
@@ -137,6 +171,19 @@ export class BatchSender {
 }
 
 class Refused extends Error {}
+
+/** Not an answer to the command: the server is busy, or others were faster. */
+const isForNow = ({ status, type }: any): boolean =>
+  [429, 502, 503, 504].includes(status) || String(type).endsWith(':too-contended');
+
+const outcomeOf = (outcome: any): SendOutcome => ({
+  status: outcome.status,
+  repeated: outcome.repeated === true,
+  reused: String(outcome.type).endsWith(':idempotency-key-reused'),
+  events: outcome.events ?? 0,
+  position: outcome.position,
+  problem: outcome.status >= 400 ? describe(outcome.problem ?? outcome) : undefined,
+});
 
 function describe(problem: any): string {
   const places = (problem.errors ?? []).map((error: any) => `${error.pointer}: ${error.detail ?? error.message}`);

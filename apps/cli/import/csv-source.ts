@@ -1,126 +1,150 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Transform, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { parse, type CsvError } from 'csv-parse';
 import type { SourceLine } from './mapping.js';
+import { RecordReader, type BrokenRecord, type SoundRecord } from './record-reader.js';
+import { textBlocks } from './text-blocks.js';
 
-export interface BrokenLine {
+/** A row that cannot be read as one. */
+export interface BrokenRow {
   number: number;
   reason: string;
+  /** As it stands in the file, its beginning only where it is long. */
   raw: string;
+  /**
+   * What its cells may be, by column, so that its group can be told: none where that is not known, two where a cell
+   * is missing or too many and it may be the first or the last.
+   */
+  readings: Record<string, string>[];
+  broken: true;
 }
+
+export type Row = SourceLine | BrokenRow;
 
 export interface CsvSource {
   columns: string[];
-  /** Lines in order, many at once; a broken line is told to `onBroken` and left out. */
-  lines(): AsyncGenerator<SourceLine[]>;
+  /** Rows in order, many at once, broken ones in their places. */
+  rows(): AsyncGenerator<Row[]>;
+  /** Number of the first line that was not given out yet. */
+  nextLine(): number;
+  /** Lets go of the file. */
+  close(): void;
   /** Share of the file that was read, 0 to 1. */
   progress(): number;
 }
 
-/** Opens a CSV file, gunzipped when its name ends in `.gz`. Memory stays flat whatever its size. */
-export async function openCsv(
-  file: string,
-  options: { delimiter: string; onBroken: (broken: BrokenLine) => void },
-): Promise<CsvSource> {
-  const { size } = await stat(file);
+export interface CsvOptions {
+  delimiter: string;
+  encoding: string;
+  /** How much is read at once. */
+  chunkBytes?: number;
+}
+
+/**
+ * Opens a CSV file, gunzipped where it is compressed. Memory stays flat whatever its size.
+ * @throws Error where the first line does not name the columns, each once
+ */
+export async function openCsv(file: string, options: CsvOptions): Promise<CsvSource> {
+  const { chunkBytes = 128 * 1024 } = options;
+  const { size, compressed } = await inspect(file);
   let read = 0;
-  let lastBroken = -1;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       read += chunk.length;
       done(null, chunk);
     },
   });
-  const parser = parse({
-    delimiter: options.delimiter,
-    bom: true,
-    info: true,
-    // A broken line is shown as it stands in the file, as far as it was read; this costs some 7 % of the parsing.
-    raw: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    // An opening quote that is never closed must not swallow the rest of the file.
-    max_record_size: 1_000_000,
-    on_skip: (error: CsvError | undefined, raw: string | undefined) => {
-      const number = Number((error as { lines?: number } | undefined)?.lines ?? 0);
-      // The parser tells of each stray quote; the line is broken once.
-      if (number === lastBroken) return;
-      lastBroken = number;
-      options.onBroken({ number, reason: error?.message ?? 'unreadable', raw: raw ?? '' });
-    },
-  });
-  const streams = file.endsWith('.gz')
-    ? [createReadStream(file), counted, createGunzip(), parser]
-    : [createReadStream(file), counted, parser];
-  let failure: Error | undefined;
-  pipeline(streams as any, (error?: Error | null) => {
-    failure = error ?? undefined;
-  });
+  const raw = createReadStream(file, { highWaterMark: chunkBytes });
+  // The last of them is read below, which rejects when any fails.
+  const bytes = compressed
+    ? pipeline(raw, counted, createGunzip({ chunkSize: Math.max(64, chunkBytes) }), () => {})
+    : pipeline(raw, counted, () => {});
+  const reader = new RecordReader(options.delimiter);
 
-  const batches = records(parser, () => failure);
-  const first = await batches.next();
-  const head = first.done ? undefined : first.value;
-  const columns = head?.[0]?.record.map((name) => name.trim()) ?? [];
-  if (columns.length === 0) throw new Error(`${file} is empty: a first line with the columns' names is needed`);
-
-  async function* lines(): AsyncGenerator<SourceLine[]> {
-    for (let batch = head!.slice(1); ;) {
-      const out: SourceLine[] = [];
-      for (const { record, info, raw } of batch) {
-        if (record.length !== columns.length) {
-          const reason = `${record.length} cells where the first line names ${columns.length} columns`;
-          options.onBroken({ number: info.lines, reason, raw });
-          continue;
-        }
-        const cells: Record<string, string> = {};
-        for (let i = 0; i < columns.length; i++) cells[columns[i]!] = record[i]!;
-        out.push({ number: info.lines, cells });
-      }
-      if (out.length > 0) yield out;
-      const next = await batches.next();
-      if (next.done) return;
-      batch = next.value;
+  async function* records(): AsyncGenerator<(SoundRecord | BrokenRecord)[]> {
+    for await (const block of textBlocks(bytes as AsyncIterable<Buffer>, options.encoding)) {
+      const found = reader.read(block);
+      if (found.length > 0) yield found;
     }
+    const left = reader.end();
+    if (left.length > 0) yield left;
   }
-  return { columns, lines, progress: () => (size === 0 ? 1 : read / size) };
+
+  const batches = records();
+  try {
+    const head = await batches.next();
+    const first: (SoundRecord | BrokenRecord)[] = head.done ? [] : head.value;
+    const columns = columnsOf(file, first[0]);
+    return {
+      columns,
+      rows: async function* () {
+        if (first.length > 1) yield rowsOf(first.slice(1), columns);
+        for await (const batch of batches) yield rowsOf(batch, columns);
+      },
+      close: () => void raw.destroy(),
+      nextLine: () => reader.nextLine,
+      progress: () => (size === 0 ? 1 : read / size),
+    };
+  } catch (error) {
+    raw.destroy();
+    throw error;
+  }
 }
 
-interface ParsedRecord {
-  record: string[];
-  raw: string;
-  info: { lines: number };
+/** Size of the file, and whether it is compressed by gzip, which its first bytes tell and not its name. */
+async function inspect(file: string): Promise<{ size: number; compressed: boolean }> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return { size, compressed: bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b };
+  } finally {
+    await handle.close();
+  }
 }
 
-/** What the parser has ready, as arrays: one await for many records. */
-async function* records(
-  parser: ReturnType<typeof parse>,
-  failure: () => Error | undefined,
-): AsyncGenerator<ParsedRecord[]> {
-  let ended = false;
-  let wake: () => void = () => {};
-  parser.on('readable', () => wake());
-  parser.on('end', () => {
-    ended = true;
-    wake();
-  });
-  parser.on('error', () => wake());
-  parser.on('close', () => wake());
-  for (;;) {
-    const batch: ParsedRecord[] = [];
-    for (let item = parser.read(); item !== null && batch.length < 2000; item = parser.read()) batch.push(item);
-    if (batch.length > 0) {
-      yield batch;
-      continue;
-    }
-    if (ended) return;
-    if (parser.errored ?? failure()) throw parser.errored ?? failure();
-    if (parser.destroyed) throw failure() ?? new Error('the file could not be read to its end');
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      if (parser.readableLength > 0 || ended || parser.destroyed) resolve();
-    });
+function columnsOf(file: string, head: SoundRecord | BrokenRecord | undefined): string[] {
+  if (!head) throw new Error(`${file} is empty: a first line with the columns' names is needed`);
+  if ('broken' in head)
+    throw new Error(`${file}: the first line, which names the columns, cannot be read: ${head.reason}`);
+  const columns = head.cells.map((name) => name.trim());
+  const seen = new Set<string>();
+  for (const name of columns) {
+    // A column without a name cannot be asked for, so that none hides another.
+    if (name !== '' && seen.has(name)) throw new Error(`${file}: two columns have the name ${name}`);
+    seen.add(name);
   }
+  return columns;
+}
+
+const rowsOf = (records: readonly (SoundRecord | BrokenRecord)[], columns: readonly string[]): Row[] =>
+  records.map((record) => rowOf(record, columns));
+
+function rowOf(record: SoundRecord | BrokenRecord, columns: readonly string[]): Row {
+  if ('broken' in record) {
+    const { number, reason, raw, before } = record;
+    return { number, reason, raw, readings: before.length > 0 ? [cellsOf(before, columns)] : [], broken: true };
+  }
+  const { number, cells } = record;
+  if (cells.length === columns.length) return { number, cells: cellsOf(cells, columns) };
+  const reason = `${cells.length} cells where the first line names ${columns.length} columns`;
+  const shift = cells.length - columns.length;
+  const fromEnd = shift < 0 ? columns.slice(-shift) : columns;
+  const readings = [cellsOf(cells, columns), cellsOf(shift > 0 ? cells.slice(shift) : cells, fromEnd)];
+  return { number, reason, raw: record.raw().slice(0, 1000).trimEnd(), readings, broken: true };
+}
+
+/** An object that inherits nothing, for a column may have any name; made in this way it is as fast as any other. */
+class Cells {
+  [column: string]: string;
+}
+Object.setPrototypeOf(Cells.prototype, null);
+delete (Cells.prototype as { constructor?: unknown }).constructor;
+
+function cellsOf(cells: readonly string[], columns: readonly string[]): Record<string, string> {
+  const found = new Cells();
+  const count = Math.min(cells.length, columns.length);
+  for (let i = 0; i < count; i++) found[columns[i]!] = cells[i]!;
+  return found;
 }

@@ -1,19 +1,30 @@
-import type { Mapping, SourceLine } from './mapping.js';
+import type { BrokenRow } from './csv-source.js';
+import { cellOf, type Mapping, type SourceLine } from './mapping.js';
 
 /** Lines that belong together, in the order of the file. */
 export interface Group {
   key: string;
   lines: SourceLine[];
+  /** The line that is, or may be, one of these and cannot be read: what the others say is not the whole. */
+  broken?: number;
 }
 
 /**
- * Gathers lines into groups. A group is given out when none of its lines has come for `groupWithin` lines, so
- * memory depends on that and not on the file; a line that comes later still is told to `onLate`.
+ * Gathers lines into groups by what their cells say, white space around it aside. A group is given out when none of
+ * its lines has come for `groupWithin` lines, so memory depends on that and not on the file; a line that comes later
+ * still is told to `onLate`.
+ *
+ * An order without one of its lines is a wrong order, and once it is stored the right one is refused for its key. So
+ * a line that cannot be read spoils its group; where it does not even tell its group, those of its neighbours.
  */
 export class Grouping {
   // In the order of each group's last line: the first is the next to go.
   private readonly open = new Map<string, Group & { last: number }>();
   private readonly done = new Set<string>();
+  /** Groups with a broken line, and its number. */
+  private readonly spoilt = new Map<string, number>();
+  private spoilsNext: number | undefined;
+  private previous: (Group & { last: number }) | undefined;
   private count = 0;
 
   constructor(
@@ -26,20 +37,39 @@ export class Grouping {
     this.count++;
     const { groupBy, groupWithin } = this.mapping;
     if (!groupBy) return [{ key: String(line.number), lines: [line] }];
-    const key =
-      groupBy.length === 1 ? line.cells[groupBy[0]!]! : JSON.stringify(groupBy.map((name) => line.cells[name]));
-    const group = this.open.get(key);
+    const key = keyOf(groupBy.map((name) => cellOf(line, name)));
+    let group = this.open.get(key);
+    if (!group && this.done.has(key)) {
+      this.onLate(line);
+      return this.take((each) => each.last <= this.count - groupWithin);
+    }
     if (group) {
       group.lines.push(line);
-      group.last = this.count;
       this.open.delete(key);
-      this.open.set(key, group);
-    } else if (this.done.has(key)) {
-      this.onLate(line);
-    } else {
-      this.open.set(key, { key, lines: [line], last: this.count });
-    }
+    } else group = { key, lines: [line], last: this.count, broken: this.spoilt.get(key) };
+    group.last = this.count;
+    group.broken ??= this.spoilsNext;
+    this.spoilsNext = undefined;
+    this.open.set(key, group);
+    this.previous = group;
     return this.take((each) => each.last <= this.count - groupWithin);
+  }
+
+  /** Takes note of a line that cannot be read. */
+  spoil({ number, readings }: BrokenRow): void {
+    this.count++;
+    const { groupBy } = this.mapping;
+    if (!groupBy) return;
+    const found = readings.map((cells) => groupBy.map((name) => cells[name]?.trim()));
+    const known = found.filter((cells): cells is string[] => cells.every((cell) => cell && !cell.includes('\ufffd')));
+    for (const key of known.map(keyOf)) {
+      this.spoilt.set(key, number);
+      const group = this.open.get(key);
+      if (group) group.broken ??= number;
+    }
+    if (known.length > 0) return;
+    this.spoilsNext = number;
+    if (this.previous) this.previous.broken ??= number;
   }
 
   /** Gives the groups that are still open, at the end of the file. */
@@ -65,3 +95,9 @@ export class Grouping {
     return taken;
   }
 }
+
+/**
+ * One text for the cells that make a group. Always a text of its own: a part of the file's would keep the whole piece
+ * in memory that it was cut out of.
+ */
+const keyOf = (cells: readonly string[]): string => JSON.stringify(cells);

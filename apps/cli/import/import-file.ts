@@ -1,10 +1,12 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import { stringifyCells } from './cells.js';
-import { BatchSender, type Sendable } from './batch-sender.js';
-import { openCsv, type BrokenLine } from './csv-source.js';
+import { resolve } from 'node:path';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import { BatchSender } from './batch-sender.js';
+import { mappingProblems, unusedColumns } from './check-mapping.js';
+import { openCsv, type CsvSource } from './csv-source.js';
 import { Grouping, type Group } from './grouping.js';
-import { CellError, commandsOf, type Mapping, type SourceLine } from './mapping.js';
+import { CellError, cellOf, commandsOf, type MappedCommand, type Mapping, type PrintedCommand } from './mapping.js';
+import { Outcomes, type RowCounts } from './outcomes.js';
+import { RefusedRows } from './refused-rows.js';
 import type { ResumePoint } from './resume-point.js';
 
 export interface ImportOptions {
@@ -14,13 +16,21 @@ export interface ImportOptions {
   url: string;
   /** Where refused rows are written; made with the first of them. */
   refusedFile: string;
+  /** The commands that there are, to hold the mapping against before the first row is sent. */
+  commands?: readonly CommandDefinition[];
   resume?: ResumePoint;
+  /** How much of the file is read at once. */
+  chunkBytes?: number;
+  /** Told once, before the first row is sent: columns of the file that the mapping makes no use of. */
+  onUnused?: (columns: string[]) => void;
   onProgress?: (progress: ImportReport & { share: number }) => void;
   signal?: AbortSignal;
 }
 
 export interface ImportReport {
-  /** Lines of data read, broken ones included. */
+  /** What became of the rows. */
+  rows: RowCounts;
+  /** Rows of data read, broken ones included. */
   lines: number;
   groups: number;
   commands: number;
@@ -35,166 +45,173 @@ export interface ImportReport {
   position: string;
 }
 
+/** The file was not read to its end, or not all that was read was answered. */
+export class ImportStopped extends Error {
+  constructor(
+    /** The first line that was not read. */
+    readonly line: number,
+    /** Rows before that line that have no answer. */
+    readonly unread: number,
+    readonly report: ImportReport,
+    override readonly cause: unknown,
+  ) {
+    super(
+      `${cause instanceof Error ? cause.message : String(cause)}: reading stopped at line ${line}, what follows is ` +
+        `unread; ${unread} rows before it have no answer`,
+    );
+  }
+}
+
 /**
- * Turns the lines of a file into commands and sends them. The same file again changes nothing: each command's
- * idempotency key comes from its natural key. Refused lines go to a file with their reason; the rest goes on.
+ * Turns the rows of a file into commands and sends them. The same file again changes nothing: each command's
+ * idempotency key comes from its natural key. Refused rows go to a file with their reason; the rest goes on.
+ * @throws Error before anything is sent, where file or mapping cannot be right
+ * @throws ImportStopped when the rest of the file is unread
  */
 export async function importFile(options: ImportOptions): Promise<ImportReport> {
-  const { file, mapping, as, url, signal } = options;
-  const report: ImportReport = {
-    lines: 0,
-    groups: 0,
-    commands: 0,
-    stored: 0,
-    repeated: 0,
-    refusedLines: 0,
-    position: '0',
-  };
-  const refused = new RefusedRows(options.refusedFile, report);
-  const source = await openCsv(file, {
-    delimiter: mapping.delimiter,
-    onBroken: (broken) => {
-      report.lines++;
-      refused.broken(broken);
-    },
-  });
-  refused.begin(source.columns);
+  const { file, mapping, as, commands, refusedFile } = options;
+  if (resolve(file) === resolve(refusedFile)) throw new Error(`${file} is the file and the place of refused rows`);
+  const { delimiter, encoding } = mapping;
+  const source = await openCsv(file, { delimiter, encoding, chunkBytes: options.chunkBytes });
+  try {
+    const problems = mappingProblems(mapping, { as, columns: source.columns, commands });
+    if (problems.length > 0)
+      throw new Error(`nothing was sent, for the mapping does not fit:\n  ${problems.join('\n  ')}`);
+    const unused = unusedColumns(mapping, source.columns);
+    if (unused.length > 0) options.onUnused?.(unused);
+    return await new Import(options, source).run();
+  } finally {
+    source.close();
+  }
+}
 
-  const unanswered = new Map<string, number>();
-  let witness: Sendable | undefined;
-  const sender = new BatchSender({
-    url,
-    signal,
-    reason: `import of ${mapping.name}`,
-    onOutcome: ({ sent, problem, repeated, events, position }) => {
-      unanswered.delete(sent.command.key);
-      if (problem) {
-        refused.lines(sent.lines, `${sent.command.command}: ${problem}`);
-        return;
+class Import {
+  private groups = 0;
+  private position = 0n;
+  private resumedAt: number | undefined;
+  /** A command that was answered, by which the server shows later that it is the one that has it. */
+  private witness: MappedCommand | undefined;
+  private saved = Date.now();
+  private readonly refused: RefusedRows;
+  private readonly outcomes: Outcomes;
+  private readonly sender: BatchSender;
+  private readonly grouping: Grouping;
+
+  constructor(
+    private readonly options: ImportOptions,
+    private readonly source: CsvSource,
+  ) {
+    const { mapping, url, signal, refusedFile } = options;
+    this.refused = new RefusedRows(refusedFile, source.columns);
+    this.outcomes = new Outcomes({
+      onRefused: (rows, reason) => this.refused.rows(rows, reason),
+      onStored: (command, { position }) => {
+        this.witness = command;
+        if (position && BigInt(position) > this.position) this.position = BigInt(position);
+      },
+    });
+    this.sender = new BatchSender({ url, signal, reason: `import of ${mapping.name}` });
+    this.grouping = new Grouping(mapping, (line) =>
+      this.outcomes.refuse([line], `came more than ${mapping.groupWithin} lines after the rest of its group`),
+    );
+  }
+
+  async run(): Promise<ImportReport> {
+    const { source, outcomes, options } = this;
+    try {
+      await this.takeUp();
+      for await (const rows of source.rows()) {
+        options.signal?.throwIfAborted();
+        for (const row of rows) {
+          outcomes.rows.read++;
+          if ('broken' in row) {
+            outcomes.rows.refused++;
+            this.refused.broken(row);
+            this.grouping.spoil(row);
+          } else for (const group of this.grouping.add(row)) await this.send(group);
+        }
+        options.onProgress?.({ ...this.report(), share: source.progress() });
+        await this.savePoint();
       }
-      witness = sent;
-      if (repeated) report.repeated++;
-      else if (events > 0) report.stored++;
-      if (position && BigInt(position) > BigInt(report.position)) report.position = position;
-    },
-  });
+      for (const group of this.grouping.end()) await this.send(group);
+      await this.sender.drain();
+      // Every row that was read has come to one end; a row that was lost would be a fault of this program.
+      if (outcomes.open !== 0) throw new Error(`${outcomes.open} rows were read and have no outcome`);
+    } catch (error) {
+      // What is under way may still be answered, and is counted.
+      await this.sender.idle();
+      const cause = options.signal?.aborted ? options.signal.reason : error;
+      throw new ImportStopped(source.nextLine(), outcomes.open, this.report(), cause);
+    } finally {
+      this.refused.close();
+    }
+    await options.resume?.clear();
+    options.onProgress?.({ ...this.report(), share: 1 });
+    return this.report();
+  }
 
-  const skipTo = await resumeLine(options, report);
-  const sent = new Set<string>();
-  const grouping = new Grouping(mapping, (line) =>
-    refused.lines([line], `came more than ${mapping.groupWithin} lines after the rest of its group`),
-  );
-  const send = async ({ lines }: Group): Promise<void> => {
-    report.groups++;
-    let commands;
+  private async send(group: Group): Promise<void> {
+    const { outcomes } = this;
+    const { mapping, as } = this.options;
+    const { lines, broken } = group;
+    this.groups++;
+    if (broken !== undefined) {
+      return outcomes.refuse(lines, `line ${broken} is, or may be, of the same group, and cannot be read`);
+    }
+    let commands: PrintedCommand[];
     try {
       commands = commandsOf(mapping, as, lines);
     } catch (error) {
       if (!(error instanceof CellError)) throw error;
-      refused.lines(lines, error.message);
-      return;
+      return outcomes.refuse(lines, error.message);
     }
-    const order = (mapping.inOrderBy ?? mapping.groupBy ?? []).map((name) => lines[0]!.cells[name]).join('\u0000');
-    for (const command of commands) {
-      if (sent.has(command.key)) continue;
-      sent.add(command.key);
-      report.commands++;
-      unanswered.set(command.key, lines[0]!.number);
-      await sender.send(order, { command, lines });
-    }
-  };
-
-  const savePoint = async (line: number): Promise<void> => {
-    if (!options.resume || !witness) return;
-    let first = Math.min(line, grouping.firstOpenLine() ?? line);
-    for (const each of unanswered.values()) first = Math.min(first, each);
-    await options.resume.save({ line: first, witness: { ...witness.command } });
-  };
-
-  let saved = Date.now();
-  try {
-    for await (const batch of source.lines()) {
-      signal?.throwIfAborted();
-      for (const line of batch) {
-        report.lines++;
-        if (line.number < skipTo) continue;
-        for (const group of grouping.add(line)) await send(group);
-      }
-      options.onProgress?.({ ...report, share: source.progress() });
-      if (Date.now() - saved > 1000) {
-        saved = Date.now();
-        await savePoint(batch.at(-1)!.number + 1);
-      }
-    }
-    for (const group of grouping.end()) await send(group);
-    await sender.drain();
-    await options.resume?.clear();
-  } finally {
-    await refused.close();
-  }
-  options.onProgress?.({ ...report, share: 1 });
-  return report;
-}
-
-/** The line to go on at; 0, from the start, unless the server shows that it has what was sent before. */
-async function resumeLine({ resume, url, signal }: ImportOptions, report: ImportReport): Promise<number> {
-  const saved = await resume?.load();
-  if (!saved) return 0;
-  let known = false;
-  const probe = new BatchSender({ url, signal, onOutcome: ({ repeated }) => (known = repeated) });
-  await probe.send('', { command: saved.witness as any, lines: [] });
-  await probe.drain();
-  if (!known) return 0;
-  report.resumedAt = saved.line;
-  return saved.line;
-}
-
-/** The file of refused rows: line, reason, and the row as it was. */
-class RefusedRows {
-  private columns: string[] | undefined;
-  /** Lines that were found broken while the first ones were read, before the columns were known. */
-  private readonly early: BrokenLine[] = [];
-  private stream: WriteStream | undefined;
-  private readonly told = new Set<number>();
-
-  constructor(
-    private readonly path: string,
-    private readonly report: ImportReport,
-  ) {}
-
-  /** Says what the columns are; nothing is written before. */
-  begin(columns: string[]): void {
-    this.columns = columns;
-    for (const broken of this.early) this.broken(broken);
-  }
-
-  lines(lines: readonly SourceLine[], reason: string): void {
-    for (const { number, cells } of lines) {
-      const row = this.columns!.map((name) => cells[name] ?? '');
-      this.write(number, reason, row);
+    if (commands.length === 0) return outcomes.refuse(lines, 'no command of the mapping is for it');
+    // All of it was answered before the import was stopped, or the point would lie before it.
+    if (lines.at(-1)!.number < (this.resumedAt ?? 0)) return outcomes.takeKnown(group, commands);
+    const order = (mapping.inOrderBy ?? mapping.groupBy ?? []).map((name) => cellOf(lines[0]!, name)).join('\u0000');
+    for (const { command, onOutcome } of outcomes.take(group, commands)) {
+      await this.sender.send(order, command, onOutcome);
     }
   }
 
-  broken(broken: BrokenLine): void {
-    if (!this.columns) this.early.push(broken);
-    else this.write(broken.number, broken.reason, [broken.raw.trimEnd()]);
+  private report(): ImportReport {
+    const { rows, commands } = this.outcomes;
+    return {
+      rows: { ...rows },
+      lines: rows.read,
+      groups: this.groups,
+      ...commands,
+      refusedLines: this.refused.count,
+      resumedAt: this.resumedAt,
+      position: String(this.position),
+    };
   }
 
-  private write(number: number, reason: string, cells: readonly string[]): void {
-    // A line whose two commands are both refused stands here once.
-    if (this.told.has(number)) return;
-    this.told.add(number);
-    this.report.refusedLines++;
-    if (!this.stream) {
-      this.stream = createWriteStream(this.path);
-      this.stream.write(stringifyCells(['line', 'reason', ...this.columns!]));
-    }
-    this.stream.write(stringifyCells([String(number), reason, ...cells]));
+  /** Each second: where to go on if the import is stopped now. Before a row that was refused, so that it is told again. */
+  private async savePoint(): Promise<void> {
+    const { resume } = this.options;
+    if (!resume || !this.witness || Date.now() - this.saved <= 1000) return;
+    this.saved = Date.now();
+    const { source, grouping, outcomes, refused } = this;
+    const line = Math.min(
+      source.nextLine(),
+      grouping.firstOpenLine() ?? Infinity,
+      outcomes.firstWaiting(),
+      refused.first,
+    );
+    const { command, key, id, occurredAt, input } = this.witness;
+    await resume.save({ line, witness: { command, key, id, occurredAt, input } });
   }
 
-  async close(): Promise<void> {
-    if (!this.stream) return;
-    this.stream.end();
-    await finished(this.stream);
+  /** Goes on where a stopped import was; from the start, unless the server shows that it has what was sent before. */
+  private async takeUp(): Promise<void> {
+    const { resume, url, signal } = this.options;
+    const saved = await resume?.load();
+    if (!saved) return;
+    let known = false;
+    const probe = new BatchSender({ url, signal });
+    await probe.send('', saved.witness as unknown as MappedCommand, ({ repeated }) => (known = repeated));
+    await probe.drain();
+    if (known) this.resumedAt = saved.line;
   }
 }

@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Instant, instantOf, TimeZone } from '#platform/kernel/calendar.js';
 import { derivedId } from '#platform/kernel/ids.js';
 
-/** One line of the file: its number (the header is line 1) and its cells by column. */
+/** One row of the file: the number of its first line (the header is line 1) and its cells by column. */
 export interface SourceLine {
   number: number;
   cells: Record<string, string>;
@@ -21,17 +22,25 @@ export class CellError extends Error {
 /**
  * Where a value comes from: `{ "$column": "Quantity", "$as": "integer" }`, a text with cells `{ "$text": "{A}-{B}" }`,
  * the id of a natural key `{ "$id": ["customer", { "$column": "CustomerID" }] }`, a list made of the group's lines
- * `{ "$each": { … } }`; any other object, list or value stands for itself. An empty cell is an absent field. Outside
- * of `$each` all lines of a group must say the same, unless `"$first": true` says that the first one's word counts.
+ * `{ "$each": { … } }`; any other object, list or value stands for itself.
+ *
+ * White space around a cell is not part of it. An empty cell is an absent value, and an object or a list whose cells
+ * are all empty is absent too: `"points": [{ "reach": { "kind": "phone", "number": { "$column": "Phone" } } }]` is no
+ * point where there is no phone. The input itself, and what `$each` makes of a line, are never absent.
+ *
+ * Outside of `$each` all lines of a group must say the same, and all groups of one natural key; `"$first": true` says
+ * that the word of the first one counts, also where that one came with an earlier file.
  */
 export type Expression = unknown;
+
+const Pattern = z.string().refine(isPattern, { error: 'is not a regular expression' });
 
 const When = z.record(
   z.string(),
   z.union([
     z.strictObject({ empty: z.boolean() }),
-    z.strictObject({ matches: z.string() }),
-    z.strictObject({ matchesNot: z.string() }),
+    z.strictObject({ matches: Pattern }),
+    z.strictObject({ matchesNot: Pattern }),
   ]),
 );
 
@@ -41,7 +50,13 @@ export const Mapping = z.strictObject({
   name: z.string().min(1).max(64),
   description: z.string().optional(),
   zone: TimeZone.default('UTC'),
-  delimiter: z.string().length(1).default(','),
+  delimiter: z
+    .string()
+    .length(1)
+    .regex(/[^"\r\n]/, { error: 'is a quote or a line end' })
+    .default(','),
+  /** By TextDecoder's names: `utf-8`, `windows-1252`, `gbk`, `utf-16le` … A byte order mark overrides it. */
+  encoding: z.string().refine(isEncoding, { error: 'is no encoding that TextDecoder knows' }).default('utf-8'),
   /** Lines with the same cells here are one group, e.g. an invoice. Without it each line is one. */
   groupBy: z.array(z.string()).min(1).optional(),
   /** A group ends when none of its lines has come for so many lines. */
@@ -64,6 +79,22 @@ export const Mapping = z.strictObject({
 });
 export type Mapping = z.infer<typeof Mapping>;
 
+function isPattern(source: string): boolean {
+  try {
+    return new RegExp(source, 'u') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+function isEncoding(label: string): boolean {
+  try {
+    return new TextDecoder(label) instanceof TextDecoder;
+  } catch {
+    return false;
+  }
+}
+
 /** A command that a group of lines stands for. */
 export interface MappedCommand {
   command: string;
@@ -73,35 +104,96 @@ export interface MappedCommand {
   input: Record<string, unknown>;
 }
 
+/** A command with its input as JSON, and a print by which another of the same key is known to say the same. */
+export interface PrintedCommand extends MappedCommand {
+  /** The natural key, of the mapping and the command. */
+  thing: string;
+  inputText: string;
+  print: string;
+  /** Under this key only what the first one has the word in may be otherwise. */
+  firstCounts: boolean;
+}
+
+type Rule = Mapping['commands'][number];
+
 /** The commands of a group of lines. `as` names the command where the mapping does not. */
-export function commandsOf(mapping: Mapping, as: string | undefined, lines: readonly SourceLine[]): MappedCommand[] {
-  const first = lines[0]!;
-  const found: MappedCommand[] = [];
+export function commandsOf(mapping: Mapping, as: string | undefined, lines: readonly SourceLine[]): PrintedCommand[] {
+  const found: PrintedCommand[] = [];
   for (const rule of mapping.commands) {
-    if (!holds(rule.when, first)) continue;
+    if (!holds(rule.when, lines)) continue;
     const command = rule.command ?? as;
     if (!command) throw new Error('the mapping names no command: say it with --as');
-    const valueOf = (expression: Expression): unknown => evaluate(mapping, expression, first, lines);
-    const key = valueOf(rule.key);
+    const parts = compiledParts(rule);
+    const source: Source = { mapping, line: lines[0]!, lines, withoutFirst: false };
+    const key = keyOf(parts, source);
     if (key === undefined) throw new CellError(JSON.stringify(rule.key), 'the natural key is empty');
-    found.push({
+    const thing = derivedId('import', mapping.name, command, key);
+    const made: MappedCommand = {
       command,
-      key: derivedId('import', mapping.name, command, String(key)),
-      id: valueOf(rule.id) as string | undefined,
-      occurredAt: valueOf(rule.occurredAt) as string | undefined,
-      input: valueOf(rule.input) as Record<string, unknown>,
-    });
+      key: thing,
+      id: parts.id.of(source) as string | undefined,
+      occurredAt: parts.occurredAt.of(source) as string | undefined,
+      // The input is there also when nothing is in it.
+      input: (parts.input.of(source) ?? {}) as Record<string, unknown>,
+    };
+    const inputText = JSON.stringify(made.input);
+    const print = printOf(parts, made, inputText, source);
+    const firstCounts = parts.id.first || parts.occurredAt.first || parts.input.first;
+    // The server holds all of a command against its key. So that it can say of another date under the key that the
+    // first one's counts, and nothing else, all that must not differ goes into the key.
+    if (firstCounts) made.key = derivedId(thing, print);
+    found.push({ ...made, thing, inputText, print, firstCounts });
   }
   return found;
 }
 
-function holds(when: z.infer<typeof When>, line: SourceLine): boolean {
-  return Object.entries(when).every(([column, condition]) => {
-    const cell = cellOf(line, column);
-    if ('empty' in condition) return (cell === '') === condition.empty;
-    if ('matches' in condition) return pattern(condition.matches).test(cell);
-    return !pattern(condition.matchesNot).test(cell);
-  });
+/** What an expression is evaluated on. */
+interface Source {
+  mapping: Mapping;
+  line: SourceLine;
+  lines: readonly SourceLine[];
+  /** Leave out what only the first line has a word in. */
+  withoutFirst: boolean;
+}
+
+/** Several values make one key without being taken for another list of them. */
+function keyOf({ key }: Parts, source: Source): string | undefined {
+  if (!Array.isArray(key)) {
+    const value = key.of(source);
+    return value === undefined ? undefined : String(value);
+  }
+  const values = key.map((each) => each.of(source));
+  return values.includes(undefined) ? undefined : JSON.stringify(values);
+}
+
+function printOf({ input, occurredAt }: Parts, made: MappedCommand, inputText: string, source: Source): string {
+  const shared = { ...source, withoutFirst: true };
+  const content = input.first ? JSON.stringify(input.of(shared) ?? {}) : inputText;
+  const at = occurredAt.first ? occurredAt.of(shared) : made.occurredAt;
+  return hash('sha256', JSON.stringify([made.id, at]) + content, 'base64');
+}
+
+/** Whether the conditions hold of a group, whose lines must agree on it. */
+function holds(when: z.infer<typeof When>, lines: readonly SourceLine[]): boolean {
+  let all = true;
+  for (const [column, condition] of Object.entries(when)) {
+    const cell = cellOf(lines[0]!, column);
+    const answer = fits(cell, condition);
+    for (const other of lines) {
+      if (other.cells[column] === lines[0]!.cells[column]) continue;
+      const differs = cellOf(other, column);
+      if (differs === cell || fits(differs, condition) === answer) continue;
+      throw new CellError(column, `is '${cell}' and, in line ${other.number} of the same group, '${differs}'`);
+    }
+    all &&= answer;
+  }
+  return all;
+}
+
+function fits(cell: string, condition: z.infer<typeof When>[string]): boolean {
+  if ('empty' in condition) return (cell === '') === condition.empty;
+  if ('matches' in condition) return pattern(condition.matches).test(cell);
+  return !pattern(condition.matchesNot).test(cell);
 }
 
 const patterns = new Map<string, RegExp>();
@@ -111,38 +203,132 @@ function pattern(source: string): RegExp {
   return found;
 }
 
-function cellOf(line: SourceLine, column: string): string {
+/** What a cell says, without the white space around it. */
+export function cellOf(line: SourceLine, column: string): string {
   const cell = line.cells[column];
   if (cell === undefined) throw new CellError(column, 'the file has no such column');
-  return cell;
+  return cell.trim();
 }
 
-function evaluate(mapping: Mapping, expression: Expression, line: SourceLine, lines: readonly SourceLine[]): unknown {
-  if (expression === null || typeof expression !== 'object') return expression;
-  if (Array.isArray(expression)) return expression.map((item) => evaluate(mapping, item, line, lines));
+/** The words by which an object is an expression, and what may stand beside each. */
+export const EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
+  $column: ['$as', '$take', '$default', '$first'],
+  $text: ['$first'],
+  $id: [],
+  $each: [],
+};
+
+/** An expression that is ready to be evaluated for many rows. */
+interface Compiled {
+  of: (source: Source) => unknown;
+  /** Holds a cell, so that it may be absent. */
+  cells: boolean;
+  /** Holds a cell of which the first line's word counts. */
+  first: boolean;
+}
+
+interface Parts {
+  key: Compiled | Compiled[];
+  id: Compiled;
+  occurredAt: Compiled;
+  input: Compiled;
+}
+
+const ready = new WeakMap<Rule, Parts>();
+function compiledParts(rule: Rule): Parts {
+  let found = ready.get(rule);
+  if (!found) {
+    found = {
+      key: Array.isArray(rule.key) ? rule.key.map(compile) : compile(rule.key),
+      id: compile(rule.id),
+      occurredAt: compile(rule.occurredAt),
+      input: compile(rule.input),
+    };
+    ready.set(rule, found);
+  }
+  return found;
+}
+
+function compile(expression: Expression): Compiled {
+  if (expression === null || typeof expression !== 'object') {
+    return { of: () => expression, cells: false, first: false };
+  }
+  if (Array.isArray(expression)) return listOf(expression.map(compile));
   const given = expression as Record<string, any>;
-  if ('$column' in given) return column(mapping, given, line, lines);
-  if ('$text' in given) return template(given, line, lines);
-  if ('$id' in given) {
-    const words = (given['$id'] as Expression[]).map((word) => evaluate(mapping, word, line, lines));
-    if (words.some((word) => word === undefined)) return undefined;
-    return derivedId(mapping.name, ...words.map(String));
-  }
-  if ('$each' in given) return lines.map((each) => evaluate(mapping, given['$each'], each, [each]));
-  const made: Record<string, unknown> = {};
-  for (const name in given) {
-    const value = evaluate(mapping, given[name], line, lines);
-    if (value !== undefined) made[name] = value;
-  }
-  return made;
+  const first = given['$first'] === true;
+  const shared = (of: Compiled['of']): Compiled => ({
+    of: first ? (source) => (source.withoutFirst ? undefined : of(source)) : of,
+    cells: true,
+    first,
+  });
+  if ('$column' in given) return shared(columnOf(given));
+  if ('$text' in given) return shared(textOf(given['$text'] as string, first));
+  if ('$id' in given) return idOf((given['$id'] as Expression[]).map(compile));
+  if ('$each' in given) return eachOf(given['$each']);
+  return objectOf(Object.entries(given).map(([name, value]) => [name, compile(value)]));
+}
+
+const traitsOf = (parts: readonly Compiled[]): Pick<Compiled, 'cells' | 'first'> => ({
+  cells: parts.some(({ cells }) => cells),
+  first: parts.some(({ first }) => first),
+});
+
+function objectOf(fields: readonly [string, Compiled][]): Compiled {
+  const traits = traitsOf(fields.map(([, value]) => value));
+  const of = (source: Source): unknown => {
+    const made: Record<string, unknown> = {};
+    let present = !traits.cells;
+    for (const [name, field] of fields) {
+      const value = field.of(source);
+      if (value === undefined) continue;
+      made[name] = value;
+      if (field.cells) present = true;
+    }
+    return present ? made : undefined;
+  };
+  return { of, ...traits };
+}
+
+function listOf(items: readonly Compiled[]): Compiled {
+  const of = (source: Source): unknown => {
+    const made = items.map((item) => item.of(source)).filter((value) => value !== undefined);
+    return made.length === 0 && items.length > 0 ? undefined : made;
+  };
+  return { of, ...traitsOf(items) };
+}
+
+function idOf(words: readonly Compiled[]): Compiled {
+  const of = (source: Source): unknown => {
+    const values = words.map((word) => word.of(source));
+    return values.includes(undefined) ? undefined : derivedId(source.mapping.name, ...values.map(String));
+  };
+  return { of, ...traitsOf(words), cells: true };
+}
+
+function eachOf(expression: Expression): Compiled {
+  const each = compile(expression);
+  // An object for each line, also where all its cells are empty: a line is not lost on the way.
+  const isObject = typeof expression === 'object' && expression !== null && !Array.isArray(expression);
+  const keeps = isObject && !Object.keys(EXPRESSIONS).some((word) => word in expression);
+  const of = ({ mapping, lines, withoutFirst }: Source): unknown => {
+    const made: unknown[] = [];
+    for (const line of lines) {
+      const value = each.of({ mapping, line, lines: [line], withoutFirst });
+      if (value !== undefined) made.push(value);
+      else if (keeps) made.push({});
+    }
+    return made;
+  };
+  return { of, cells: true, first: each.first };
 }
 
 /** The cell of a line, with which the other lines of its group agree. */
-function agreedCell(given: Record<string, any>, name: string, line: SourceLine, lines: readonly SourceLine[]): string {
-  const cell = cellOf(line, name).trim();
-  if (given['$first'] === true) return cell;
+function agreedCell(name: string, first: boolean, { line, lines }: Source): string {
+  const cell = cellOf(line, name);
+  if (first || lines.length === 1) return cell;
   for (const other of lines) {
-    const differs = cellOf(other, name).trim();
+    if (other.cells[name] === line.cells[name]) continue;
+    const differs = cellOf(other, name);
     if (differs !== cell) {
       throw new CellError(name, `is '${cell}' and, in line ${other.number} of the same group, '${differs}'`);
     }
@@ -150,26 +336,35 @@ function agreedCell(given: Record<string, any>, name: string, line: SourceLine, 
   return cell;
 }
 
-function template(given: Record<string, any>, line: SourceLine, lines: readonly SourceLine[]): string | undefined {
-  let missing = false;
-  const filled = (given['$text'] as string).replaceAll(/\{([^}]+)\}/g, (_, name: string) => {
-    const cell = agreedCell(given, name, line, lines);
-    if (cell === '') missing = true;
-    return cell;
-  });
-  return missing ? undefined : filled;
-}
+/** The names in the braces of a `$text`. */
+export const TEXT_COLUMNS = /\{([^}]+)\}/g;
 
-function column(mapping: Mapping, given: Record<string, any>, line: SourceLine, lines: readonly SourceLine[]): unknown {
-  const name = given['$column'] as string;
-  let cell = agreedCell(given, name, line, lines);
-  if (cell === '') return given['$default'];
-  if (given['$take']) {
-    const match = pattern(given['$take'] as string).exec(cell);
-    if (!match) throw new CellError(name, `'${cell}' does not match ${given['$take'] as string}`);
-    cell = match[1] ?? match[0];
-  }
-  return (CONVERT[(given['$as'] as string | undefined) ?? 'text'] ?? unknownKind)(cell, name, mapping.zone);
+const textOf =
+  (text: string, first: boolean) =>
+  (source: Source): string | undefined => {
+    let missing = false;
+    const filled = text.replaceAll(TEXT_COLUMNS, (_, name: string) => {
+      const cell = agreedCell(name, first, source);
+      if (cell === '') missing = true;
+      return cell;
+    });
+    return missing ? undefined : filled;
+  };
+
+function columnOf(given: Record<string, any>): (source: Source) => unknown {
+  const { $column: name, $default: otherwise, $first: first, $take: take, $as: kind = 'text' } = given;
+  const taken = take === undefined ? undefined : pattern(take as string);
+  const convert = CONVERT[kind as string]!;
+  return (source) => {
+    let cell = agreedCell(name as string, first === true, source);
+    if (cell === '') return otherwise as unknown;
+    if (taken) {
+      const match = taken.exec(cell);
+      if (!match) throw new CellError(name as string, `'${cell}' does not match ${take as string}`);
+      cell = match[1] ?? match[0];
+    }
+    return convert(cell, name as string, source.mapping.zone);
+  };
 }
 
 const CONVERT: Record<string, (cell: string, column: string, zone: string) => unknown> = {
@@ -203,6 +398,5 @@ const CONVERT: Record<string, (cell: string, column: string, zone: string) => un
   },
 };
 
-const unknownKind = (): never => {
-  throw new Error(`a mapping's $as is one of ${Object.keys(CONVERT).join(', ')}`);
-};
+/** What `$as` can make of a cell. */
+export const KINDS = Object.keys(CONVERT);
