@@ -23,6 +23,7 @@ export function operationsApp(
   return createHttpApp({
     commands,
     gateway: new CommandPipeline({ store, catalogue }),
+    commandSecret: store.identity.lastingKeyFor('commands'),
     queries: auditQueries({ store, catalogue, aggregates }),
     read: { rows: () => Promise.reject(new Error('this app has no read models')) },
     freshness: new StoreFreshness(store),

@@ -40,6 +40,7 @@ try {
   const app = await createHttpApp({
     commands,
     gateway: pipeline,
+    commandSecret: store.identity.lastingKeyFor('commands'),
     queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),

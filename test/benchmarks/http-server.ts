@@ -58,7 +58,12 @@ async function main(): Promise<void> {
   const gateway = url
     ? new CommandPipeline({ store: await PostgresEventStore.connect({ url }), catalogue: new EventCatalogue([noted]) })
     : nothing;
-  const app = await createHttpApp({ commands: [takeNote], gateway, imports: [NoOpModule] });
+  const app = await createHttpApp({
+    commands: [takeNote],
+    gateway,
+    commandSecret: Buffer.alloc(32),
+    imports: [NoOpModule],
+  });
   await app.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1');
   const address = app.getHttpServer().address() as { port: number };
   process.send?.({ port: address.port });

@@ -53,6 +53,7 @@ export async function startSystem(): Promise<System> {
   const app = await createHttpApp({
     commands,
     gateway: pipeline,
+    commandSecret: store.identity.lastingKeyFor('commands'),
     queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),

@@ -8,13 +8,13 @@ import { busCommandOf, type BusCommandClass } from '#platform/commands/cqrs/comm
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Instant } from '#platform/kernel/calendar.js';
-import { Id } from '#platform/kernel/ids.js';
+import { Id, SecretIds } from '#platform/kernel/ids.js';
 import { authorise, type Authenticator, type Principal } from './authenticator.js';
 import { CommandIntake, envelopeOf, type Envelope } from './command-intake.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, problemOf, sendProblem } from './problem.js';
 import { isStorable } from './safe-json.js';
-import { AUTHENTICATOR, BATCH_DEFINITIONS } from './tokens.js';
+import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
 import { issuesOf } from './validation.js';
 
 export const MAX_ITEMS = 10_000;
@@ -53,10 +53,11 @@ export class BatchController {
     @Inject(CommandBus) private readonly bus: CommandBus,
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
     @Inject(BATCH_DEFINITIONS) definitions: readonly CommandDefinition[],
+    @Inject(COMMAND_IDS) ids: SecretIds,
   ) {
     for (const definition of definitions) {
       this.entries.set(definition.name, {
-        intake: new CommandIntake(definition),
+        intake: new CommandIntake(definition, ids),
         Message: busCommandOf(definition),
       });
     }

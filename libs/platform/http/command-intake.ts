@@ -4,7 +4,7 @@ import type { CommandMessage } from '#platform/commands/command-gateway.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
-import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
+import { newId, type SecretIds } from '#platform/kernel/ids.js';
 import { headerText } from './header-text.js';
 import { InvalidRequest, type Place } from './problem.js';
 import { canonicalJson } from './safe-json.js';
@@ -33,7 +33,11 @@ export class CommandIntake {
   private readonly input: z.ZodObject<any>;
   private readonly takesId: boolean;
 
-  constructor(readonly definition: CommandDefinition) {
+  /** @param ids what keys and inputs are told apart by: both may hold names, and what is made of them is kept for good */
+  constructor(
+    readonly definition: CommandDefinition,
+    private readonly ids: SecretIds,
+  ) {
     this.input = strict(definition.input, definition.name);
     this.takesId = definition.creates && 'id' in definition.input.shape;
   }
@@ -43,7 +47,7 @@ export class CommandIntake {
    * @throws InvalidInput, InvalidRequest
    */
   message(body: unknown, id: string | undefined, envelope: Envelope, actor: string): CommandMessage {
-    const { definition } = this;
+    const { definition, ids } = this;
     if (id !== undefined && !UUID.test(id)) {
       throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);
     }
@@ -59,16 +63,16 @@ export class CommandIntake {
     else {
       // A key is its actor's own, whatever it looks like: nobody meets, or is answered with, another's command.
       const own = ANY_CASE_UUID.test(key) ? key.toLowerCase() : key;
-      commandId = place === undefined ? derivedId(actor, own) : derivedId(actor, own, String(place));
+      commandId = place === undefined ? ids.id(actor, own) : ids.id(actor, own, String(place));
       const when = envelope.occurredAt?.toISOString() ?? '';
-      print = fingerprint(
+      print = ids.fingerprint(
         `${definition.name}\n${given ?? ''}\n${when}\n${envelope.onBehalfOf ?? ''}\n${canonicalJson(input)}`,
       );
     }
     return {
       definition,
       // A repeat of a keyed creation must meet the aggregate that the first made.
-      id: given ?? (key === undefined ? newId() : derivedId(definition.on.name, commandId)),
+      id: given ?? (key === undefined ? newId() : ids.id(definition.on.name, commandId)),
       input,
       commandId,
       fingerprint: print,

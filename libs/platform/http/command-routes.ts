@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandResult } from '#platform/commands/command-gateway.js';
 import { busCommandOf } from '#platform/commands/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
+import type { SecretIds } from '#platform/kernel/ids.js';
 import { authorise, type Authenticator } from './authenticator.js';
 import { CommandIntake, envelopeOf } from './command-intake.js';
 import { sendProblem } from './problem.js';
@@ -20,7 +21,7 @@ interface Shell {
  * A controller with one route for each command of the registry. The routes answer by themselves, without pipes,
  * guards and interceptors: those cost more than all that is done here.
  */
-export function commandController(definitions: readonly CommandDefinition[]): Type {
+export function commandController(definitions: readonly CommandDefinition[], ids: SecretIds): Type {
   class Commands implements Shell {
     constructor(
       readonly bus: CommandBus,
@@ -35,7 +36,7 @@ export function commandController(definitions: readonly CommandDefinition[]): Ty
     const { prototype } = Commands;
     const { name } = definition;
     Object.defineProperty(prototype, name, {
-      value: handlerOf(definition, collections),
+      value: handlerOf(definition, collections, ids),
       writable: true,
       configurable: true,
     });
@@ -58,9 +59,13 @@ export function collectionsOf(definitions: readonly CommandDefinition[]): (defin
   return ({ on, path }) => [...(uses.get(on.name) ?? [])].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? path;
 }
 
-function handlerOf(definition: CommandDefinition, collections: (definition: CommandDefinition) => string) {
+function handlerOf(
+  definition: CommandDefinition,
+  collections: (definition: CommandDefinition) => string,
+  ids: SecretIds,
+) {
   const collection = collections(definition);
-  const intake = new CommandIntake(definition);
+  const intake = new CommandIntake(definition, ids);
   const BusMessage = busCommandOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {

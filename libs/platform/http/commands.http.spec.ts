@@ -185,6 +185,22 @@ describe('commands over HTTP', () => {
       expect(await parcel({ 'idempotency-key': key.toUpperCase(), 'yad-actor': 'ada' })).toBe(ada);
     });
 
+    it('leave nothing behind by which they, or the input, could be guessed', async () => {
+      const key = { 'idempotency-key': 'ada@example.com', 'yad-actor': 'ada' };
+      const other = await startParcels({ logger: false });
+      const [here, there] = await Promise.all(
+        [{ app, store }, other].map(async (each) => {
+          const { body } = await (await conformingClient(each.app)).post('/v1/parcels', { label: 'x' }, key);
+          const [event] = await each.store.readStream(`parcel-${body.id}`);
+          const receipt = (await each.store.receipts([event!.commandId])).get(event!.commandId)!;
+          return [body.id, event!.commandId, receipt.fingerprint!.toString('hex')];
+        }),
+      );
+      await other.app.close();
+      // In two logs, whose secrets differ, nothing of it is the same; without a secret all would be.
+      for (const [i, value] of here!.entries()) expect(there![i]).not.toBe(value);
+    });
+
     it.each(['yad-occurred-at', 'yad-on-behalf-of'])(
       'are refused with another %s: it would be lost',
       async (header) => {

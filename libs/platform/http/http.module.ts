@@ -4,6 +4,7 @@ import type { CommandGateway } from '#platform/commands/command-gateway.js';
 import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/commands/cqrs/command-bus.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
+import { SecretIds } from '#platform/kernel/ids.js';
 import type { Freshness } from '#platform/projections/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/query.js';
@@ -14,12 +15,14 @@ import type { CursorKeys } from './cursor-keys/cursor-keys.js';
 import { Cursors } from './cursors.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
-import { AUTHENTICATOR, BATCH_DEFINITIONS, QUERY_PARTS, READINESS } from './tokens.js';
+import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS, QUERY_PARTS, READINESS } from './tokens.js';
 
 /** What an app serves: commands with their gateway, or queries with their read models, or both. */
 export interface HttpModuleOptions {
   commands?: readonly CommandDefinition[];
   gateway?: CommandGateway;
+  /** Under which ids and fingerprints of commands are made: the log's (`lastingKeyFor('commands')`), and so lasting. */
+  commandSecret?: Buffer;
   queries?: readonly QueryDefinition[];
   read?: ReadModels;
   freshness?: Freshness;
@@ -49,10 +52,12 @@ export class HttpModule {
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];
     if (commands.length > 0) {
-      if (!options.gateway) throw new Error('commands need a gateway');
-      providers.push({ provide: COMMAND_GATEWAY, useValue: options.gateway }, ...commandHandlers(commands));
-      providers.push({ provide: BATCH_DEFINITIONS, useValue: commands });
-      controllers.push(commandController(commands), BatchController);
+      const { gateway, commandSecret } = options;
+      if (!gateway || !commandSecret) throw new Error('commands need a gateway and commandSecret');
+      const ids = new SecretIds(commandSecret);
+      providers.push({ provide: COMMAND_GATEWAY, useValue: gateway }, ...commandHandlers(commands));
+      providers.push({ provide: BATCH_DEFINITIONS, useValue: commands }, { provide: COMMAND_IDS, useValue: ids });
+      controllers.push(commandController(commands, ids), BatchController);
     }
     if (queries.length > 0) {
       const { read, freshness, cursorKeys, patienceMs = 5000 } = options;

@@ -146,6 +146,7 @@ export async function startParcels(options: Partial<HttpAppOptions> = {}) {
     commands: parcelCommands,
     gateway: new CommandPipeline({ store, catalogue }),
     queries: parcelQueries,
+    commandSecret: store.identity.lastingKeyFor('commands'),
     read: { rows: async () => [] } satisfies ReadModels,
     freshness: {
       current: async () => 10n,
