@@ -30,6 +30,8 @@ export const aCustomer = (subject: string, given: Partial<Customer> = {}): Custo
   subject,
   kind: 'person',
   status: 'active',
+  status_before: null,
+  absorbed: 0,
   stage: 'customer',
   name: '',
   details: {},

@@ -89,7 +89,7 @@ function seen(event: RecordedEvent): RowChange[] {
 /** Everything that is known of a customer, under the subject that it happened to. */
 export const customer360 = projection({
   name: 'customer-360',
-  version: 3,
+  version: 4,
   tables: [
     Customer,
     CustomerActivity,

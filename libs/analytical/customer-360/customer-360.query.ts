@@ -27,6 +27,7 @@ const profile = {
   id: Id,
   kind: ContactKind,
   status: ContactStatus,
+  statusBefore: ContactStatus.optional().describe('Of a merged contact: its status before that'),
   stage: LifecycleStage,
   name: z.string().nullable(),
   details: z.record(z.string(), z.unknown()),
@@ -74,10 +75,20 @@ export const Customer360 = z
   .meta({ id: 'Customer360' });
 
 function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof profile>> {
-  const { subject: id, name, first_seen_at, last_event_at, last_event_on: _day, ...rest } = row;
+  const {
+    subject: id,
+    name,
+    absorbed: _absorbed,
+    status_before,
+    first_seen_at,
+    last_event_at,
+    last_event_on: _day,
+    ...rest
+  } = row;
   return {
     ...rest,
     id,
+    statusBefore: status_before ?? undefined,
     name: name === '' ? null : name,
     firstSeenAt: isoOf(first_seen_at),
     lastEventAt: isoOf(last_event_at),

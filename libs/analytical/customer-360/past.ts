@@ -43,9 +43,9 @@ export class Past extends ExampleLog {
     return id;
   }
 
-  refund(number: string, who: string, day: string, net: string): void {
+  refund(number: string, who: string, day: string, net: string, order?: string): void {
     const at = { stream: `return-${idOf(number)}`, subject: who, on: `${day}T12:00:00Z` };
-    const about = { contact: who, number, currency: 'GBP', zone };
+    const about = { contact: who, order, number, currency: 'GBP', zone };
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: net }];
     this.add(at, back.returnRequested({ ...about, lines, value: net }));
     this.add(at, back.returnRefunded({ ...about, net, lineCount: 1 }));
@@ -66,11 +66,13 @@ export class Past extends ExampleLog {
     this.add(at, service.caseOpened({ ...caseAbout(who), status: 'new', title: name }));
   }
 
-  merge(from: string, into: string): void {
-    this.onContact(from, '2026-02-01', contact.contactMerged({ into: idOf(into), previousStatus: 'active' }));
+  merge(from: string, into: string, status: 'active' | 'identified' = 'active'): void {
+    this.onContact(from, '2026-02-01', contact.contactMerged({ into: idOf(into), previousStatus: status }));
+    this.onContact(into, '2026-02-01', contact.contactAbsorbed({ merged: idOf(from) }));
   }
 
-  unmerge(name: string, from: string): void {
-    this.onContact(name, '2026-02-02', contact.contactUnmerged({ from: idOf(from), status: 'active' }));
+  unmerge(name: string, from: string, status: 'active' | 'identified' = 'active'): void {
+    this.onContact(name, '2026-02-02', contact.contactUnmerged({ from: idOf(from), status }));
+    this.onContact(from, '2026-02-02', contact.contactReleased({ unmerged: idOf(name) }));
   }
 }

@@ -65,6 +65,8 @@ export const profileHandlers = [
       subject,
       kind: data.kind,
       status: data.status,
+      status_before: null,
+      absorbed: 0,
       stage: data.stage,
       name: data.name?.full ?? '',
       details: detailsOf(data),
@@ -127,13 +129,19 @@ export const profileHandlers = [
     return change(CustomerRelation, key, () => ({ ...key, since: event.occurredAt }));
   }),
   on(contact.contactUnrelated, (event) => change(CustomerRelation, relationKey(event), () => null)),
-  // On the stream of the contact that goes: its alias is all that a merge changes in anyone's figures.
+  // On the stream of the contact that goes: its alias is all that a merge changes in anyone's figures. That of the
+  // one that stays only counts.
   on(contact.contactMerged, (event) => {
     const { subject, occurredAt: since, data } = event;
     return [
-      ofCustomer(event, () => ({ status: 'merged' })),
+      ofCustomer(event, () => ({ status: 'merged', status_before: data.previousStatus })),
       change(Alias, { subject }, () => ({ subject, target: data.into, reason: 'merged', since })),
     ];
   }),
-  on(contact.contactUnmerged, (event) => [toStatus(event), change(Alias, { subject: event.subject }, () => null)]),
+  on(contact.contactAbsorbed, (event) => ofCustomer(event, ({ absorbed }) => ({ absorbed: absorbed + 1 }))),
+  on(contact.contactReleased, (event) => ofCustomer(event, ({ absorbed }) => ({ absorbed: absorbed - 1 }))),
+  on(contact.contactUnmerged, (event) => [
+    ofCustomer(event, () => ({ status: event.data.status, status_before: null })),
+    change(Alias, { subject: event.subject }, () => null),
+  ]),
 ];
