@@ -24,7 +24,9 @@ function* strings(root: JsonSchema, schema = root, steps: Step[] = []): Generato
 }
 
 function resolved(root: JsonSchema, { $ref, ...node }: JsonSchema): JsonSchema {
-  return $ref === undefined ? node : { ...root['$defs'][String($ref).replace('#/$defs/', '')], ...node };
+  return $ref === undefined
+    ? node
+    : { ...resolved(root, root['$defs'][String($ref).replace('#/$defs/', '')]), ...node };
 }
 
 /** The smallest input with this value in that place. */
