@@ -38,7 +38,6 @@ const app = await createHttpApp({
   read: host.readModels,
   freshness: host.progress,
   cursorKeys,
-
   readiness: { store: () => store.head(), 'read models': () => host.ready() },
 });
 const close = async (): Promise<void> => {

@@ -45,7 +45,6 @@ try {
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,
-
     readiness: { store: () => store.checkWritable(), 'read models': () => host.ready() },
   });
   const close = async (): Promise<void> => {
