@@ -67,11 +67,11 @@ export const limitsOf: Readonly<Record<ConnectionRole, Limits>> = {
   /** Live writers of read models, and the relay's checkpoints. */
   write: {
     connectMs,
-    lockMs: 5 * SECOND,
-    statementMs: 15 * SECOND,
+    lockMs: 4 * SECOND,
+    statementMs: 11 * SECOND,
     idleInTransactionMs: 5 * SECOND,
-    transactionMs: 17 * SECOND,
-    silenceMs: 19 * SECOND,
+    transactionMs: 13 * SECOND,
+    silenceMs: 15 * SECOND,
     onSilence: 'give-up',
   },
   /** Waiting for notifications, and sending them. */
