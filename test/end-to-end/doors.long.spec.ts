@@ -148,6 +148,25 @@ describe('the doors of the programs', () => {
     }
   });
 
+  it('of the programs close on who sends no request, or one that never ends', async () => {
+    const cut = (bytes: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        let text = '';
+        socket.on('data', (data) => (text += data.toString())).on('error', () => {});
+        socket.on('close', () => resolve(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 'closed'));
+        if (bytes) socket.write(bytes);
+      });
+    const start = performance.now();
+    const body =
+      'POST /v1/contacts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{';
+    const answers = Promise.all(['', 'GET /v1/orders HTTP/1.1\r\nHost: loc', body].map(cut));
+    // Others are served meanwhile.
+    expect((await send(`${url}/v1/orders`)).status).toBe(200);
+    expect(await answers).toEqual([expect.stringMatching(/^(408|closed)$/), '408', '408']);
+    expect(performance.now() - start).toBeLessThan(40_000);
+  }, 60_000);
+
   it('of two processes take one another’s cursors, which tell no name', async () => {
     for (const name of ['Lovelace', 'Byron']) {
       await send(`${url}/v1/contacts`, 'POST', JSON.stringify({ name: { full: name } }));

@@ -63,7 +63,8 @@ describe('first steps', () => {
     ada = await register('Ada Lovelace');
     order = await buy('2026-01-05', ada, { number: 'A-1' });
     const { id: back } = await send('/returns', { order, lines: [{ line: 1, quantity: '1' }] }, on('2026-01-07'));
-    for (const step of ['authorise', 'receive', 'inspect']) await send(`/returns/${back}/${step}`, {}, on('2026-01-08'));
+    for (const step of ['authorise', 'receive', 'inspect'])
+      await send(`/returns/${back}/${step}`, {}, on('2026-01-08'));
     await send(`/returns/${back}/refund`, { currency: 'GBP' }, on('2026-01-08'));
     await send(`/returns/${back}/close`);
     const { id: issue } = await send('/cases', {

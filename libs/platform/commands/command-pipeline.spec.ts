@@ -195,6 +195,33 @@ describe('the command pipeline', () => {
     }
   });
 
+  it('shares no refusal with a parallel command that asks for something else under the key', async () => {
+    const { pipeline, message, keyed, events } = setUp();
+    const id = newId();
+    await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 3 }));
+    const key = newId();
+    const stale = message(pay, id, { amount: 1 }, { ...keyed(key, 'pay 1'), expectedRevision: 7 });
+    const free = message(pay, id, { amount: 1 }, keyed(key, 'pay 1'));
+    const [refused, paying, again] = await Promise.allSettled(
+      [stale, free, free].map((each) => pipeline.execute(each)),
+    );
+    expect(refused).toMatchObject({ reason: expect.any(StaleRevision) });
+    expect(paying).toMatchObject({ value: { revision: 1, repeated: false } });
+    expect(again).toMatchObject({ value: { revision: 1, repeated: true } });
+
+    const other = newId();
+    const settled = await Promise.allSettled([
+      pipeline.execute(message(pay, id, { amount: 100 }, keyed(other, 'pay 100'))),
+      pipeline.execute(message(pay, id, { amount: 1 }, keyed(other, 'pay 1'))),
+      pipeline.execute(message(pay, id, { amount: 2 }, keyed(other, 'pay 2'))),
+    ]);
+    // The first used no key, for nothing of it was stored; the second did.
+    expect(settled[0]).toMatchObject({ reason: expect.any(RuleViolation) });
+    expect(settled[1]).toMatchObject({ value: { revision: 2, repeated: false } });
+    expect(settled[2]).toMatchObject({ reason: expect.any(KeyReused) });
+    expect(await events()).toHaveLength(3);
+  });
+
   it('remembers a command that changed nothing, though it would change something later', async () => {
     const { pipeline, message, keyed, events } = setUp();
     const id = newId();

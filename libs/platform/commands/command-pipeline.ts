@@ -72,7 +72,7 @@ export class CommandPipeline implements CommandGateway {
   private readonly appender: Appender;
   private readonly receipts: ReceiptLookup;
   private readonly turns = new Map<string, Turn>();
-  private readonly underWay = new Map<string, { fingerprint: Buffer; result: Promise<CommandResult> }>();
+  private readonly underWay = new Map<string, { message: CommandMessage; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
   private readonly clock: Clock;
   private readonly toleranceMs: number;
@@ -96,11 +96,21 @@ export class CommandPipeline implements CommandGateway {
     // the one that runs may say that it stored something: a sender that counts such answers counts events.
     const same = this.underWay.get(commandId);
     if (same) {
-      if (!same.fingerprint.equals(fingerprint)) return Promise.reject(new KeyReused(commandId));
-      return same.result.then((result) => ({ ...result, repeated: true }));
+      const alike = same.message.fingerprint!.equals(fingerprint);
+      return same.result.then(
+        (result) => {
+          if (!alike) throw new KeyReused(commandId);
+          return { ...result, repeated: true };
+        },
+        (error: unknown) => {
+          // A key is used by what was stored, and a refusal is of what was asked: another If-Match asks something else.
+          if (alike && same.message.expectedRevision === message.expectedRevision) throw error;
+          return this.execute(message);
+        },
+      );
     }
     const result = this.run(message).finally(() => this.underWay.delete(commandId));
-    this.underWay.set(commandId, { fingerprint, result });
+    this.underWay.set(commandId, { message, result });
     return result;
   }
 
