@@ -57,6 +57,44 @@ describe('the operations app', () => {
     },
   );
 
+  describe('business time', () => {
+    const line = { line: 1, sku: 'TEAPOT', quantity: '1', unitPrice: '5' };
+    const sale = { currency: 'GBP', zone: 'Europe/London', lines: [line] };
+    const occurred = (instant: string) => ({ 'yad-occurred-at': instant });
+    const refused = async (answer: Promise<{ status: number; body: any }>, rule: string) => {
+      const before = await client.get('/v1/audit/events');
+      const { status, body } = await answer;
+      expect([status, body.rule]).toEqual([409, rule]);
+      expect((await client.get('/v1/audit/events')).body.data).toEqual(before.body.data);
+      return body.detail as string;
+    };
+
+    it('a refund is not dated before its sale, nor a cancellation before the placing', async () => {
+      const sold = await client.post('/v1/sales', sale, occurred('2026-05-05T10:00:00Z'));
+      const back = { order: sold.body.id, lines: [{ line: 1, quantity: '1' }] };
+      const detail = await refused(client.post('/v1/returns', back, occurred('2026-05-01T10:00:00Z')), 'date-in-order');
+      expect(detail).toBe(
+        `2026-05-01T10:00:00.000Z is before the beginning of order-${sold.body.id}, dated 2026-05-05T10:00:00.000Z`,
+      );
+      const { body: order } = await client.post('/v1/orders', sale, occurred('2026-05-05T10:00:00Z'));
+      const cancel = `/v1/orders/${order.id}/cancel`;
+      await refused(client.post(cancel, { reason: 'mistake' }, occurred('2026-05-05T09:59:59Z')), 'date-in-order');
+      expect((await client.post(cancel, { reason: 'mistake' }, occurred('2026-05-05T10:00:00Z'))).status).toBe(200);
+    });
+
+    it('nothing is dated ahead of the clock, alone or in a batch', async () => {
+      await refused(client.post('/v1/sales', sale, occurred('2062-01-05T10:00:00Z')), 'date-not-ahead');
+      const items = [{ command: 'RecordSale', input: sale, occurredAt: '2062-01-05T10:00:00Z' }];
+      const { body } = await client.post('/v1/commands:batch', { items });
+      expect(body.outcomes).toMatchObject([{ status: 409, rule: 'date-not-ahead' }]);
+    });
+
+    it('nobody is born ahead of the clock', async () => {
+      const { status, body } = await client.post('/v1/contacts', { birthDate: '2090-01-01' });
+      expect([status, body.errors]).toEqual([400, [expect.objectContaining({ pointer: '/birthDate' })]]);
+    });
+  });
+
   it('is part of the whole document', () => {
     const whole = apiDocument();
     for (const path of Object.keys(client.document.paths)) expect(whole['paths']).toHaveProperty([path]);

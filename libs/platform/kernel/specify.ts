@@ -95,6 +95,10 @@ function outcome(command: CommandDefinition, scenario: Scenario, raw: Record<str
       const stored = (v: unknown) => JSON.parse(JSON.stringify(v)) as unknown;
       if (!isDeepStrictEqual(stored(actual), stored(wanted))) differ(`expected ${JSON.stringify(wanted)}`, actual);
     },
+    /** It decides something, whatever it is. */
+    accepted: (): void => {
+      if (run().length === 0) differ('expected events', []);
+    },
     nothing: (): void => {
       const actual = run();
       if (actual.length > 0) differ('expected no event', actual.map(plain));

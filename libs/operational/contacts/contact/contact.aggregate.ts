@@ -203,8 +203,6 @@ export const Contact = aggregate<ContactState>()({
   existedBefore: true,
   // What is known of a contact comes from many places, each in an order of its own: a part is dated by that part.
   dates: {
-    contactIdentified: about('acquaintance'),
-    contactActivated: about('acquaintance'),
     contactLifecycleStageChanged: about('stage'),
     contactDetailsUpdated: about('details'),
     contactOwnerAssigned: about('owner'),

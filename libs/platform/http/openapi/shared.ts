@@ -27,7 +27,7 @@ export const commandHeaders: Readonly<Record<string, JsonSchema>> = {
   ),
   OccurredAt: header(
     'Yad-Occurred-At',
-    'When it happened, when that is not now.',
+    'When it happened, when that is not now: not before the step that it changes, and at most five minutes ahead.',
     { type: 'string', format: 'date-time' },
     '2011-12-09T12:50:00Z',
   ),
