@@ -9,6 +9,12 @@ import { allowedHosts, checkDoors } from '#platform/http/doors.js';
 const LAG = 10_000n;
 /** A relay that stands behind the store and has not moved for this long is not ready, however small the lag. */
 const STILL_MS = 15_000;
+/** Publishing that fails again and again for so long is told, whether or not anything waits to be published. */
+const FAILING_MS = 5_000;
+/** How often it looks by itself: who asks may ask seldom, and what has just come would seem to have waited since. */
+const EVERY_MS = 2_000;
+/** A look that takes longer is an answer too. */
+const PATIENCE_MS = 2_000;
 
 export interface Health {
   ready: boolean;
@@ -17,6 +23,8 @@ export interface Health {
   position: string;
   head: string;
   lag: string;
+  /** Why it is not ready. */
+  reason?: string;
 }
 
 /** Tells live from ready by what the relay gets done, not by whether it runs. */
@@ -28,7 +36,14 @@ export class HealthCheck {
     private readonly relay: Pick<Relay, 'status'>,
     private readonly state: Pick<RelayState, 'position'>,
     private readonly store: Pick<EventStore, 'head'>,
+    private readonly publisher: { readonly trouble?: { since: number; reason: string } | undefined } = {},
   ) {}
+
+  /** Looks now and then until the process ends. */
+  start(): this {
+    setInterval(() => void this.look().catch(() => {}), EVERY_MS).unref();
+    return this;
+  }
 
   async look(): Promise<Health> {
     const [position, head] = [await this.state.position(), (await this.store.head()).position];
@@ -38,8 +53,20 @@ export class HealthCheck {
     this.lastPosition = position;
     const { role } = this.relay.status;
     const lag = head > position ? head - position : 0n;
-    const moving = now - this.movedAt < STILL_MS && (lag < LAG || catchingUp || role === 'waiting');
-    return { ready: role !== 'ended' && moving, role, position: `${position}`, head: `${head}`, lag: `${lag}` };
+    const still = now - this.movedAt >= STILL_MS;
+    const behind = lag >= LAG && !catchingUp && role !== 'waiting';
+    const { trouble } = this.publisher;
+    const reason =
+      role === 'ended'
+        ? 'the relay has ended'
+        : trouble && now - trouble.since >= FAILING_MS
+          ? `nothing can be published: ${trouble.reason}`
+          : still
+            ? `nothing has been published for ${Math.round((now - this.movedAt) / 1000)} s, and ${lag} events wait`
+            : behind
+              ? `${lag} events wait`
+              : undefined;
+    return { ready: !reason, role, position: `${position}`, head: `${head}`, lag: `${lag}`, reason };
   }
 }
 
@@ -63,7 +90,7 @@ export function serveHealth(
     if (request.url === '/health/live') answer(200, { live: true });
     else if (request.url !== '/health/ready') answer(404, { title: 'not found' });
     else
-      check.look().then(
+      inTime(check.look()).then(
         (health) => answer(health.ready ? 200 : 503, health),
         (error: Error) => answer(503, { ready: false, reason: error.message }),
       );
@@ -72,4 +99,12 @@ export function serveHealth(
     server.once('error', reject);
     server.listen(port, host, () => resolve(server));
   });
+}
+
+function inTime<T>(look: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  });
+  return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }

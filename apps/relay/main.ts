@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
 
   let server: Server | undefined;
-  const check = new HealthCheck(relay, state, store);
+  const check = new HealthCheck(relay, state, store, publisher).start();
   if (settings.port !== undefined) server = await serveHealth(settings.port, settings.host, check);
   console.log(`relay: store -> ${topic} (${partitions} partitions) on ${brokers.join(', ')}`);
   await publisher

@@ -75,4 +75,41 @@ describe('the relay’s health', () => {
     const answer = await fetch(`${url}/ready`);
     expect([answer.status, await answer.json()]).toEqual([503, { ready: false, reason: 'the store is away' }]);
   });
+
+  it('says that nothing can be published, also while nothing waits to be', async () => {
+    const status: RelayStatus = { role: 'active', position: 0n };
+    let trouble: { since: number; reason: string } | undefined = {
+      since: performance.now() - 1_000,
+      reason: 'no broker',
+    };
+    const publisher = {
+      get trouble() {
+        return trouble;
+      },
+    };
+    const empty = { position: async () => 0n };
+    const check = new HealthCheck(
+      { status },
+      empty,
+      { head: async () => ({ position: 0n, recordedAt: null }) },
+      publisher,
+    );
+    expect((await check.look()).ready).toBe(true);
+    trouble = { since: performance.now() - 6_000, reason: 'no broker' };
+    expect(await check.look()).toMatchObject({ ready: false, reason: 'nothing can be published: no broker' });
+    trouble = undefined;
+    expect((await check.look()).ready).toBe(true);
+  });
+
+  it('answers when the database does not', async () => {
+    const never = new Promise<never>(() => {});
+    const status: RelayStatus = { role: 'active', position: 0n };
+    const check = new HealthCheck({ status }, { position: () => never }, { head: () => never });
+    server = await serveHealth(0, '127.0.0.1', check);
+    const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/health/ready`);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { reason: expect.stringMatching(/did not answer/) },
+    ]);
+  });
 });

@@ -18,12 +18,20 @@ const START_TIMEOUT_MS = 120_000;
  * @param {object} [options]
  * @param {string} [options.dir] the jars' folder (default: YAD_KAFKA_DIR or `.kafka/` of the repository)
  * @param {number} [options.port] port on 127.0.0.1; 0 (default) takes a free one. Give a port to restart on the same.
+ * @param {number} [options.advertisedPort] port that clients are told, where they come through a proxy
  * @param {string} [options.dataDir] the data's folder (default: `data/` in `dir`); a second start goes on with it
  * @param {boolean} [options.clean] remove the data first
  * @param {(text: string) => void} [options.say] told of the progress
  * @throws when Java or Maven is missing, the port is taken, the data is in use, or the broker ends while starting.
  */
-export async function startKafka({ dir = defaultDir(), port = 0, dataDir, clean = false, say = () => {} } = {}) {
+export async function startKafka({
+  dir = defaultDir(),
+  port = 0,
+  advertisedPort,
+  dataDir,
+  clean = false,
+  say = () => {},
+} = {}) {
   const data = resolve(dataDir ?? join(dir, 'data'));
   const java = findJava();
   const libs = await ensureJars(resolve(dir), say);
@@ -38,7 +46,7 @@ export async function startKafka({ dir = defaultDir(), port = 0, dataDir, clean 
   const taken = port || (await freePort());
   if (await portAnswers(taken)) throw new Error(`Port ${taken} of 127.0.0.1 is taken: set KAFKA_PORT to another.`);
   // The controller's port is only the broker's own affair: a new free one at each start.
-  writeProperties(data, taken, await freePort());
+  writeProperties(data, taken, await freePort(), { advertisedPort });
   say(`Starting Kafka on 127.0.0.1:${taken}, data in ${data}`);
   return launch({ java, libs, data, port: taken });
 }

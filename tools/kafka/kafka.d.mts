@@ -1,6 +1,7 @@
 export interface KafkaOptions {
   dir?: string;
   port?: number;
+  advertisedPort?: number;
   dataDir?: string;
   clean?: boolean;
   say?: (text: string) => void;

@@ -9,13 +9,18 @@ export const pidFile = (data) => join(data, 'broker.pid');
 export const propertiesFile = (data) => join(data, 'server.properties');
 
 /** Writes server.properties of a single node that is broker and controller at once. */
-export function writeProperties(data, port, controllerPort, file = propertiesFile(data), log = join(data, 'log')) {
+export function writeProperties(
+  data,
+  port,
+  controllerPort,
+  { file = propertiesFile(data), log = join(data, 'log'), advertisedPort = port } = {},
+) {
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     // Java reads a backslash in a properties file as an escape.
@@ -56,7 +61,7 @@ export function format(java, libs, data) {
   const properties = join(data, 'format.properties');
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
-  writeProperties(data, 9092, 9093, properties, aside);
+  writeProperties(data, 9092, 9093, { file: properties, log: aside });
   const done = spawnSync(
     java,
     ['-cp', join(libs, '*'), '-Xmx128m', 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties],

@@ -38,6 +38,8 @@ export class KafkaPublisher implements BusPublisher {
   private readonly stop = new AbortController();
   private readonly authenticator: MessageAuthenticator;
   private producer: Producer | undefined;
+  /** Since when (by `performance.now`) nothing can be sent, and why; undefined while sending succeeds. */
+  trouble: { since: number; reason: string } | undefined;
 
   constructor({
     store,
@@ -97,11 +99,14 @@ export class KafkaPublisher implements BusPublisher {
     for (let failures = 1; ; failures++) {
       if (signal.aborted) throw new Error('the publisher is closed');
       try {
-        await work((this.producer ??= await this.connect()));
+        await work((this.producer ??= await within(PATIENCE_MS, 'connecting', this.connect())));
+        this.trouble = undefined;
         return;
       } catch (error) {
         const type = kafkaErrorType(error);
         if (error instanceof PartitionsMismatch || (type !== undefined && HOPELESS.has(type))) throw error;
+        this.trouble ??= { since: performance.now(), reason: '' };
+        this.trouble.reason = error instanceof Error ? error.message : String(error);
         if (!signal.aborted) this.log.warn(`kafka: ${what} failed, trying again (${failures})`, error);
         this.discard();
         await pause(backoff(failures, { firstMs: 100, capMs: 1000 }), signal);
