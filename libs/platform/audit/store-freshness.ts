@@ -1,3 +1,4 @@
+import { PositionLost } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { RecordingTimes, type Freshness } from '#platform/projections/freshness.js';
 
@@ -9,7 +10,7 @@ export class StoreFreshness implements Freshness {
   private readonly times: Pick<Freshness, 'recordedAt'>;
 
   constructor(
-    private readonly store: Pick<EventStore, 'head' | 'readAll'>,
+    private readonly store: Pick<EventStore, 'head' | 'readAll' | 'identity'>,
     private readonly projections?: Freshness,
   ) {
     this.times = projections ?? new RecordingTimes(store);
@@ -22,6 +23,7 @@ export class StoreFreshness implements Freshness {
 
   async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined> {
     if (this.projections && projections.length > 0) return this.projections.waitFor(position, projections, timeoutMs);
+    if (this.store.identity.isLost(position)) throw new PositionLost(position);
     // What was answered with a position is in the log: a later one than the head is nobody's write yet.
     const head = (await this.store.head()).position;
     return head >= position ? head : undefined;

@@ -5,7 +5,7 @@ import type { BuildWriter, PartitionedEvent } from './writer.js';
 
 /** The log, and how the bus divides it. */
 export interface Log {
-  readonly store: Pick<EventStore, 'readAll' | 'readSubjects' | 'head' | 'identity'>;
+  readonly store: Pick<EventStore, 'readAll' | 'readSubjects' | 'head' | 'identity' | 'refreshIdentity'>;
   readonly partitions: number;
 }
 

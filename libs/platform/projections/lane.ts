@@ -5,6 +5,7 @@ import { liveBuild } from './builds.js';
 import { catchUp, type Log } from './catch-up.js';
 import type { DecodedEvents } from './decoded-events.js';
 import { ParkingFull } from './folding.js';
+import { guardLog, isGuarded } from './log-guard.js';
 import type { Written } from './progress.js';
 import { BuildWriter, isStale, type Model, type PartitionedEvent } from './writer.js';
 
@@ -70,7 +71,8 @@ export class Lane implements Consumer {
 
   /** For those who wait for a position. */
   get written(): Written {
-    const { checkpoints } = this.writer;
+    // Of what is to be read anew nothing is known for sure.
+    const checkpoints: ReadonlyMap<number, bigint> = this.loaded ? this.writer.checkpoints : new Map();
     const alone = checkpoints.size > 0 && [...checkpoints.keys()].every((partition) => this.assigned.has(partition));
     return { name: this.name, checkpoints, alone };
   }
@@ -121,6 +123,11 @@ export class Lane implements Consumer {
       await catchUp(this.writer, log, targets, onCommit);
     };
     await this.enqueue(() => this.persist(work));
+  }
+
+  /** What is held in memory may be of an incarnation of the log that is over: it is read anew before the next write. */
+  forget(): void {
+    this.loaded = false;
   }
 
   /** Waits for the write under way; deliveries that still wait are refused. */
@@ -204,6 +211,8 @@ export class Lane implements Consumer {
     this.loaded = false;
     for (;;) {
       this.closing.signal.throwIfAborted();
+      // What this process still holds of an incarnation that is over must not be written over what others know.
+      if (!(await isGuarded(pool, this.options.log.store))) await guardLog(pool, this.options.log.store);
       const live = await liveBuild(pool, model.projection.name);
       if (live?.version === model.projection.version) {
         await this.writer.load(live.generation);
@@ -228,6 +237,7 @@ export class Lane implements Consumer {
 
   /** What of these deliveries follows the checkpoints, and what is missing. */
   private plan(jobs: readonly Job[]): Plan {
+    const { log } = this.options;
     const events: PartitionedEvent[] = [];
     const advance = new Map<number, bigint>();
     const gaps = new Map<number, bigint>();
@@ -243,6 +253,7 @@ export class Lane implements Consumer {
           continue;
         }
         const at = standing(partition);
+        if (log.store.identity.isLost(position)) continue;
         if (position <= at) seen.add(partition);
         else if (previous <= at) {
           seen.add(partition);

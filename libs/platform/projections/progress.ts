@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PositionLost } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import type { Delivery, Published } from '#platform/event-bus/event-bus.js';
@@ -29,7 +30,7 @@ interface Waiter {
 
 export interface ProgressOptions {
   readonly pool: Pool;
-  readonly store: Pick<EventStore, 'readAll' | 'head'>;
+  readonly store: Pick<EventStore, 'readAll' | 'head' | 'identity'>;
   /** The bus is fed by a relay that keeps `relay.state` and `relay.heads` in this database. */
   readonly relayed: boolean;
   /** What this process itself has written. */
@@ -79,6 +80,7 @@ export class Progress implements Freshness {
   }
 
   async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined> {
+    if (this.options.store.identity.isLost(position)) throw new PositionLost(position);
     if (projections.length === 0) {
       const head = (await this.options.store.head()).position;
       return head >= position ? head : undefined;
@@ -104,6 +106,12 @@ export class Progress implements Freshness {
       this.waiters.add(waiter);
       void this.poll();
     });
+  }
+
+  /** The log has lost events: what was read before is not to be answered with. */
+  forget(): void {
+    this.last = undefined;
+    this.news = undefined;
   }
 
   /** A writer of this process has committed. */
@@ -174,7 +182,8 @@ export class Progress implements Freshness {
     const heads = new Map<number, bigint>();
     let published = 0n;
     for (const [projection, partition, text] of rows as unknown as [string, number, string][]) {
-      const position = BigInt(text);
+      // What a build holds of events that the log has lost counts for nothing.
+      const position = this.options.store.identity.heldThrough(BigInt(text));
       if (projection === '') {
         if (partition < 0) published = position;
         else heads.set(partition, position);

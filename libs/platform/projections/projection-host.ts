@@ -7,6 +7,7 @@ import { ensureLive, liveBuild } from './builds.js';
 import type { Log } from './catch-up.js';
 import { DecodedEvents } from './decoded-events.js';
 import { Lane } from './lane.js';
+import { guardLog, holdingLost } from './log-guard.js';
 import { Lanes } from './lanes.js';
 import { prepareProjections } from './prepare.js';
 import { Progress, type Written } from './progress.js';
@@ -41,12 +42,16 @@ export class ProjectionHost {
   private readonly standstill: Standstill;
   private readonly closing = new AbortController();
   private readonly background = new Set<Promise<void>>();
+  private readonly unwatch: () => void;
   private subscription: Subscription | undefined;
+  /** All builds were held against the log as this process knows it. */
+  private guarded = false;
+  private healing: Promise<void> | undefined;
 
   private constructor(
     private readonly options: ProjectionHostOptions,
     private readonly pool: Pool,
-    models: readonly Model[],
+    private readonly models: readonly Model[],
     private readonly shop: Workshop,
     readonly readModels: TypeOrmReadModels,
   ) {
@@ -54,7 +59,19 @@ export class ProjectionHost {
     this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false, written });
     this.admin = new ProjectionAdmin(shop, models);
     this.lanes = new Lanes(shop.decoded, this.trouble, (delivery) => this.progress.delivered(delivery));
-    this.reconciler = new Reconciler(() => this.lanes, shop.log, this.progress, this.trouble);
+    this.reconciler = new Reconciler(
+      () => this.lanes,
+      shop.log,
+      this.progress,
+      this.trouble,
+      () => this.guard(),
+    );
+    this.unwatch = options.store.onIncarnation(() => {
+      this.guarded = false;
+      this.progress.forget();
+      for (const lane of this.lanes) lane.forget();
+      this.inBackground(() => this.untilDone(() => this.guard()));
+    });
     const { store, projections } = options;
     this.standstill = new Standstill({
       progress: this.progress,
@@ -99,12 +116,21 @@ export class ProjectionHost {
 
   /** Rejects, saying why, when the read models cannot be asked or stand still behind the log. */
   async ready(): Promise<void> {
-    await Promise.all([this.readModels.rows('select 1'), this.standstill.check()]);
+    await Promise.all([this.readModels.rows('select 1'), this.standstill.check(), this.checkNothingLost()]);
+  }
+
+  private async checkNothingLost(): Promise<void> {
+    if (!this.guarded) throw new Error('the log has lost events: it is being looked into who holds them');
+    const lost = await holdingLost(this.pool);
+    if (lost.length > 0) {
+      throw new Error(`they hold events that the log has lost, and are being rebuilt: ${lost.join(', ')}`);
+    }
   }
 
   async stop(): Promise<void> {
     this.closing.abort(new Error('the projection host stops'));
     this.standstill.stop();
+    this.unwatch();
     const closed = this.subscription?.close();
     // A delivery that waits for a database that is away must not keep the bus from closing for ever.
     await Promise.race([closed, sleep(3_000, undefined, { ref: false })]);
@@ -125,11 +151,40 @@ export class ProjectionHost {
       else outdated.push(model);
     }
     if (outdated.length > 0) this.inBackground(() => this.upgrade(outdated));
+    await this.guard();
     const subscribed = new Promise<void>((resolve) => this.inBackground(() => this.subscribe().then(resolve)));
     this.reconciler.start();
     this.standstill.start();
     // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
     await Promise.race([subscribed, sleep(5_000, undefined, { ref: false })]);
+  }
+
+  /** Holds all builds against the log as it is now; those that hold what it has lost are rebuilt beside. */
+  private async guard(): Promise<void> {
+    const { store } = this.options;
+    const { number } = store.identity.current;
+    const lost = await guardLog(this.shop.pool, store);
+    // Another incarnation may have begun meanwhile; its own turn comes after this one.
+    this.guarded = store.identity.current.number === number;
+    if (lost.length === 0 || this.healing) return;
+    this.trouble(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
+    this.healing = this.heal().finally(() => (this.healing = undefined));
+    this.inBackground(() => this.healing!);
+  }
+
+  private async heal(): Promise<void> {
+    await this.untilDone(async () => {
+      const lost = await holdingLost(this.shop.pool);
+      const due: Model[] = [];
+      for (const model of this.models) {
+        const { name, version } = model.projection;
+        // One of another version is made anew by the code of that version.
+        if (lost.includes(name) && (await liveBuild(this.pool, name))?.version === version) due.push(model);
+      }
+      if (due.length === 0) return;
+      const acceptDifferences = { reason: 'the live build holds events that the log has lost' };
+      await rebuild(this.shop, due, { compare: false, acceptDifferences, by: 'yad', signal: this.closing.signal });
+    });
   }
 
   private lane(model: Model): Lane {

@@ -102,4 +102,14 @@ create index swaps_projection on projections.swaps (projection, id);
 comment on table projections.swaps is 'Every time another build was made live: by whom, why it was allowed to, and in what it differs from the one before. Names keys and columns, no values.';
 `,
   },
+  {
+    name: 'projections/0100-log',
+    sql: `
+alter table projections.settings add column log_id uuid, add column incarnation int not null default 0;
+comment on column projections.settings.log_id is 'The log that the read models are made of.';
+comment on column projections.settings.incarnation is 'Of the log; all builds were held against it.';
+alter table projections.builds add column holds_lost boolean not null default false;
+comment on column projections.builds.holds_lost is 'It holds events that the log has lost, and is to be rebuilt.';
+`,
+  },
 ];

@@ -78,7 +78,11 @@ export async function rebuild(
     for (const model of models) await refuseOlder(shop.pool, model, options);
     for (const model of models) sites.push(await openSite(shop, model, options.capacity));
     const targets = await Promise.all(
-      sites.map(async ({ writer, live }) => ({ writer, targets: await targetOf(shop, writer, live) })),
+      sites.map(async ({ writer, live }) => ({
+        writer,
+        // Where the live one stands is of no use when it is not compared: it may hold what the log does not.
+        targets: await targetOf(shop, writer, options.compare === false ? undefined : live),
+      })),
     );
     onStep?.('reading the log');
     await fill(shop.log, targets, options);

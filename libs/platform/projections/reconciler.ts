@@ -4,7 +4,7 @@ import type { Progress, Standing } from './progress.js';
 
 interface Look {
   readonly standing: Standing;
-  /** The store's head, read before the checkpoints. */
+  /** The store's head, read after the checkpoints: none of them can rightly be beyond it. */
   readonly head: bigint;
 }
 
@@ -22,6 +22,8 @@ export class Reconciler {
     private readonly log: Log,
     private readonly progress: Progress,
     private readonly onTrouble: (error: unknown) => void,
+    /** Called when a checkpoint is beyond the log's end: the log has lost events that a build holds. */
+    private readonly onBeyond: () => Promise<void>,
     private readonly everyMs = 1_000,
   ) {}
 
@@ -39,8 +41,10 @@ export class Reconciler {
   }
 
   private async look(): Promise<void> {
+    const standing = await this.progress.standing();
     const { position: head } = await this.log.store.head();
-    const now: Look = { standing: await this.progress.standing(), head };
+    const now: Look = { standing, head };
+    if (isBeyond(now)) await this.onBeyond();
     const { before } = this;
     this.before = now;
     if (!before) return;
@@ -51,6 +55,13 @@ export class Reconciler {
       }),
     );
   }
+}
+
+function isBeyond({ standing, head }: Look): boolean {
+  for (const positions of standing.checkpoints.values()) {
+    for (const position of positions.values()) if (position > head) return true;
+  }
+  return false;
 }
 
 /** Partitions of the lane that have not moved since the last look, though there was something to apply even then. */

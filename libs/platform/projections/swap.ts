@@ -11,7 +11,7 @@ import {
   withStatus,
   type Build,
 } from './builds.js';
-import { catchUp, max, min, type Log } from './catch-up.js';
+import { catchUp, min, type Log } from './catch-up.js';
 import { idleTimeout, inShortTries, InTheWay, lockTimeout, longHolders, TRY_MS, type Patience } from './lock-waits.js';
 import { recordSwap, type SwapGrounds } from './swap-records.js';
 import type { BuildWriter } from './writer.js';
@@ -78,10 +78,8 @@ async function swapNow(
     if (live?.generation === build.generation) return;
     // Locks the live checkpoints: its writers stand still until the end, then find their fence lost.
     if (live) await raiseEpoch(client, live);
-    const reached = live ? await positions(client, live) : [];
-    const head = (await log.store.head()).position;
-    // Where a checkpoint is not in the log there is nothing to be read; what is lost then is in the record of the swap.
-    const target = max([head, ...reached.filter((position) => position <= head)]);
+    // Read after the live writers stand still: nothing that they hold is beyond it, but for what the log has lost.
+    const target = (await log.store.head()).position;
     const left = Number(target - min(writer.checkpoints.values()));
     if (left > Number(FEW) && left / rate > STILL_MS) throw new InTheWay(`${left} events came in meanwhile`);
     await catchUp(writer, log, new Map([...writer.checkpoints.keys()].map((partition) => [partition, target])));
@@ -130,14 +128,6 @@ export async function toHead(log: Log, writer: BuildWriter, signal?: AbortSignal
     }
     [position, left] = [head, next];
   }
-}
-
-async function positions(client: PoolClient, build: Build): Promise<bigint[]> {
-  const { rows } = await client.query<{ position: string }>(
-    `select position::text from projections.checkpoints where projection = $1 and generation = $2`,
-    [build.projection, build.generation],
-  );
-  return rows.map(({ position }) => BigInt(position));
 }
 
 /** A build's checkpoints by partition, as the connection sees them. */

@@ -238,6 +238,7 @@ export class World {
     await this.pool.query(
       `truncate projections.builds, projections.checkpoints, projections.dead_letters, projections.discards`,
     );
+    await this.pool.query(`update projections.settings set log_id = null, incarnation = 0`);
   }
 
   async closeLanes(): Promise<void> {

@@ -45,13 +45,18 @@ async function analyst(view = 'entries') {
 }
 
 /** An admin whose log reads as the test wants it. */
-async function adminOn(store: Partial<MemoryEventStore>, projection: Projection, pool = world.pool) {
+async function adminOn(
+  store: Partial<Pick<MemoryEventStore, 'readAll' | 'readSubjects' | 'head'>>,
+  projection: Projection,
+  pool = world.pool,
+) {
   const models = await prepareProjections(pool, [projection], PARTITIONS);
   const whole = {
     readAll: world.store.readAll.bind(world.store),
     readSubjects: world.store.readSubjects.bind(world.store),
     head: world.store.head.bind(world.store),
     identity: world.store.identity,
+    refreshIdentity: async () => world.store.identity,
     ...store,
   };
   const shop: Workshop = { pool, log: { store: whole, partitions: PARTITIONS }, decoded: world.decoded };

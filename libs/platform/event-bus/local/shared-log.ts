@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
+import type { LogIdentity } from '#platform/event-store/log-identity.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 
 export interface SharedLogOptions {
@@ -40,25 +41,35 @@ export class SharedLog {
   private readonly reads = new Map<bigint, Promise<Page>>();
   private readonly waiting = new Set<() => void>();
   private readonly stop = new AbortController();
+  private readonly unwatch: () => void;
   private following: Promise<void> | undefined;
 
   constructor(
     private readonly store: EventStore,
     private readonly options: SharedLogOptions,
     private readonly log: BusLog,
-  ) {}
+  ) {
+    this.unwatch = store.onIncarnation(this.letGo);
+  }
+
+  /** Lets go of what the log has lost; the follower goes on behind it. */
+  private readonly letGo = (identity: LogIdentity): void => {
+    this.recent = this.recent.filter(({ position }) => !identity.isLost(position));
+    this.recentCharacters = sizeOf(this.recent);
+    this.pages = [];
+    this.reads.clear();
+  };
 
   /** The events that follow a position, at least one; waits for news. Empty only when the signal aborts. */
   async read(after: bigint, signal: AbortSignal): Promise<readonly StoredEvent[]> {
     this.following ??= this.follow();
     while (!signal.aborted) {
       if (this.recentAfter >= 0n) {
-        if (after >= this.recentLast) {
+        if (after >= this.recentAfter) {
+          const from = this.indexAfter(after);
+          if (from < this.recent.length) return this.recentFrom(from);
           await this.news(signal);
           continue;
-        }
-        if (after >= this.recentAfter) {
-          return this.recentFrom(this.indexAfter(after));
         }
       }
       const page = await this.past(after);
@@ -77,6 +88,7 @@ export class SharedLog {
 
   async close(): Promise<void> {
     this.stop.abort();
+    this.unwatch();
     this.ring();
     await this.following;
   }
@@ -88,11 +100,14 @@ export class SharedLog {
     if (underWay) return underWay;
     const read = this.store.readAll({ after, limit: this.options.pageSize }).then((events): Page => {
       const page = { after, last: events.at(-1)?.position ?? after, events, characters: sizeOf(events) };
-      if (events.length > 0) this.keepPage(page);
+      // One that was asked for before an incarnation began may hold what is lost since.
+      if (events.length > 0 && this.reads.get(after) === read) this.keepPage(page);
       return page;
     });
     this.reads.set(after, read);
-    const forget = (): void => void this.reads.delete(after);
+    const forget = (): void => {
+      if (this.reads.get(after) === read) this.reads.delete(after);
+    };
     read.then(forget, forget);
     return read;
   }
