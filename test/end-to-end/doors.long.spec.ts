@@ -79,13 +79,16 @@ describe('the doors of the programs', () => {
     for (const name of ['localhost', '127.0.0.1']) {
       expect((await send(`http://${name}:${port}/health/ready`)).status).toBe(200);
     }
+    const audit = new Program('audit/main.js', { env: env() });
+    const ports = [port, Number(new URL(other).port), Number(new URL(await addressOf(audit)).port)];
     const others = Object.values(networkInterfaces())
       .flatMap((each) => each ?? [])
       .filter(({ address }) => address !== '127.0.0.1');
     for (const { address, scopeid } of others) {
       const host = scopeid ? `${address}%${scopeid}` : address;
-      expect([address, await listens(host, port)]).toEqual([address, false]);
+      for (const each of ports) expect([address, each, await listens(host, each)]).toEqual([address, each, false]);
     }
+    await audit.stop();
   });
 
   it('are closed to pages of other origins and to names that lead here', async () => {
