@@ -9,6 +9,7 @@ import type { CommandDefinition } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id, SecretIds } from '#platform/kernel/ids.js';
+import { sizesOf } from './batch-body.js';
 import { authorise, type Authenticator, type Principal } from './authenticator.js';
 import { CommandIntake, envelopeOf, type Envelope } from './command-intake.js';
 import { resultJson } from './command-routes.js';
@@ -18,10 +19,13 @@ import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
 import { issuesOf } from './validation.js';
 
 export const MAX_ITEMS = 10_000;
-/** Items validated before other requests get their turn. */
+/** Items validated before other requests get their turn, and bytes of them. */
 const SLICE = 64;
+const SLICE_BYTES = 256 * 1024;
 /** Items of one batch under way at once: enough to fill the store's batches, few enough to leave room for others. */
 const WINDOW = 4096;
+/** Bytes of theirs, and one more. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
 
 const storable = (max: number) =>
   z.string().min(1).max(max).refine(isStorable, { error: 'holds a character that cannot be stored' });
@@ -84,21 +88,33 @@ export class BatchController {
     }
   }
 
-  private async outcomes(items: readonly unknown[], principal: Principal, common: Envelope): Promise<string[]> {
+  private async outcomes(items: unknown[], principal: Principal, common: Envelope): Promise<string[]> {
     const outcomes = Array.from<string>({ length: items.length });
+    const sizes = sizesOf(items);
     let underWay = 0;
+    let bytes = 0;
+    let sinceTurn = 0;
     let wake: (() => void) | undefined;
     const all: Promise<void>[] = [];
     for (let i = 0; i < items.length; i++) {
-      if (i % SLICE === SLICE - 1) await turn();
-      if (underWay >= WINDOW) await new Promise<void>((resolve) => (wake = resolve));
+      if (i % SLICE === SLICE - 1 || sinceTurn >= SLICE_BYTES) {
+        await turn();
+        sinceTurn = 0;
+      }
+      while (underWay >= WINDOW || bytes >= WINDOW_BYTES) await new Promise<void>((resolve) => (wake = resolve));
+      const size = sizes?.[i] ?? 0;
       underWay++;
+      bytes += size;
+      sinceTurn += size;
       // Submitted here and now: the gateway keeps the order in which commands of one stream reach it.
       const settled = this.submit(items[i], i, principal, common).then((outcome) => {
         outcomes[i] = outcome;
         underWay--;
+        bytes -= size;
         wake?.();
       });
+      // What has become events is not needed any more.
+      items[i] = undefined;
       all.push(settled);
     }
     await Promise.all(all);
@@ -141,7 +157,7 @@ export class BatchController {
   }
 }
 
-function itemsOf(body: unknown): readonly unknown[] {
+function itemsOf(body: unknown): unknown[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw issue('', 'is not an object with items');
   for (const key of Object.keys(body)) if (key !== 'items') throw issue(`/${key}`, 'is not a known field');
   const { items } = body as { items?: unknown };

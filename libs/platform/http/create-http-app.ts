@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BodiesUnderWay } from './bodies-under-way.js';
 import { allowedHosts, checkDoors, hasBody } from './doors.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
 import { openApiDocument } from './openapi/document.js';
@@ -17,6 +18,8 @@ export interface HttpAppOptions extends HttpModuleOptions {
   bodyLimit?: number;
   /** Bytes of the body of a batch at most. */
   batchBodyLimit?: number;
+  /** Bytes of the bodies under way at most: of batches, and of all others. */
+  bodiesUnderWay?: { readonly batches: number; readonly others: number };
   /** Names under which it answers, beside this machine's own; ALLOWED_HOSTS and HOST say unless told otherwise. */
   hosts?: ReadonlySet<string>;
   /** How long a small body may take to come, in milliseconds. */
@@ -30,7 +33,10 @@ const MIB = 1024 * 1024;
 /** A Nest application on Fastify that serves what the options name, initialised but not yet listening. */
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
   const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...rest } = options;
-  const { hosts = allowedHosts(), bodyPatienceMs, ...module } = rest;
+  const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, ...more } = rest;
+  const { hosts = allowedHosts(), bodyPatienceMs, ...module } = more;
+  // Apart, so that batches keep nobody else out.
+  const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
   const boot = Date.now().toString(36);
   let requests = 0;
   const adapter = new FastifyAdapter({
@@ -59,11 +65,28 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
       sendProblem(request, reply, error);
       return;
     }
+    try {
+      const most = request.routeOptions.bodyLimit ?? bodyLimit;
+      if (most > bodyLimit) holdBatch(request, reply, batches.take(request.raw, most));
+      else {
+        const letGo = others.take(request.raw, most);
+        if (letGo) reply.raw.once('close', letGo);
+      }
+    } catch (error) {
+      // Its body is read and thrown away: a connection closed on the sender would lose the answer.
+      sendProblem(request, reply, error);
+      return;
+    }
     done();
   });
   takeJson(fastify, bodyPatienceMs);
   fastify.addHook('onRoute', (route) => {
-    if (route.url.endsWith('/commands::batch')) route.bodyLimit = batchBodyLimit;
+    if (!route.url.endsWith('/commands::batch')) return;
+    route.bodyLimit = batchBodyLimit;
+    route.onSend = (request, _reply, _payload, done) => {
+      (request as Holding)[HELD]?.();
+      done();
+    };
   });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.register(module), adapter, {
     logger,
@@ -80,6 +103,17 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   await app.init();
   await fastify.ready();
   return app;
+}
+
+const HELD = Symbol('held');
+type Holding = FastifyRequest & { [HELD]?: (() => void) | undefined };
+
+/** Counts the body of a batch until its answer is made: commands whose sender is gone are under way all the same. */
+function holdBatch(request: FastifyRequest, reply: FastifyReply, letGo: (() => void) | undefined): void {
+  (request as Holding)[HELD] = letGo;
+  reply.raw.once('close', () => {
+    if (!request.raw.complete) letGo?.();
+  });
 }
 
 /** Answers what node itself could not read as a request. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LARGE, parseItems } from './batch-body.js';
 import { hasBody } from './doors.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { parseJson } from './safe-json.js';
@@ -34,12 +35,21 @@ export function takeJson(fastify: FastifyInstance, leastMs = PATIENCE_MS): void 
   });
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     clearTimeout((request as Timed)[TIMER]);
+    if (bytes.length >= LARGE) {
+      manyOf(bytes as Buffer).then((value) => done(null, value), done);
+      return;
+    }
     try {
       done(null, jsonOf(bytes as Buffer));
     } catch (error) {
       done(error as HttpProblem);
     }
   });
+}
+
+/** Likewise for a body of many items, without holding up others. */
+async function manyOf(bytes: Buffer): Promise<unknown> {
+  return (isUtf8(bytes) && (await parseItems(bytes))) || jsonOf(bytes);
 }
 
 /** @throws HttpProblem malformed-request, InvalidInput */
