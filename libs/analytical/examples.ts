@@ -20,6 +20,7 @@ export const aDay = (given: Partial<OrdersByCustomerDay> & { subject: string; da
   returns: 0,
   return_lines: 0,
   refunds: '0',
+  credited: '0',
   exchanges: 0,
   exchanged: '0',
   ...given,

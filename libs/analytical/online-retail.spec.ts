@@ -69,7 +69,7 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
   const placedAt = occurredAt.toISOString();
   const kind = number.startsWith('A') ? ('adjustment' as const) : ('sale' as const);
   const event = number.startsWith('C')
-    ? returnRefunded({ ...about, net: amount(-net), lineCount: lines })
+    ? returnRefunded({ ...about, net: amount(-net), credited: '0', lineCount: lines })
     : orderCompleted({ ...about, kind, placedAt, net: amount(net), lines, saleLines, saleValue: amount(saleValue) });
   return {
     id,

@@ -5,6 +5,7 @@ import * as order from '#contracts/sales/order.events.js';
 import * as back from '#contracts/sales/return.events.js';
 import * as service from '#contracts/service/case.events.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { plainNumber } from '#platform/kernel/money.js';
 import { foldInMemory } from '#platform/projections/fold.js';
 import { ExampleLog, idOf } from './examples.js';
 import { projections } from './index.js';
@@ -16,7 +17,20 @@ const step = fc.record({
   who: fc.constantFrom(...CONTACTS),
   other: fc.constantFrom(...CONTACTS),
   what: fc.constantFrom(
-    ...(['sale', 'adjustment', 'walk-in', 'attach', 'detach', 'draft', 'refund', 'case', 'solve', 'rate'] as const),
+    ...([
+      'sale',
+      'adjustment',
+      'walk-in',
+      'attach',
+      'detach',
+      'draft',
+      'refund',
+      'pay',
+      'exchange',
+      'case',
+      'solve',
+      'rate',
+    ] as const),
     ...(['tag', 'point', 'drop-point', 'attribute', 'relate', 'unrelate', 'stage', 'facts'] as const),
   ),
   on: fc.date({ min: new Date('2025-03-01T00:00:00Z'), max: new Date('2025-11-30T00:00:00Z'), noInvalidDate: true }),
@@ -40,7 +54,7 @@ function historyOf(steps: readonly Step[]): ExampleLog {
     const on = date.toISOString();
     const subject = idOf(who);
     const own = idOf(`thing ${n}`);
-    const net = (cents / 100).toFixed(2);
+    const net = plainNumber((cents / 100).toFixed(2));
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: net }];
     const onContact = { stream: `contact-${subject}`, subject, on };
     const sell = (whom: string | undefined, kind: 'sale' | 'adjustment') => {
@@ -78,7 +92,28 @@ function historyOf(steps: readonly Step[]): ExampleLog {
         const at = { stream: `return-${own}`, subject, on };
         const terms = { contact: subject, currency, zone };
         log.add(at, back.returnRequested({ ...terms, lines, value: net }));
-        return void log.add(at, back.returnRefunded({ ...terms, net: String(Math.abs(cents)), lineCount: 1 }));
+        return void log.add(
+          at,
+          back.returnRefunded({ ...terms, net: String(Math.abs(cents)), credited: '0', lineCount: 1 }),
+        );
+      }
+      case 'pay': {
+        // Of an order that is paid too much, cancelled and paid back.
+        const at = { stream: `order-${own}`, subject, on };
+        const terms = { contact: subject, currency };
+        const amount = String(Math.abs(cents));
+        log.add(at, order.orderPlaced({ ...terms, zone, kind: 'sale', lines, net }));
+        log.add(at, order.orderPaymentRecorded({ ...terms, amount, method: 'card', outstanding: '0', overpaid: '1' }));
+        log.add(at, order.orderCancelled({ ...terms, stage: 'placed', net, refundDue: amount, reason: 'late' }));
+        return void log.add(at, order.orderPaymentRefunded({ ...terms, amount, outstanding: '0', overpaid: '0' }));
+      }
+      case 'exchange': {
+        const at = { stream: `return-${own}`, subject, on };
+        const terms = { contact: subject, currency, zone };
+        const replacement = idOf('replacement');
+        log.add(at, back.returnRequested({ ...terms, lines, value: net }));
+        log.add(at, back.returnExchanged({ ...terms, replacement, value: net, lineCount: 1, lines }));
+        return void log.add(at, back.returnExchangeUndone({ ...terms, replacement, value: net }));
       }
       case 'case':
         return void log.add(onCase, service.caseOpened({ ...about, status: 'new', title: 'Where is it?' }));

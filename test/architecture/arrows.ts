@@ -32,7 +32,7 @@ export const house: readonly Room[] = [
   {
     folder: 'libs/platform/kernel/',
     mayImport: [],
-    packages: ['zod', 'uuid', 'decimal.js', 'node:crypto', 'node:util'],
+    packages: ['zod', 'uuid', 'decimal.js', 'currency-codes', 'node:crypto', 'node:util'],
   },
   // The only folder with the PostgreSQL driver, and its embedded server.
   { folder: 'libs/platform/postgres/', mayImport: ['libs/platform/'], packages: ['pg', 'pg-copy-streams', 'node:*'] },

@@ -62,6 +62,7 @@ describe('first steps', () => {
   it('an order is placed, delivered, completed and in part returned; a case is opened and resolved', async () => {
     ada = await register('Ada Lovelace');
     order = await buy('2026-01-05', ada, { number: 'A-1' });
+    await send(`/orders/${order}/payments`, { amount: '30.10', currency: 'GBP', method: 'card' }, on('2026-01-06'));
     const { id: back } = await send('/returns', { order, lines: [{ line: 1, quantity: '1' }] }, on('2026-01-07'));
     for (const step of ['authorise', 'receive', 'inspect'])
       await send(`/returns/${back}/${step}`, {}, on('2026-01-08'));
@@ -81,7 +82,15 @@ describe('first steps', () => {
     const view = await ask(`/customers/${ada}`);
     expect(view).toMatchObject({ id: ada, name: 'Ada Lovelace', cases: { total: 1, open: 0, latestOpen: [] } });
     expect(view.sales).toEqual([
-      expect.objectContaining({ orders: 1, returns: 1, value: '30.1', refunds: '12.5', net: '17.6' }),
+      expect.objectContaining({
+        orders: 1,
+        returns: 1,
+        value: '30.1',
+        refunds: '12.5',
+        net: '17.6',
+        paid: '30.1',
+        paidBack: '12.5',
+      }),
     ]);
     expect(await ask(`/customers/${ada}/orders`)).toEqual([
       expect.objectContaining({
@@ -199,7 +208,9 @@ describe('first steps', () => {
       'confirmed',
       'fulfilment-recorded',
       'completed',
+      'payment-recorded',
       'return-opened',
+      'return-settled',
     ]);
     const [placed, confirmed, fulfilled] = events;
     const ofAda = await ask(`/audit/customers/${ada}/events?limit=1000`);

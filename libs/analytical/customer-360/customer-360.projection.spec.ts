@@ -146,14 +146,23 @@ describe('customer 360, the fold', () => {
     expect(row()).toMatchObject({ status: 'on-hold', ordered_on: '2026-01-02' });
     add(4, order.orderReleased({ ...about, stage: 'placed' }));
     const more = { lines: [...lines, { ...lines[0]!, line: 2 }], net: '12' };
-    add(5, order.orderAmended({ ...about, ...more, stage: 'placed', previousNet: '6', outstanding: '12' }));
+    add(
+      5,
+      order.orderAmended({ ...about, ...more, stage: 'placed', previousNet: '6', outstanding: '12', overpaid: '0' }),
+    );
     const payment = { method: 'card', overpaid: '0' };
     add(6, order.orderPaymentRecorded({ ...about, ...payment, amount: '5.5', outstanding: '6.5' }));
     add(6, order.orderPaymentRecorded({ ...about, ...payment, amount: '6.5', outstanding: '0' }));
     expect(row()).toMatchObject({ status: 'placed', lines: 2, net: '12', paid: '12' });
     add(7, order.orderCancelled({ ...about, stage: 'placed', net: '12', refundDue: '12', reason: 'late' }));
-    expect(row()).toMatchObject({ status: 'cancelled', cancelled_at: new Date('2026-01-07T00:00:00Z') });
-    expect(tables(log).get('customer_sales')).toEqual([]);
+    expect(row()).toMatchObject({
+      status: 'cancelled',
+      cancelled_at: new Date('2026-01-07T00:00:00Z'),
+      overpaid: '12',
+    });
+    add(8, order.orderPaymentRefunded({ ...about, amount: '12', outstanding: '0', overpaid: '0' }));
+    expect(row()).toMatchObject({ status: 'cancelled', paid: '12', paid_back: '12', outstanding: '0', overpaid: '0' });
+    expect(tables(log).get('customer_sales')).toMatchObject([{ orders: 0, value: '0', paid: '12', paid_back: '12' }]);
   });
 
   it('names each event once', () => {

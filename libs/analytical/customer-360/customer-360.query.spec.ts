@@ -34,7 +34,7 @@ describe('customer 360', () => {
       '2026-01-03',
       contact.contactPointVerified({ point: 1, pointKind: 'email', reach, method: 'link' }),
     );
-    past.sell('1', ann, '2026-01-04', '10.10');
+    past.sell('1', ann, '2026-01-04', '10.1');
     past.sell('2', ann, '2026-01-06', '0.2');
     past.sell('3', ann, '2026-01-05', '7', 'EUR');
     past.refund('c1', ann, '2026-01-07', '3.05');

@@ -10,7 +10,7 @@ import {
 } from '#contracts/contacts/contact-terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
 import { familyOf, LONGEST_CHAIN } from './aliases.js';
@@ -56,19 +56,24 @@ export const Customer360 = z
     sales: z
       .array(
         z.object({
-          currency: Currency,
+          currency: CurrencyCode,
           orders: count,
           adjustments: count,
           returns: count,
           value: ExactDecimal,
-          refunds: ExactDecimal,
+          refunds: ExactDecimal.describe('Paid back for returns'),
+          credited: ExactDecimal.describe('Taken off what was due for goods that came back, as no more was paid'),
           exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others'),
-          net: ExactDecimal.describe('value less refunds and exchanged'),
+          net: ExactDecimal.describe('value less refunds, credited and exchanged'),
+          paid: ExactDecimal.describe('Received for orders'),
+          paidBack: ExactDecimal.describe('Paid back, of payments and for returns of orders'),
+          outstanding: ExactDecimal.describe('Still due for orders'),
+          overpaid: ExactDecimal.describe('Held above what the orders come to: can be paid back'),
           firstOrderAt: Instant.nullable(),
           lastOrderAt: Instant.nullable(),
         }),
       )
-      .describe('Completed orders and refunded returns, by currency'),
+      .describe('Completed orders and refunded returns, and the money of all orders, by currency'),
     cases: z.object({ total: count, open: count, latestOpen: z.array(CaseView) }),
     timeline: z.array(TimelineItem).describe(`The latest ${LATEST} events`),
   })
@@ -122,14 +127,24 @@ async function relationsOf(
   return rows.map(({ since, ...relation }) => ({ ...relation, since: isoOf(since) })) as any;
 }
 
+const counts = ['orders', 'adjustments', 'returns'].map((name) => `coalesce(${name}, 0)::float8 as ${name}`).join(', ');
+const amounts = ['value', 'refunds', 'credited', 'exchanged', 'net', 'paid', 'paidBack', 'outstanding', 'overpaid']
+  .map((name) => `trim_scale(coalesce("${name}", 0))::text as "${name}"`)
+  .join(', ');
+
 async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<any[]> {
   const rows = await read.rows(
-    `select currency, sum(orders)::float8 as orders, sum(adjustments)::float8 as adjustments,
-            sum(returns)::float8 as returns, trim_scale(sum(value))::text as value,
-            trim_scale(sum(refunds))::text as refunds, trim_scale(sum(exchanged))::text as exchanged,
-            trim_scale(sum(net))::text as net,
-            min(first_order_at) as first, max(last_order_at) as last
-       from customer_sales where subject = any($1::uuid[]) group by currency order by currency`,
+    `with money as (
+       select currency, sum(outstanding) as outstanding, sum(overpaid) as overpaid
+         from orders where subject = any($1::uuid[]) and status <> 'draft' group by currency),
+     worth as (
+       select currency, sum(orders) as orders, sum(adjustments) as adjustments, sum(returns) as returns,
+              sum(value) as value, sum(refunds) as refunds, sum(credited) as credited, sum(exchanged) as exchanged,
+              sum(net) as net, sum(paid) as paid, sum(paid_back) as "paidBack",
+              min(first_order_at) as first, max(last_order_at) as last
+         from customer_sales where subject = any($1::uuid[]) group by currency)
+     select currency, first, last, ${counts}, ${amounts}
+       from worth full join money using (currency) order by currency`,
     [subjects],
   );
   return rows.map(({ first, last, ...row }) => ({

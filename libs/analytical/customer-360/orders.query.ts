@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/query.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
@@ -26,10 +26,14 @@ export const OrderView = z
     status: OrderStatuses,
     contact: Id.nullable().describe('Whom it was placed for or attached to'),
     customer,
-    currency: Currency,
+    currency: CurrencyCode,
     net: ExactDecimal,
     invoiced: ExactDecimal,
-    paid: ExactDecimal,
+    paid: ExactDecimal.describe('Received in payments'),
+    paidBack: ExactDecimal.describe('Paid back, of payments and for returns'),
+    moved: ExactDecimal.describe('Moved here by exchanges, less what they moved away'),
+    outstanding: ExactDecimal.describe("Still due, rounded to the currency's minor unit"),
+    overpaid: ExactDecimal.describe('Held above what the order comes to: can be paid back'),
     lines: count,
     channel: z.string().nullable(),
     salesperson: z.string().nullable(),
@@ -53,9 +57,13 @@ const orders: Documents = {
     status: 'd.status',
     contact: 'd.contact',
     currency: 'd.currency',
-    net: 'd.net::text',
-    invoiced: 'd.invoiced::text',
-    paid: 'd.paid::text',
+    net: 'trim_scale(d.net)::text',
+    invoiced: 'trim_scale(d.invoiced)::text',
+    paid: 'trim_scale(d.paid)::text',
+    paidBack: 'trim_scale(d.paid_back)::text',
+    moved: 'trim_scale(d.moved)::text',
+    outstanding: 'trim_scale(d.outstanding)::text',
+    overpaid: 'trim_scale(d.overpaid)::text',
     lines: 'd.lines',
     channel: 'd.channel',
     salesperson: 'd.salesperson',
@@ -71,7 +79,7 @@ const orders: Documents = {
 const orderFilters = {
   status: OrderStatuses.optional(),
   kind: z.enum(['sale', 'adjustment']).optional(),
-  currency: Currency.optional(),
+  currency: CurrencyCode.optional(),
   number: text,
   ...instants,
   limit,

@@ -48,7 +48,7 @@ export class Past extends ExampleLog {
     const about = { contact: who, order, number, currency: 'GBP', zone };
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: net }];
     this.add(at, back.returnRequested({ ...about, lines, value: net }));
-    this.add(at, back.returnRefunded({ ...about, net, lineCount: 1 }));
+    this.add(at, back.returnRefunded({ ...about, net, credited: '0', lineCount: 1 }));
     this.add(at, back.returnClosed({ ...about, outcome: 'refunded', net }));
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
@@ -28,9 +28,10 @@ export const ReturnView = z
     customer,
     order: Id.nullable(),
     replacement: Id.nullable(),
-    currency: Currency,
+    currency: CurrencyCode,
     value: ExactDecimal.describe('Asked back'),
     refunded: ExactDecimal.describe('Paid back'),
+    credited: ExactDecimal.describe('Refunded by taking it off what was due for the order, as no more was paid'),
     lines: count,
     salesperson: z.string().nullable(),
     zone: z.string(),
@@ -54,8 +55,9 @@ const returns: Documents = {
     order: 'd.order_id',
     replacement: 'd.replacement',
     currency: 'd.currency',
-    value: 'd.value::text',
-    refunded: 'd.refunded::text',
+    value: 'trim_scale(d.value)::text',
+    refunded: 'trim_scale(d.refunded)::text',
+    credited: 'trim_scale(d.credited)::text',
     lines: 'd.lines',
     salesperson: 'd.salesperson',
     zone: 'd.zone',
@@ -76,7 +78,7 @@ export const listReturns = pagedQuery({
     contact,
     order: Id.optional(),
     status: ReturnStatuses.optional(),
-    currency: Currency.optional(),
+    currency: CurrencyCode.optional(),
     number: text,
     ...instants,
     limit,

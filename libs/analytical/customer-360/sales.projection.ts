@@ -2,7 +2,7 @@ import * as order from '#contracts/sales/order.events.js';
 import * as back from '#contracts/sales/return.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
-import { minus, plus } from '#platform/kernel/money.js';
+import { minus, payable, plus, sum } from '#platform/kernel/money.js';
 import { change, on, type RowChange } from '#platform/projections/projection.js';
 import { Alias } from './alias.table.js';
 import { CustomerSales, OrderRow, ReturnRow } from './sales.table.js';
@@ -26,8 +26,11 @@ const noSales = {
   last_order_at: null,
   value: '0',
   refunds: '0',
+  credited: '0',
   exchanged: '0',
   net: '0',
+  paid: '0',
+  paid_back: '0',
 };
 
 function ofSales(
@@ -38,7 +41,7 @@ function ofSales(
   return change(CustomerSales, key, (found) => {
     const row = { ...(found ?? { ...noSales, ...key }) };
     Object.assign(row, fold(row));
-    return { ...row, net: minus(row.value, plus(row.refunds, row.exchanged)) };
+    return { ...row, net: minus(row.value, sum([row.refunds, row.credited, row.exchanged])) };
   });
 }
 
@@ -58,7 +61,12 @@ const termsInto =
       net: data.net,
       contact: data.contact ?? draft?.contact ?? null,
       invoiced: draft?.invoiced ?? '0',
-      paid: draft?.paid ?? '0',
+      paid: '0',
+      paid_back: '0',
+      moved: '0',
+      // A draft takes no money.
+      outstanding: payable(data.net, data.currency),
+      overpaid: '0',
       lines: data.lines.length,
       channel: data.channel ?? null,
       salesperson: data.salesperson ?? null,
@@ -72,6 +80,14 @@ const termsInto =
     }));
   };
 
+/** An exchange moved money to an order, or gave back what it had moved away. */
+function movedHere(
+  event: RecordedEvent<{ moved: string; outstanding: string; overpaid: string }>,
+): RowChange<OrderRow> {
+  const { moved: amount, outstanding, overpaid } = event.data;
+  return ofOrder(event, ({ moved }) => ({ moved: plus(moved, amount), outstanding, overpaid }));
+}
+
 /** Orders, returns, what they are worth, and the aliases of walk-in orders. */
 export const salesHandlers = [
   on(order.orderDrafted, termsInto('draft')),
@@ -80,14 +96,28 @@ export const salesHandlers = [
   on(order.orderHeld, (event) => ofOrder(event, () => ({ status: 'on-hold' }))),
   on(order.orderReleased, (event) => ofOrder(event, () => ({ status: event.data.stage }))),
   on(order.orderAmended, (event) => {
-    const { stage, lines, net, salesperson } = event.data;
-    return ofOrder(event, () => ({ status: stage, lines: lines.length, net, salesperson: salesperson ?? null }));
+    const { stage, lines, net, salesperson, outstanding, overpaid } = event.data;
+    const terms = { lines: lines.length, net, salesperson: salesperson ?? null };
+    return ofOrder(event, () => ({ status: stage, ...terms, outstanding, overpaid }));
   }),
   on(order.orderFulfilmentRecorded, (event) =>
     ofOrder(event, () => ({ status: event.data.complete ? 'fulfilled' : 'partially-fulfilled' })),
   ),
   on(order.orderInvoiceRecorded, (event) => ofOrder(event, () => ({ invoiced: event.data.invoiced }))),
-  on(order.orderPaymentRecorded, (event) => ofOrder(event, ({ paid }) => ({ paid: plus(paid, event.data.amount) }))),
+  on(order.orderPaymentRecorded, (event) => {
+    const { amount, outstanding, overpaid } = event.data;
+    return [
+      ofOrder(event, ({ paid }) => ({ paid: plus(paid, amount), outstanding, overpaid })),
+      ofSales(event, ({ paid }) => ({ paid: plus(paid, amount) })),
+    ];
+  }),
+  on(order.orderPaymentRefunded, (event) => {
+    const { amount, outstanding, overpaid } = event.data;
+    return [
+      ofOrder(event, ({ paid_back }) => ({ paid_back: plus(paid_back, amount), outstanding, overpaid })),
+      ofSales(event, ({ paid_back }) => ({ paid_back: plus(paid_back, amount) })),
+    ];
+  }),
   on(order.orderCompleted, (event) => {
     const { occurredAt, data } = event;
     return [
@@ -108,7 +138,31 @@ export const salesHandlers = [
       }),
     ];
   }),
-  on(order.orderCancelled, (event) => ofOrder(event, () => ({ status: 'cancelled', cancelled_at: event.occurredAt }))),
+  on(order.orderCancelled, (event) => {
+    const { occurredAt, data } = event;
+    const { refundDue: overpaid, movedBack = '0' } = data;
+    return ofOrder(event, ({ moved }) => ({
+      status: 'cancelled',
+      cancelled_at: occurredAt,
+      moved: minus(moved, movedBack),
+      outstanding: '0',
+      overpaid,
+    }));
+  }),
+  on(order.orderReturnSettled, (event) => {
+    const { paidBack, moved: away, outstanding, overpaid } = event.data;
+    return [
+      ofOrder(event, ({ paid_back, moved }) => ({
+        paid_back: plus(paid_back, paidBack),
+        moved: minus(moved, away),
+        outstanding,
+        overpaid,
+      })),
+      ofSales(event, ({ paid_back }) => ({ paid_back: plus(paid_back, paidBack) })),
+    ];
+  }),
+  on(order.orderReturnReopened, movedHere),
+  on(order.orderReplacementAssigned, movedHere),
   // Only walk-in orders are attached, and their subject is the order itself: the alias moves all that it owns.
   on(order.orderAttached, (event) => {
     const { subject, occurredAt: since, data } = event;
@@ -133,6 +187,7 @@ export const salesHandlers = [
       currency: data.currency,
       value: data.value,
       refunded: '0',
+      credited: '0',
       lines: data.lines.length,
       salesperson: data.salesperson ?? null,
       zone: data.zone,
@@ -154,10 +209,15 @@ export const salesHandlers = [
       ofReturn(event, () => ({
         status: 'refunded',
         refunded: data.net,
+        credited: data.credited,
         refunded_at: occurredAt,
         refunded_on: dayOf(occurredAt, data.zone),
       })),
-      ofSales(event, (row) => ({ returns: row.returns + 1, refunds: plus(row.refunds, data.net) })),
+      ofSales(event, (row) => ({
+        returns: row.returns + 1,
+        refunds: plus(row.refunds, data.net),
+        credited: plus(row.credited, data.credited),
+      })),
     ];
   }),
   on(back.returnExchanged, (event) => {
@@ -167,5 +227,9 @@ export const salesHandlers = [
       ofSales(event, (row) => ({ exchanged: plus(row.exchanged, value) })),
     ];
   }),
+  on(back.returnExchangeUndone, (event) => [
+    ofReturn(event, () => ({ status: 'inspected', replacement: null, closed_at: null })),
+    ofSales(event, (row) => ({ exchanged: minus(row.exchanged, event.data.value) })),
+  ]),
   on(back.returnClosed, (event) => ofReturn(event, () => ({ status: 'closed', closed_at: event.occurredAt }))),
 ];

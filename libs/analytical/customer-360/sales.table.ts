@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What a customer is worth, by currency: completed orders and refunded returns. */
+/** What a customer is worth, by currency: completed orders and refunded returns; and the money that passed. */
 @Entity('customer_sales')
 export class CustomerSales {
   @PrimaryColumn('uuid') subject!: string;
@@ -12,11 +12,17 @@ export class CustomerSales {
   @Column('timestamptz', { nullable: true }) last_order_at!: Date | null;
   /** Exact net of orders and adjustments. */
   @Column('numeric') value!: string;
+  /** Paid back for returns. */
   @Column('numeric') refunds!: string;
+  /** Taken off what was due for goods that came back, as no more was paid. */
+  @Column('numeric') credited!: string;
   /** What goods were bought for that were exchanged; the replacement is an order. */
   @Column('numeric') exchanged!: string;
-  /** value less refunds and exchanged. */
+  /** value less refunds, credited and exchanged. */
   @Column('numeric') net!: string;
+  /** Money received for orders, and money paid back: of payments and for returns of orders. */
+  @Column('numeric') paid!: string;
+  @Column('numeric') paid_back!: string;
 }
 
 @Entity('orders')
@@ -35,6 +41,13 @@ export class OrderRow {
   @Column('numeric') net!: string;
   @Column('numeric') invoiced!: string;
   @Column('numeric') paid!: string;
+  /** Of payments and for returns. */
+  @Column('numeric') paid_back!: string;
+  /** Moved here by exchanges, less what they moved away. */
+  @Column('numeric') moved!: string;
+  /** Still due, and paid above what the order comes to, in the currency's minor unit. */
+  @Column('numeric') outstanding!: string;
+  @Column('numeric') overpaid!: string;
   /** How many lines. */
   @Column('integer') lines!: number;
   @Column('text', { nullable: true }) channel!: string | null;
@@ -66,6 +79,8 @@ export class ReturnRow {
   /** What was asked back, and what was paid back. */
   @Column('numeric') value!: string;
   @Column('numeric') refunded!: string;
+  /** The rest of what was refunded: taken off what was due for the order. */
+  @Column('numeric') credited!: string;
   @Column('integer') lines!: number;
   @Column('text', { nullable: true }) salesperson!: string | null;
   @Column('text') zone!: string;

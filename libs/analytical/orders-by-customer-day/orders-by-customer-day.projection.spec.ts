@@ -69,7 +69,7 @@ describe('orders by customer and day', () => {
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: '3' }];
     expect(
       rowsOf(
-        ['2026-07-02T09:00:00Z', returnRefunded({ ...about, net: '2.5', lineCount: 3 })],
+        ['2026-07-02T09:00:00Z', returnRefunded({ ...about, net: '2.5', credited: '0', lineCount: 3 })],
         ['2026-07-02T09:00:00Z', returnExchanged({ ...about, replacement: order, value: '3', lineCount: 1, lines })],
       ),
     ).toEqual([

@@ -1,8 +1,8 @@
 import { orderCompleted } from '#contracts/sales/order.events.js';
-import { returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
+import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { plus } from '#platform/kernel/money.js';
+import { minus, plus } from '#platform/kernel/money.js';
 import { change, on, projection } from '#platform/projections/projection.js';
 import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 
@@ -17,6 +17,7 @@ const nothing = {
   returns: 0,
   return_lines: 0,
   refunds: '0',
+  credited: '0',
   exchanges: 0,
   exchanged: '0',
 };
@@ -38,7 +39,7 @@ function onDay(
 /** What was bought and given back, by customer, day and currency. */
 export const ordersByCustomerDay = projection({
   name: 'orders-by-customer-day',
-  version: 2,
+  version: 3,
   tables: [OrdersByCustomerDay],
   on: [
     on(orderCompleted, (event) => {
@@ -60,12 +61,19 @@ export const ordersByCustomerDay = projection({
         returns: row.returns + 1,
         return_lines: row.return_lines + event.data.lineCount,
         refunds: plus(row.refunds, event.data.net),
+        credited: plus(row.credited, event.data.credited),
       })),
     ),
     on(returnExchanged, (event) =>
       onDay(event, (row) => ({
         exchanges: row.exchanges + 1,
         exchanged: plus(row.exchanged, event.data.value),
+      })),
+    ),
+    on(returnExchangeUndone, (event) =>
+      onDay(event, (row) => ({
+        exchanges: row.exchanges - 1,
+        exchanged: minus(row.exchanged, event.data.value),
       })),
     ),
   ],

@@ -46,6 +46,7 @@ describe('the summary of sales', () => {
       customers: 2,
       value: '8.3',
       refunds: '3',
+      credited: '0',
       exchanged: '0.2',
       net: '5.1',
       sales: {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { aliased, familyOf } from '../customer-360/aliases.js';
 import { Conditions, days, limit, pageOf, readers, spanRises } from '../query-parameters.js';
@@ -22,8 +22,9 @@ const figures = `
   count(distinct ${customer}) filter (where ${known} and d.orders + d.adjustments + d.returns > 0)::float8 as customers,
   trim_scale(coalesce(sum(d.value), 0))::text as value,
   trim_scale(coalesce(sum(d.refunds), 0))::text as refunds,
+  trim_scale(coalesce(sum(d.credited), 0))::text as credited,
   trim_scale(coalesce(sum(d.exchanged), 0))::text as exchanged,
-  trim_scale(coalesce(sum(d.value - d.refunds - d.exchanged), 0))::text as net`;
+  trim_scale(coalesce(sum(d.value - d.refunds - d.credited - d.exchanged), 0))::text as net`;
 const sides = (prefix: string, where: string) => `
   coalesce(sum(d.sale_orders) filter (where ${where}), 0)::float8 as "${prefix}Orders",
   coalesce(sum(d.sale_lines) filter (where ${where}), 0)::float8 as "${prefix}Lines",
@@ -39,20 +40,21 @@ const Figures = {
   returnLines: count,
   customers: count.describe('Distinct customers in the documents; walk-ins are nobody'),
   value: ExactDecimal.describe('Exact sum of the orders and adjustments'),
-  refunds: ExactDecimal,
+  refunds: ExactDecimal.describe('Paid back for returns, credit notes included'),
+  credited: ExactDecimal.describe('Taken off what was due for goods that came back, as no more was paid'),
   exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others, which are orders'),
-  net: ExactDecimal.describe('value less refunds and exchanged'),
+  net: ExactDecimal.describe('value less refunds, credited and exchanged'),
 };
 
 const Sales = z
   .object({ orders: count, lines: count, customers: count, value: ExactDecimal })
   .describe('Lines with quantity and price above 0, and the orders that have one');
 
-export const SalesDay = z.object({ day: Day, currency: Currency, ...Figures }).meta({ id: 'SalesDay' });
+export const SalesDay = z.object({ day: Day, currency: CurrencyCode, ...Figures }).meta({ id: 'SalesDay' });
 
 export const SalesSummary = z
   .object({
-    currency: Currency,
+    currency: CurrencyCode,
     from: Day.nullable(),
     to: Day.nullable(),
     ...Figures,
@@ -68,7 +70,7 @@ export const salesByDay = pagedQuery({
   allowed: readers,
   parameters: z.strictObject({
     ...days,
-    currency: Currency.optional(),
+    currency: CurrencyCode.optional(),
     customer: Id.optional().describe('Only this customer, with the contacts merged into it'),
     limit,
   }),
@@ -105,7 +107,7 @@ export const salesSummary = query({
   summary: 'Documents, customers and exact totals of a span of days, in one currency',
   route: 'GET /v1/analytics/sales-summary',
   allowed: readers,
-  parameters: z.strictObject({ ...days, currency: Currency }),
+  parameters: z.strictObject({ ...days, currency: CurrencyCode }),
   answer: SalesSummary,
   reads,
   run: async ({ from, to, currency }, { read }) => {

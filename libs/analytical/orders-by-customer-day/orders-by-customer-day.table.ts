@@ -28,8 +28,13 @@ export class OrdersByCustomerDay {
   /** Returns that were refunded, credit notes included. */
   @Column('integer') returns!: number;
   @Column('integer') return_lines!: number;
+  /** Paid back for them, and taken off what was due as no more was paid. */
   @Column('numeric') refunds!: string;
-  /** Returns that were exchanged, and what the goods taken back were bought for; the replacement is an order. */
+  @Column('numeric') credited!: string;
+  /**
+   * Returns that were exchanged, and what the goods taken back were bought for; the replacement is an order. Less those
+   * that were undone that day, so that a day may be below 0.
+   */
   @Column('integer') exchanges!: number;
   @Column('numeric') exchanged!: string;
 }

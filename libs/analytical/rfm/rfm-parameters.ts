@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day, TimeZone, dayOf } from '#platform/kernel/calendar.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
-import { Currency, ExactDecimal, compare } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal, compare } from '#platform/kernel/money.js';
 import { segmentCells } from './rfm-segments.js';
 
 const bounds = (unit: string) =>
@@ -23,7 +23,7 @@ const bounds = (unit: string) =>
 export const rfmParameters = {
   asOf: Day.optional().describe('Only days before this one count; today in the zone when absent'),
   zone: TimeZone.default('UTC').describe('Whose today is meant when asOf is absent'),
-  currency: Currency,
+  currency: CurrencyCode,
   method: z
     .enum(['independent', 'fixed'])
     .default('independent')

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
 import { familyOf } from '../customer-360/aliases.js';
 import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
@@ -20,7 +20,7 @@ const version = { name: segmentMap.name, version: segmentMap.version };
 export const RfmReport = z
   .object({
     asOf: Day,
-    currency: Currency,
+    currency: CurrencyCode,
     method: z.enum(['independent', 'fixed']),
     segmentMap: SegmentMapVersion,
     population: count.describe('Customers with a sale before the day'),
@@ -49,7 +49,7 @@ export const CustomerRfm = z
     customer: Id,
     mergedInto: Id.optional(),
     asOf: Day,
-    currency: Currency,
+    currency: CurrencyCode,
     segmentMap: SegmentMapVersion,
     score: z.object(scored).nullable().describe('Null when the customer had bought nothing by then'),
   })

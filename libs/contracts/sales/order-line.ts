@@ -1,27 +1,20 @@
 import { z } from 'zod';
+import { plainDecimal, type Digits } from '#platform/kernel/money.js';
 import { Code, key } from '../terms.js';
 
-// Bounds: 8 + 6 digits of quantity times 12 + 6 of price, ten thousand times over, fit an Amount exactly.
-const bounded = (integers: number) =>
-  z
-    .string()
-    .max(integers + 8)
-    .regex(new RegExp(`^-?\\d{1,${integers}}(\\.\\d{1,6})?$`), {
-      error: `is not a decimal number such as "12.50" with at most ${integers} digits before and 6 after the point`,
-    });
+// Bounds: 8 + 6 digits of quantity times 12 + 6 of price, ten thousand times over, fit an amount exactly.
+export const QUANTITY_DIGITS: Digits = { integers: 8, fractions: 6 };
+export const PRICE_DIGITS: Digits = { integers: 12, fractions: 6 };
+export const AMOUNT_DIGITS: Digits = { integers: 28, fractions: 12 };
 
 /** How much of a thing, exact; negative or zero only in recorded history. */
-export const Quantity = bounded(8).meta({ id: 'Quantity', examples: ['6'] });
+export const Quantity = plainDecimal(QUANTITY_DIGITS).meta({ examples: ['6'] });
 
-/** The price of one, exact, in the currency of the order; negative for a discount. */
-export const UnitPrice = bounded(12).meta({ id: 'UnitPrice', examples: ['2.55'] });
+/** The price of one, exact, in the currency of the order; finer than its minor unit too; negative for a discount. */
+export const UnitPrice = plainDecimal(PRICE_DIGITS).meta({ examples: ['2.55'] });
 
-/** An exact sum of quantities times prices. */
-export const Amount = z
-  .string()
-  .max(42)
-  .regex(/^-?\d{1,28}(\.\d{1,12})?$/, { error: 'is not a decimal number such as "12.50"' })
-  .meta({ id: 'Amount', examples: ['15.30'] });
+/** A sum of quantities times prices, exact, or of money. */
+export const Amount = plainDecimal(AMOUNT_DIGITS).meta({ examples: ['15.3'] });
 
 /** The most lines that one order or return has. */
 export const MAX_LINES = 10_000;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency } from '#platform/kernel/money.js';
+import { CurrencyCode } from '#platform/kernel/money.js';
 import { Amount, LineQuantity, MAX_LINES, OrderLine } from './order-line.js';
 import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source, key, sourceKey } from '../terms.js';
 
@@ -19,10 +19,17 @@ export type OrderStage = z.infer<typeof OrderStage>;
 const about = {
   contact: open(Id.optional()),
   number: open(DocumentNumber.optional()),
-  currency: open(Currency),
+  currency: open(CurrencyCode),
 };
 const lines = open(z.array(OrderLine).min(1).max(MAX_LINES));
 const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));
+// How the order stands after an event that moves what is owed.
+const standing = {
+  /** What is still due, in the currency's minor unit; never negative. */
+  outstanding: open(Amount),
+  /** What was paid above what the order comes to, and can be paid back; never negative. */
+  overpaid: open(Amount),
+};
 
 const terms = {
   ...about,
@@ -70,7 +77,7 @@ export const orderAmended = defineEvent({
     lines,
     net: open(Amount),
     previousNet: open(Amount),
-    outstanding: open(Amount),
+    ...standing,
     salesperson: open(Salesperson.optional()),
     deliveryAddress: personal(DeliveryAddress.optional()),
     note: personal(Note.optional()),
@@ -107,11 +114,21 @@ export const orderPaymentRecorded = defineEvent({
     ...about,
     amount: open(Amount),
     method: open(Code),
-    /** What is still due; never negative. */
-    outstanding: open(Amount),
-    /** What was paid above the net, which the sender has said is meant; never negative. */
-    overpaid: open(Amount),
+    ...standing,
     reference: personal(key(100).optional()),
+  },
+});
+
+/** Money that was paid above what the order comes to went back: an overpayment, or a cancelled order's. */
+export const orderPaymentRefunded = defineEvent({
+  type: 'crm.sales.order.payment-refunded',
+  fields: {
+    ...about,
+    amount: open(Amount),
+    method: open(Code.optional()),
+    ...standing,
+    reference: personal(key(100).optional()),
+    note: personal(Note.optional()),
   },
 });
 
@@ -141,8 +158,10 @@ export const orderCancelled = defineEvent({
     country: open(Country.optional()),
     salesperson: open(Salesperson.optional()),
     net: open(Amount),
-    /** Paid so far, and so to be given back. */
+    /** Held of what was paid, and so to be given back. */
     refundDue: open(Amount),
+    /** Of an order that served an exchange: what went back to the order that the goods came from. */
+    movedBack: open(Amount.optional()),
     reason: open(Code),
     note: personal(Note.optional()),
   },
@@ -171,6 +190,48 @@ export const orderReturnReleased = defineEvent({
   fields: { return: open(Id), lines: quantities },
 });
 
+/** A return of this order's goods was refunded or exchanged: what they were worth, and what became of it. */
+export const orderReturnSettled = defineEvent({
+  type: 'crm.sales.order.return-settled',
+  fields: {
+    ...about,
+    return: open(Id),
+    /** Exact worth of the goods taken back, which the order comes to less. */
+    value: open(Amount),
+    /** Kept of that as a fee. */
+    kept: open(Amount),
+    /** Paid back to the customer. */
+    paidBack: open(Amount),
+    /** Moved to the order that replaces the goods, as paid there. */
+    moved: open(Amount),
+    ...standing,
+  },
+});
+
+/** The exchange of a return is undone, as its replacement was cancelled: what was taken off and moved is here again. */
+export const orderReturnReopened = defineEvent({
+  type: 'crm.sales.order.return-reopened',
+  fields: { ...about, return: open(Id), value: open(Amount), moved: open(Amount), ...standing },
+});
+
+/** This order replaces the goods of a return, which pay for it as far as they were paid for. */
+export const orderReplacementAssigned = defineEvent({
+  type: 'crm.sales.order.replacement-assigned',
+  fields: {
+    ...about,
+    return: open(Id),
+    /** The order that the goods came from, where it is known. */
+    order: open(Id.optional()),
+    /** Exact worth of the goods taken back. */
+    value: open(Amount),
+    /** Moved here from that order, as paid. */
+    moved: open(Amount),
+    /** Taken off what this order comes to, for goods whose order is not known: no money. */
+    allowance: open(Amount),
+    ...standing,
+  },
+});
+
 export const orderEvents = [
   orderDrafted,
   orderPlaced,
@@ -181,10 +242,14 @@ export const orderEvents = [
   orderFulfilmentRecorded,
   orderInvoiceRecorded,
   orderPaymentRecorded,
+  orderPaymentRefunded,
   orderCompleted,
   orderCancelled,
   orderAttached,
   orderDetached,
   orderReturnOpened,
   orderReturnReleased,
+  orderReturnSettled,
+  orderReturnReopened,
+  orderReplacementAssigned,
 ];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Currency } from '#platform/kernel/money.js';
+import { CurrencyCode } from '#platform/kernel/money.js';
 import { Amount, LineNumber, LineQuantity, MAX_LINES, Quantity, ReturnLine } from './order-line.js';
 import { Code, Country, DocumentNumber, Note, Salesperson, Source, sourceKey } from '../terms.js';
 
@@ -12,7 +12,7 @@ const about = {
   contact: open(Id.optional()),
   order: open(Id.optional()),
   number: open(DocumentNumber.optional()),
-  currency: open(Currency),
+  currency: open(CurrencyCode),
   zone: open(TimeZone),
   country: open(Country.optional()),
   salesperson: open(Salesperson.optional()),
@@ -70,6 +70,8 @@ export const returnRefunded = defineEvent({
     ...about,
     /** Paid back to the customer: 0 or above. */
     net: open(Amount),
+    /** The rest of what is refunded: taken off what is due for the order, as no more was paid. 0 or above. */
+    credited: open(Amount),
     lineCount: open(z.int().min(0)),
     /** What is refunded, where that is known; absent for a recorded credit note: the lines are those requested. */
     lines: open(z.array(ReturnLine).min(1).max(MAX_LINES).optional()),
@@ -92,6 +94,18 @@ export const returnExchanged = defineEvent({
   },
 });
 
+/** The replacement was cancelled: the accepted goods wait for a refund or another exchange again. */
+export const returnExchangeUndone = defineEvent({
+  type: 'crm.sales.return.exchange-undone',
+  fields: {
+    ...about,
+    /** The order that was cancelled. */
+    replacement: open(Id),
+    /** Exact value of the goods taken back. */
+    value: open(Amount),
+  },
+});
+
 /** `rejected`: the inspection accepted nothing. */
 export const ReturnOutcome = z.enum(['refunded', 'exchanged', 'rejected']);
 
@@ -108,5 +122,6 @@ export const returnEvents = [
   returnInspected,
   returnRefunded,
   returnExchanged,
+  returnExchangeUndone,
   returnClosed,
 ];

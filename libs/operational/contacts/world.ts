@@ -9,6 +9,7 @@ import { list } from '#platform/kernel/specify.js';
 export interface Step {
   stream: string;
   type: string;
+  data: any;
   before: any;
   after: any;
 }
@@ -74,7 +75,7 @@ export class World {
     const before = this.state(on, id);
     const after = deepFreeze(on.evolve(before, { type, data: stored, occurredAt: this.now }));
     this.states.set(streamOf(on.name, id), after);
-    this.steps.push({ stream: streamOf(on.name, id), type, before, after });
+    this.steps.push({ stream: streamOf(on.name, id), type, data: stored, before, after });
   }
 }
 

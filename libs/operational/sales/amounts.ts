@@ -39,5 +39,8 @@ export function shifted(quantities: Quantities, by: readonly LineQuantity[], sig
   return next;
 }
 
+/** The lesser of two decimals. */
+export const min = (a: string, b: string): string => (compare(a, b) <= 0 ? a : b);
+
 /** The greater of two decimals. */
 export const max = (a: string, b: string): string => (compare(a, b) >= 0 ? a : b);

@@ -9,6 +9,7 @@ import {
   orderConfirmed,
   orderFulfilmentRecorded,
   orderHeld,
+  orderPaymentRecorded,
   orderPlaced,
 } from '#contracts/sales/order.events.js';
 import type { LineQuantity } from '#contracts/sales/order-line.js';
@@ -27,7 +28,7 @@ export const orderId = '0198f3a0-0000-7000-8000-00000000d001';
 /** The id that `specify` decides on. */
 export const specId = '00000000-0000-7000-8000-000000000001';
 
-export const teapots = { line: 1, sku: 'TEAPOT', quantity: '2', unitPrice: '12.50' };
+export const teapots = { line: 1, sku: 'TEAPOT', quantity: '2', unitPrice: '12.5' };
 export const cups = { line: 2, sku: 'CUP', quantity: '6', unitPrice: '0.85' };
 const gbp = { currency: 'GBP' };
 
@@ -38,6 +39,9 @@ export const held = orderHeld({ ...gbp, reason: 'credit-check' });
 export const delivered = (complete: boolean, ...lines: LineQuantity[]) =>
   orderFulfilmentRecorded({ ...gbp, lines, complete });
 export const deliveredAll = delivered(true, { line: 1, quantity: '2' }, { line: 2, quantity: '6' });
+/** A payment for this order, and what it leaves. */
+export const paid = (amount: string, outstanding: string, overpaid = '0') =>
+  orderPaymentRecorded({ ...gbp, amount, method: 'card', outstanding, overpaid });
 export const completed = orderCompleted({
   ...gbp,
   kind: 'sale',
@@ -56,7 +60,7 @@ export const authorised = returnAuthorised({ ...ofOrder, value: '25' });
 export const received = returnReceived({ ...ofOrder, lines: [{ line: 1, quantity: '2' }] });
 export const inspected = (accepted: string, acceptedValue: string) =>
   returnInspected({ ...ofOrder, lines: [{ line: 1, received: '2', accepted }], acceptedValue });
-export const refunded = returnRefunded({ ...ofOrder, net: '25', lineCount: 1, lines: [teapots] });
+export const refunded = returnRefunded({ ...ofOrder, net: '25', credited: '0', lineCount: 1, lines: [teapots] });
 
 const known = contactRegistered({ kind: 'person', status: 'active', stage: 'customer' });
 export const archivedContact = contactArchived({ reason: 'gone', status: 'archived', previousStatus: 'active' });

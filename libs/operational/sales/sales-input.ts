@@ -1,10 +1,23 @@
 import { z } from 'zod';
-import { Amount, LineNumber, MAX_LINES, OrderLine, Quantity, UnitPrice } from '#contracts/sales/order-line.js';
+import {
+  AMOUNT_DIGITS,
+  LineNumber,
+  MAX_LINES,
+  OrderLine,
+  PRICE_DIGITS,
+  QUANTITY_DIGITS,
+} from '#contracts/sales/order-line.js';
 import type { Referenced } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
+import { isPayable, minorUnit, writtenDecimal } from '#platform/kernel/money.js';
 import type { Contact } from '../contacts/contact/contact.aggregate.js';
 import { contactExists } from '../contacts/contact/contact.rules.js';
+
+// As they may be sent: parsing gives the plain form that events have.
+const Quantity = writtenDecimal(QUANTITY_DIGITS).meta({ id: 'Quantity', examples: ['6'] });
+export const UnitPrice = writtenDecimal(PRICE_DIGITS).meta({ id: 'UnitPrice', examples: ['2.55'] });
+const Amount = writtenDecimal(AMOUNT_DIGITS).meta({ id: 'Amount', examples: ['15.30'] });
 
 const ABOVE_ZERO = /^(?!-)(?=.*[1-9])/;
 const above = { error: 'must be above 0' };
@@ -71,4 +84,13 @@ export function mayBuy(contact: Referenced<ContactState> | undefined): void {
 /** Refuses by `currency-agrees` an amount in another currency than the order's or return's. */
 export function currencyAgrees(expected: string, given: string): void {
   rule('currency-agrees', expected === given, `the currency is ${expected}, not ${given}`);
+}
+
+/** Refuses by `amount-can-be-paid` an amount with a part below the minor unit of its currency: nobody can pay it. */
+export function amountCanBePaid(amount: string, currency: string): void {
+  rule(
+    'amount-can-be-paid',
+    isPayable(amount, currency),
+    `${amount} ${currency} cannot be paid: the smallest unit is ${minorUnit(currency)} ${currency}`,
+  );
 }

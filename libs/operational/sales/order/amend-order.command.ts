@@ -8,7 +8,8 @@ import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
 import { totals } from '../amounts.js';
 import { OrderLineInput, linesOf, numbered } from '../sales-input.js';
-import { Order, aboutOrder, isComplete, outstanding } from './order.aggregate.js';
+import { standing } from './order-account.js';
+import { Order, aboutOrder, isComplete } from './order.aggregate.js';
 import type { OrderState } from './order.aggregate.js';
 
 const AMENDABLE = ['draft', 'placed', 'confirmed', 'partially-fulfilled'];
@@ -17,7 +18,7 @@ export const amendOrder = command({
   name: 'AmendOrder',
   summary:
     'Changes the lines, the salesperson, the address or the note of an order; lines are given in full. Goods that do ' +
-    'not come may leave a prepaid or invoiced order too: what is paid above the new net is then due to the customer',
+    'not come may leave a prepaid or invoiced order too: what is paid above the new net can be paid back then',
   on: Order,
   route: 'POST /v1/orders/:id/amend',
   allowed: ['service', 'admin'],
@@ -43,7 +44,7 @@ export const amendOrder = command({
       lines,
       net,
       previousNet: order.terms.net,
-      outstanding: outstanding({ terms: { ...order.terms, net }, paid: order.paid }),
+      ...standing({ ...order, terms: { ...order.terms, net } }),
       salesperson: input.salesperson ?? order.terms.salesperson,
       deliveryAddress: input.deliveryAddress ?? order.terms.deliveryAddress,
       note: input.note ?? order.terms.note,

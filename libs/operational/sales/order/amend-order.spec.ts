@@ -12,8 +12,8 @@ import { amendOrder } from './amend-order.command.js';
 import { completeOrder } from './complete-order.command.js';
 
 const gbp = { currency: 'GBP' };
-const amended = (stage: OrderStage, lines: (typeof teapots)[], net: string, outstanding = net) =>
-  orderAmended({ ...gbp, stage, lines, net, previousNet: '30.1', outstanding });
+const amended = (stage: OrderStage, lines: (typeof teapots)[], net: string, outstanding = net, overpaid = '0') =>
+  orderAmended({ ...gbp, stage, lines, net, previousNet: '30.1', outstanding, overpaid });
 const paid = orderPaymentRecorded({ ...gbp, amount: '26', method: 'card', outstanding: '4.1', overpaid: '0' });
 const some = delivered(false, { line: 1, quantity: '2' }, { line: 2, quantity: '1' });
 
@@ -64,14 +64,14 @@ describe('AmendOrder', () => {
       .when({})
       .then(orderCompleted({ ...gbp, kind: 'sale', zone: 'Europe/London', ...worth }));
   });
-  it('takes goods that do not come off an order that is paid and invoiced: nothing is outstanding then', () => {
+  it('takes goods that do not come off an order that is paid and invoiced: what was paid above can be paid back', () => {
     const invoiced = orderInvoiceRecorded({ ...gbp, invoice: 'I-1', amount: '30.1', invoiced: '30.1' });
     const all = orderPaymentRecorded({ ...gbp, amount: '30.1', method: 'card', outstanding: '0', overpaid: '0' });
     const pots = delivered(false, { line: 1, quantity: '2' });
     specify(amendOrder)
       .given(placed, confirmed, invoiced, all, pots)
       .when({ lines: [teapots] })
-      .then(amended('fulfilled', [teapots], '25', '0'));
+      .then(amended('fulfilled', [teapots], '25', '0', '5.1'));
   });
   it('does not go below nothing', () => {
     specify(amendOrder)

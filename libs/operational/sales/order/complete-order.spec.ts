@@ -24,6 +24,7 @@ describe('CompleteOrder', () => {
           net: '25',
           previousNet: '30.1',
           outstanding: '25',
+          overpaid: '0',
           salesperson: 'omid',
         }),
         confirmed,

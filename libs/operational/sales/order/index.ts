@@ -12,6 +12,7 @@ import { recordFulfilment } from './record-fulfilment.command.js';
 import { recordInvoice } from './record-invoice.command.js';
 import { recordPayment } from './record-payment.command.js';
 import { recordSale } from './record-sale.command.js';
+import { refundPayment } from './refund-payment.command.js';
 import { releaseOrder } from './release-order.command.js';
 
 export const orderCommands: CommandDefinition[] = [
@@ -24,6 +25,7 @@ export const orderCommands: CommandDefinition[] = [
   recordFulfilment,
   recordInvoice,
   recordPayment,
+  refundPayment,
   completeOrder,
   cancelOrder,
   attachOrder,

@@ -10,18 +10,24 @@ import {
   orderHeld,
   orderInvoiceRecorded,
   orderPaymentRecorded,
+  orderPaymentRefunded,
   orderPlaced,
   orderReleased,
+  orderReplacementAssigned,
   orderReturnOpened,
   orderReturnReleased,
+  orderReturnReopened,
+  orderReturnSettled,
 } from '#contracts/sales/order.events.js';
 import type { OrderStage } from '#contracts/sales/order.events.js';
 import type { LineQuantity } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { late, step } from '#platform/kernel/chronology.js';
-import { compare, minus, plus } from '#platform/kernel/money.js';
+import { compare, minus } from '#platform/kernel/money.js';
 import { max, shifted } from '../amounts.js';
 import type { Quantities } from '../amounts.js';
+import { booked, noAccount, reopened, settled } from './order-account.js';
+import type { Account } from './order-account.js';
 
 /** What an order is about, as its placement or last amendment says. */
 export type OrderTerms = Parameters<typeof orderPlaced>[0];
@@ -38,7 +44,14 @@ export interface OrderState {
   readonly placedAt?: string;
   readonly invoices: readonly string[];
   readonly invoiced: string;
-  readonly paid: string;
+  readonly account: Account;
+  /** The return whose goods this order replaces, the order that they came from, and what they brought here. */
+  readonly replaces?: {
+    readonly return: string;
+    readonly order?: string;
+    readonly value: string;
+    readonly moved: string;
+  };
   /** Delivered so far, by line. */
   readonly fulfilled: Quantities;
   /** Spoken for by returns, by line. */
@@ -51,7 +64,7 @@ const initial: OrderState = {
   terms: { kind: 'sale', currency: '', zone: 'UTC', lines: [], net: '0' },
   invoices: [],
   invoiced: '0',
-  paid: '0',
+  account: noAccount,
   fulfilled: {},
   returned: {},
 };
@@ -71,12 +84,16 @@ export const Order = aggregate<OrderState>()({
     orderFulfilmentRecorded,
     orderInvoiceRecorded,
     orderPaymentRecorded,
+    orderPaymentRefunded,
     orderCompleted,
     orderCancelled,
     orderAttached,
     orderDetached,
     orderReturnOpened,
     orderReturnReleased,
+    orderReturnSettled,
+    orderReturnReopened,
+    orderReplacementAssigned,
   },
   evolve: {
     orderDrafted: (order, terms) => ({ ...at(order, 'draft'), terms }),
@@ -101,13 +118,23 @@ export const Order = aggregate<OrderState>()({
       invoices: [...order.invoices, invoice],
       invoiced,
     }),
-    orderPaymentRecorded: (order, { amount }) => ({ ...order, paid: plus(order.paid, amount) }),
+    orderPaymentRecorded: (order, { amount }) => booked(order, { paid: amount }),
+    orderPaymentRefunded: (order, { amount }) => booked(order, { paidBack: amount }),
     orderCompleted: (order) => ({ ...order, status: 'completed' }),
-    orderCancelled: (order) => ({ ...order, status: 'cancelled' }),
+    orderCancelled: (order, { movedBack = '0' }) => ({
+      ...booked(order, { moved: minus('0', movedBack) }),
+      status: 'cancelled',
+    }),
     orderAttached: (order, { contact }) => ({ ...order, attached: contact }),
     orderDetached: (order) => ({ ...order, attached: undefined }),
     orderReturnOpened: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, 1) }),
     orderReturnReleased: (order, { lines }) => ({ ...order, returned: shifted(order.returned, lines, -1) }),
+    orderReturnSettled: settled,
+    orderReturnReopened: reopened,
+    orderReplacementAssigned: (order, { return: of, order: from, value, moved, allowance }) => ({
+      ...booked(order, { moved, allowance }),
+      replaces: { return: of, order: from, value, moved },
+    }),
   },
   // Money, papers and goods are often told late: each after what it rests on, whatever has been recorded since.
   dates: {
@@ -116,7 +143,19 @@ export const Order = aggregate<OrderState>()({
     orderFulfilmentRecorded: { follows: ['confirmation'], marks: ['last step', 'last delivery'] },
     orderInvoiceRecorded: late('placing', 'confirmation'),
     orderPaymentRecorded: { follows: ['placing'], marks: ['last payment'] },
-    orderCancelled: step({ follows: ['last payment'] }),
+    // Money goes back after it came, and after what left it over.
+    orderAmended: step({ marks: ['last amendment'] }),
+    orderCancelled: step({ follows: ['last payment'], marks: ['cancellation'] }),
+    orderPaymentRefunded: {
+      follows: ['placing', 'last payment', 'last amendment', 'last settlement', 'cancellation'],
+      marks: ['last payment'],
+    },
+    orderReturnSettled: {
+      follows: ['placing', 'last delivery', 'last payment'],
+      marks: ['last settlement', 'last payment'],
+    },
+    orderReturnReopened: late('last settlement'),
+    orderReplacementAssigned: { follows: ['placing'], marks: ['last payment'] },
     orderAttached: { follows: ['placing', 'attachment'], marks: ['attachment'] },
     orderDetached: { follows: ['attachment'], marks: ['attachment'] },
     // A return is dated by its own stream; goods come back after they were delivered.
@@ -129,14 +168,6 @@ export const Order = aggregate<OrderState>()({
 
 /** The fields that every event of an order repeats. */
 export const aboutOrder = ({ terms: { contact, number, currency } }: OrderState) => ({ contact, number, currency });
-
-/** What is still to be paid: 0 or above. */
-export const outstanding = ({ terms: { net }, paid }: Pick<OrderState, 'terms' | 'paid'>): string =>
-  max('0', minus(net, paid));
-
-/** What was paid above the net: 0 or above. A net below 0 (recorded history) is owed to the customer, not overpaid. */
-export const overpaid = ({ terms: { net }, paid }: Pick<OrderState, 'terms' | 'paid'>): string =>
-  max('0', minus(paid, max('0', net)));
 
 /**
  * What may still come back of each line: what was delivered less what other returns speak for. A completed

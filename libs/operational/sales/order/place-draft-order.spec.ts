@@ -23,6 +23,7 @@ describe('PlaceDraftOrder', () => {
           net: '25',
           previousNet: '30.1',
           outstanding: '25',
+          overpaid: '0',
         }),
       )
       .when({})

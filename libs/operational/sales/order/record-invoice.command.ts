@@ -4,8 +4,8 @@ import { DocumentNumber } from '#contracts/terms.js';
 import { Day } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
-import { Currency, compare, plus } from '#platform/kernel/money.js';
-import { PositiveAmount, currencyAgrees } from '../sales-input.js';
+import { Currency, compare, payable, plus } from '#platform/kernel/money.js';
+import { PositiveAmount, amountCanBePaid, currencyAgrees } from '../sales-input.js';
 import { Order, aboutOrder } from './order.aggregate.js';
 
 const INVOICEABLE = ['confirmed', 'partially-fulfilled', 'fulfilled', 'completed'];
@@ -26,13 +26,11 @@ export const recordInvoice = command({
     const { status, terms, invoices } = order;
     rule('order-is-invoiceable', INVOICEABLE.includes(status), `the order is ${status}`);
     currencyAgrees(terms.currency, currency);
+    amountCanBePaid(amount, currency);
     rule('invoice-number-new', !invoices.includes(invoice), `invoice ${invoice} is recorded already`);
     const invoiced = plus(order.invoiced, amount);
-    rule(
-      'invoiced-within-net',
-      compare(invoiced, terms.net) <= 0,
-      `${invoiced} would be invoiced of a net of ${terms.net}`,
-    );
+    const most = payable(terms.net, currency);
+    rule('invoiced-within-net', compare(invoiced, most) <= 0, `${invoiced} would be invoiced of a net of ${most}`);
     return orderInvoiceRecorded({ ...aboutOrder(order), invoice, amount, invoiced, dueOn });
   },
 });

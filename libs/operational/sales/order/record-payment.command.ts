@@ -4,9 +4,10 @@ import { orderPaymentRecorded } from '#contracts/sales/order.events.js';
 import { Code, key } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
-import { Currency, compare, plus } from '#platform/kernel/money.js';
-import { PositiveAmount, currencyAgrees } from '../sales-input.js';
-import { Order, aboutOrder, outstanding, overpaid } from './order.aggregate.js';
+import { Currency, compare } from '#platform/kernel/money.js';
+import { PositiveAmount, amountCanBePaid, currencyAgrees } from '../sales-input.js';
+import { booked, held, outstanding, standing } from './order-account.js';
+import { Order, aboutOrder } from './order.aggregate.js';
 
 const UNPAYABLE = ['none', 'draft', 'cancelled'];
 
@@ -26,21 +27,16 @@ export const recordPayment = command({
   decide: (order, { amount, currency, method, reference, allowOverpayment }) => {
     rule('order-takes-payments', !UNPAYABLE.includes(order.status), `the order is ${order.status}`);
     currencyAgrees(order.terms.currency, currency);
+    amountCanBePaid(amount, currency);
     const due = outstanding(order);
     rule(
       'payment-within-due',
       allowOverpayment === true || compare(amount, due) <= 0,
       `${due} ${currency} is due; a payment above it needs allowOverpayment`,
     );
-    const after = { terms: order.terms, paid: plus(order.paid, amount) };
-    rule('paid-is-an-amount', Amount.safeParse(after.paid).success, `the payments would come to ${after.paid}`);
-    return orderPaymentRecorded({
-      ...aboutOrder(order),
-      amount,
-      method,
-      reference,
-      outstanding: outstanding(after),
-      overpaid: overpaid(after),
-    });
+    const after = booked(order, { paid: amount });
+    const paid = held(after);
+    rule('paid-is-an-amount', Amount.safeParse(paid).success, `the payments would come to ${paid}`);
+    return orderPaymentRecorded({ ...aboutOrder(order), amount, method, reference, ...standing(after) });
   },
 });

@@ -51,7 +51,7 @@ export const recordCreditNote = command({
     );
     return [
       returnRequested({ ...about, source, lines, value: net, note }),
-      returnRefunded({ ...about, net, lineCount: lines.length }),
+      returnRefunded({ ...about, net, credited: '0', lineCount: lines.length }),
       returnClosed({ ...about, outcome: 'refunded', net }),
     ];
   },

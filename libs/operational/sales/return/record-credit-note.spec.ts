@@ -8,7 +8,7 @@ const note = { ...aboutGoods, number: 'C536379' };
 const source = { system: 'online-retail', key: 'C536379' };
 const recorded = [
   returnRequested({ ...note, source, lines: [teapots, cups], value: '30.1' }),
-  returnRefunded({ ...note, net: '30.1', lineCount: 2 }),
+  returnRefunded({ ...note, net: '30.1', credited: '0', lineCount: 2 }),
   returnClosed({ ...note, outcome: 'refunded', net: '30.1' }),
 ];
 
@@ -23,7 +23,7 @@ describe('RecordCreditNote', () => {
       .when({ ...theirs, lines: [teapots, cups] })
       .then(
         returnRequested({ ...theirs, lines: [teapots, cups], value: '30.1' }),
-        returnRefunded({ ...theirs, net: '30.1', lineCount: 2 }),
+        returnRefunded({ ...theirs, net: '30.1', credited: '0', lineCount: 2 }),
         returnClosed({ ...theirs, outcome: 'refunded', net: '30.1' }),
       );
   });
@@ -41,7 +41,7 @@ describe('RecordCreditNote', () => {
       .when({ ...note, quantities, lines: [sold[0]!, odd] })
       .then(
         returnRequested({ ...note, lines: [teapots, { ...odd, quantity: '-1' }], value: '24.15' }),
-        returnRefunded({ ...note, net: '24.15', lineCount: 2 }),
+        returnRefunded({ ...note, net: '24.15', credited: '0', lineCount: 2 }),
         returnClosed({ ...note, outcome: 'refunded', net: '24.15' }),
       );
   });

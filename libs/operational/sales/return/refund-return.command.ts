@@ -1,16 +1,22 @@
 import { z } from 'zod';
-import { Code, Note } from '#contracts/terms.js';
+import { orderReturnSettled } from '#contracts/sales/order.events.js';
 import { returnRefunded } from '#contracts/sales/return.events.js';
-import { command } from '#platform/kernel/command.js';
+import { Code, Note } from '#contracts/terms.js';
+import { at, command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
-import { Currency, compare } from '#platform/kernel/money.js';
-import { max } from '../amounts.js';
-import { UnsignedAmount, currencyAgrees } from '../sales-input.js';
-import { Return, aboutReturn, acceptedLines, acceptedValue } from './return.aggregate.js';
+import { Currency, compare, minus } from '#platform/kernel/money.js';
+import { min } from '../amounts.js';
+import { creditFor, settled, spendable, standing } from '../order/order-account.js';
+import { aboutOrder } from '../order/order.aggregate.js';
+import { UnsignedAmount, amountCanBePaid, currencyAgrees } from '../sales-input.js';
+import { itsOrder } from './hold-on-order.js';
+import { Return, aboutReturn, acceptedLines, worthBack } from './return.aggregate.js';
 
 export const refundReturn = command({
   name: 'RefundReturn',
-  summary: 'Pays the accepted goods back: their full value, or less where a fee is kept',
+  summary:
+    'Refunds the accepted goods: their full value, or less where a fee is kept. At most what was paid for the order ' +
+    'and not yet paid back goes out; the rest is taken off what is due',
   on: Return,
   route: 'POST /v1/returns/:id/refund',
   allowed: ['service', 'admin'],
@@ -20,15 +26,38 @@ export const refundReturn = command({
     method: Code.optional(),
     note: Note.optional(),
   }),
-  decide: (back, { amount, currency, method, note }) => {
+  refs: { order: itsOrder },
+  decide: (back, { amount, currency, method, note }, { id, refs }) => {
     rule('return-is-inspected', back.status === 'inspected', `the return is ${back.status}`);
     currencyAgrees(back.terms.currency, currency);
     const lines = acceptedLines(back);
     rule('something-accepted', lines.length > 0, 'the inspection accepted nothing');
-    // Discount lines have a price below 0; accepted alone they are worth nothing to pay back.
-    const value = max('0', acceptedValue(back));
-    const net = amount ?? value;
-    rule('refund-within-value', compare(net, value) <= 0, `the accepted goods are worth ${value} ${currency}`);
-    return returnRefunded({ ...aboutReturn(back), net, lineCount: lines.length, lines, method, note });
+    const order = refs.order?.state;
+    rule(
+      'order-is-known',
+      order !== undefined,
+      'the return names no order, so it is not known what was paid: exchange it, or record a credit note',
+    );
+    const value = worthBack(back);
+    const most = creditFor(order, value);
+    const refund = amount ?? most;
+    amountCanBePaid(refund, currency);
+    rule('refund-within-value', compare(refund, most) <= 0, `the accepted goods are worth ${most} ${currency}`);
+    const kept = minus(most, refund);
+    const net = min(refund, spendable(order, kept));
+    const done = { value, kept, paidBack: net, moved: '0' };
+    return [
+      returnRefunded({
+        ...aboutReturn(back),
+        net,
+        credited: minus(refund, net),
+        lineCount: lines.length,
+        lines,
+        method,
+        note,
+      }),
+      // On the order's own stream, so that of two refunds that race for the same money the second is decided anew.
+      at('order', orderReturnSettled({ ...aboutOrder(order), return: id, ...done, ...standing(settled(order, done)) })),
+    ];
   },
 });

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { orderReturnOpened } from '#contracts/sales/order.events.js';
 import { LineNumber, ReturnLine } from '#contracts/sales/order-line.js';
 import { Code, Country, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
-import type { UnitPrice } from '#contracts/sales/order-line.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { TimeZone } from '#platform/kernel/calendar.js';
 import { at, command, reference } from '#platform/kernel/command.js';
@@ -15,7 +14,15 @@ import { totals } from '../amounts.js';
 import { Order, returnable } from '../order/order.aggregate.js';
 import type { OrderState } from '../order/order.aggregate.js';
 import { contactExists } from '../../contacts/contact/contact.rules.js';
-import { PositiveQuantity, currencyAgrees, linesOf, newAggregateId, numbered, uniqueLines } from '../sales-input.js';
+import {
+  PositiveQuantity,
+  UnitPrice,
+  currencyAgrees,
+  linesOf,
+  newAggregateId,
+  numbered,
+  uniqueLines,
+} from '../sales-input.js';
 import { Return } from './return.aggregate.js';
 
 const RequestedLine = z.strictObject({
@@ -23,7 +30,7 @@ const RequestedLine = z.strictObject({
   sku: ReturnLine.shape.sku.optional(),
   description: ReturnLine.shape.description,
   quantity: PositiveQuantity,
-  unitPrice: ReturnLine.shape.unitPrice.optional(),
+  unitPrice: UnitPrice.optional(),
   reason: Code.optional(),
 });
 type RequestedLine = z.infer<typeof RequestedLine>;
@@ -123,7 +130,7 @@ function linesWithin(order: OrderState, asked: readonly RequestedLine[]): Return
   return lines;
 }
 
-function priceAgrees(bought: z.infer<typeof UnitPrice>, asked: string | undefined, line: number): void {
+function priceAgrees(bought: string, asked: string | undefined, line: number): void {
   const agrees = asked === undefined || compare(asked, bought) === 0;
   rule('price-agrees', agrees, `line ${line} was bought at ${bought}, not at ${asked}`);
 }

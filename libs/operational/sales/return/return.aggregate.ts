@@ -2,6 +2,7 @@ import {
   returnAuthorised,
   returnClosed,
   returnDenied,
+  returnExchangeUndone,
   returnExchanged,
   returnInspected,
   returnReceived,
@@ -11,7 +12,7 @@ import {
 import type { ReturnLine } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { compare } from '#platform/kernel/money.js';
-import { totals } from '../amounts.js';
+import { max, totals } from '../amounts.js';
 import type { Quantities } from '../amounts.js';
 
 /** What was asked for when the return was requested. */
@@ -49,6 +50,7 @@ export const Return = aggregate<ReturnState>()({
     returnInspected,
     returnRefunded,
     returnExchanged,
+    returnExchangeUndone,
     returnClosed,
   },
   evolve: {
@@ -67,6 +69,8 @@ export const Return = aggregate<ReturnState>()({
     }),
     returnRefunded: (back, { net }) => ({ ...back, status: 'refunded', refunded: net }),
     returnExchanged: (back) => ({ ...back, status: 'exchanged' }),
+    // Also of a closed return: what closed it has not happened.
+    returnExchangeUndone: (back) => ({ ...back, status: 'inspected' }),
     returnClosed: (back) => ({ ...back, status: 'closed' }),
   },
   // The subject of its order: the contact that it was placed for, else the walk-in order itself.
@@ -94,3 +98,6 @@ export const acceptedLines = ({ terms, accepted }: ReturnState): ReturnLine[] =>
 
 /** What the accepted goods were bought for. */
 export const acceptedValue = (back: ReturnState): string => totals(acceptedLines(back)).net;
+
+/** What they are worth to the customer. Discount lines have a price below 0; accepted alone they are worth nothing. */
+export const worthBack = (back: ReturnState): string => max('0', acceptedValue(back));
