@@ -60,9 +60,11 @@ export const plainDecimal = ({ integers: i, fractions: f }: Digits) =>
 export const writtenDecimal = ({ integers: i, fractions: f }: Digits) =>
   z
     .string()
-    .max(i + f + 2)
+    .max(i + f + 2, { abort: true })
     .regex(new RegExp(`^-?\\d{1,${i}}(\\.\\d{1,${f}})?$`), {
       error: `is not a decimal number such as "12.50" with at most ${i} digits before and ${f} after the point`,
+      // What is no decimal has no plain form.
+      abort: true,
     })
     .overwrite(plainNumber);
 
