@@ -22,6 +22,12 @@ export class CopyRows {
   private chunk = Buffer.allocUnsafeSlow(CHUNK);
   private at = SIGNATURE.copy(this.chunk);
   count = 0;
+  private filled = 0;
+
+  /** Bytes that the rows take in memory. */
+  get size(): number {
+    return this.filled + this.at;
+  }
 
   /** Begins a row; as many `field` calls follow. */
   row(fields: number): void {
@@ -71,12 +77,14 @@ export class CopyRows {
     this.chunk = Buffer.allocUnsafeSlow(CHUNK);
     this.at = SIGNATURE.copy(this.chunk);
     this.count = 0;
+    this.filled = 0;
     return chunks;
   }
 
   private room(bytes: number): void {
     if (this.at + bytes <= this.chunk.length) return;
     this.full.push(this.chunk.subarray(0, this.at));
+    this.filled += this.chunk.length;
     this.chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK, bytes));
     this.at = 0;
   }

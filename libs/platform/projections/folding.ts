@@ -1,12 +1,13 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { DecodedEvents } from './decoded-events.js';
 import { changesOf, checkKind, type Key, type Projection, type RowChange, type TableClass } from './projection.js';
-import { Ages, TableRows, type Entry } from './row-cache.js';
+import { charactersOf } from '#platform/kernel/sizes.js';
+import { Ages, TableRows, weightOf, type Entry } from './row-cache.js';
 import type { Row, TableShape } from './table-shape.js';
 
 /** An event that was set aside, to be folded later by hand. */
 export interface DeadLetter {
-  readonly event: StoredEvent;
+  readonly event: Pick<StoredEvent, 'position' | 'subject' | 'id' | 'type'>;
   readonly error: string;
   /** False for events that only wait behind a failed one of their subject. */
   readonly cause: boolean;
@@ -85,6 +86,10 @@ export interface FoldingOptions {
 
 type Loaded = Map<TableRows, Map<string, Entry>>;
 
+/** Characters of an event from which on the rows that it changes are weighed. */
+const LARGE = 4096;
+/** Of other changes one in so many has its row weighed: that costs as much as the fold. */
+const WEIGH_EVERY = 64;
 const MAX_ERROR = 2000;
 const WAITING = 'waits behind an earlier event of its subject';
 
@@ -118,6 +123,7 @@ export class Folding {
   private parkedBytes: number;
   private deadLetters: DeadLetter[] = [];
   private pendingWrites = 0;
+  private changed = 0;
   private readonly pass = new Pass();
   private readonly undo: { entries: Entry[]; rows: (Row | null)[]; appended: TableRows[] } = {
     entries: [],
@@ -258,7 +264,7 @@ export class Folding {
       for (const row of await this.options.load(shape, [...keys.values()])) found.set(shape.keyText(row as Key), row);
       for (const [key, value] of keys) {
         const row = found.get(key) ?? null;
-        const entry = { key: value, row, saved: row };
+        const entry = { key: value, row, saved: row, weight: weightOf(shape, row) };
         entries.set(key, entry);
         rows.keep(key, entry);
       }
@@ -268,22 +274,25 @@ export class Folding {
   }
 
   /** All changes of an event, or none. */
-  private apply({ from, to }: Step, loaded: Loaded | undefined): void {
+  private apply({ stored, from, to }: Step, loaded: Loaded | undefined): void {
     const { changes, rows, keys, entries } = this.pass;
     const { undo } = this;
     undo.entries.length = undo.rows.length = undo.appended.length = 0;
+    const isLarge = charactersOf(stored) >= LARGE;
     try {
       for (let i = from; i < to; i++) {
         const change = changes[i]!;
         const table = rows[i]!;
         if (change.fresh) {
-          table.appended.push(table.shape.row(change.fold(undefined)!, change.key, null, true));
+          const row = table.shape.row(change.fold(undefined)!, change.key, null, true);
+          table.appended.push(row);
           undo.appended.push(table);
+          if (isLarge) table.weighAppended(row);
           continue;
         }
         const key = keys[i]!;
         const held = entries[i] ?? loaded?.get(table)?.get(key) ?? table.get(key);
-        const entry = held ?? { key: change.key, row: null, saved: null };
+        const entry = held ?? { key: change.key, row: null, saved: null, weight: 1 };
         const before = entry.row;
         const folded = change.fold(before ?? undefined);
         // Nothing came of it: many events only look.
@@ -294,6 +303,8 @@ export class Folding {
         entry.row = row;
         table.dirty.set(key, entry);
         if (before === null) table.keep(key, entry);
+        // Rows that small events make large, one after the other, are found by and by.
+        if (isLarge || ++this.changed % WEIGH_EVERY === 0) table.weigh(key, entry);
       }
     } catch (error) {
       for (let i = undo.entries.length - 1; i >= 0; i--) undo.entries[i]!.row = undo.rows[i]!;
@@ -311,7 +322,9 @@ export class Folding {
     const { events, bytes } = projection.parkAtMost;
     if (this.parkedEvents > events || this.parkedBytes > bytes) throw new ParkingFull(projection, told);
     this.parked.add(event.subject);
-    this.deadLetters.push({ event, error: told, cause });
+    // Without its data, which may be megabytes: the log has it.
+    const { position, subject, id, type } = event;
+    this.deadLetters.push({ event: { position, subject, id, type }, error: told, cause });
   }
 }
 

@@ -4,13 +4,23 @@ import type { Key } from './projection.js';
 
 /** Rows that are ready for COPY are bytes: so many weigh as much as one that is held as an object. */
 const LIGHT = 4;
+/** Bytes ready for COPY that weigh as much as a row, where they are more than their rows are. */
+const LIGHT_BYTES = 2048;
+/** Characters of a row from which on it counts as more than one: so many for each. */
+const CHARACTERS = 1024;
 
 /** A row in memory: as it stands now and as the database has it. Null: there is none. */
 export interface Entry {
   readonly key: Key;
   row: Row | null;
   saved: Row | null;
+  /** As how many rows of the usual size it counts; 1 until it is weighed. */
+  weight: number;
 }
+
+/** As how many rows of the usual size a row counts. */
+export const weightOf = (shape: TableShape, row: Row | null): number =>
+  row ? 1 + Math.floor(shape.sizeOf(row) / CHARACTERS) : 1;
 
 /**
  * Bounds the rows that a writer holds, over all its tables, as some are used for every event and others hardly ever.
@@ -27,12 +37,17 @@ export class Ages {
   }
 
   /** A row is about to become young. */
-  grow(): void {
+  grow(weight: number): void {
     if (this.young >= this.capacity / 2) {
       this.young = 0;
       for (const table of this.tables) table.age();
     }
-    this.young++;
+    this.young += weight;
+  }
+
+  /** A young row has become heavier. */
+  add(weight: number): void {
+    this.young += weight;
   }
 }
 
@@ -47,6 +62,8 @@ export class TableRows {
   /** Taken, on their way to the database. */
   private inFlight = new Map<string, Entry>();
   private copies: CopyRows | undefined;
+  /** By how much what is changed and not yet taken is heavier than its number says. */
+  private extra = 0;
 
   /**
    * @param complete true when the table is empty now: while nothing has been let go, what is not here does not exist
@@ -78,8 +95,21 @@ export class TableRows {
   }
 
   keep(key: string, entry: Entry): void {
-    if (!this.young.has(key)) this.ages.grow();
+    if (!this.young.has(key)) this.ages.grow(entry.weight);
     this.young.set(key, entry);
+  }
+
+  /** Takes note of how large a changed row is. */
+  weigh(key: string, entry: Entry): void {
+    const weight = weightOf(this.shape, entry.row);
+    this.extra += weight - 1;
+    if (this.young.get(key) === entry) this.ages.add(weight - entry.weight);
+    entry.weight = weight;
+  }
+
+  /** Takes note of how large an appended row is. */
+  weighAppended(row: Row): void {
+    this.extra += weightOf(this.shape, row) - 1;
   }
 
   /** Lets go of what was not used for an age. */
@@ -99,11 +129,14 @@ export class TableRows {
     if (this.appended.length === 0) return;
     for (const row of this.appended) this.copy(row);
     this.appended.length = 0;
+    if (this.dirty.size === 0) this.extra = 0;
   }
 
   /** About how many rows wait to be written. */
   get pending(): number {
-    return this.dirty.size + this.appended.length + Math.ceil((this.copies?.count ?? 0) / LIGHT);
+    const { copies } = this;
+    const copied = copies ? Math.max(Math.ceil(copies.count / LIGHT), Math.floor(copies.size / LIGHT_BYTES)) : 0;
+    return this.dirty.size + this.appended.length + this.extra + copied;
   }
 
   take(): { appended: Row[]; changed: Map<string, Entry> } {
@@ -111,6 +144,7 @@ export class TableRows {
     this.inFlight = changed;
     this.dirty = new Map();
     this.appended = [];
+    this.extra = 0;
     return { appended, changed };
   }
 

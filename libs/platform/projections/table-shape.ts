@@ -102,6 +102,18 @@ export class TableShape {
     return make(this.columns, (column: Column, value: unknown, fresh = false) => this.canonical(column, value, fresh));
   }
 
+  /** About how many characters a row's texts and documents have. */
+  sizeOf(row: Row): number {
+    let size = 0;
+    for (const { get, type } of this.columns) {
+      const value = get(row);
+      if (typeof value === 'string' || Buffer.isBuffer(value)) size += value.length;
+      else if (Array.isArray(value) && !type.document) for (const each of value) size += String(each).length;
+      else if (type.document && value !== null) size += JSON.stringify(value).length;
+    }
+    return size;
+  }
+
   equal(a: Row, b: Row): boolean {
     if (a === b) return true;
     for (const { property, type } of this.values) {
