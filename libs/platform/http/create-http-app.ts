@@ -60,8 +60,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     try {
       checkDoors(request.raw, hosts);
     } catch (error) {
-      // What is refused unread is not read to its end either.
-      if (hasBody(request.raw)) reply.header('connection', 'close');
+      // What is refused unread is passed over to its end, or a sender who has not sent it all would find a broken
+      // connection instead of the answer; but not where it is large, or nobody knows how large it is.
+      const length = Number(request.headers['content-length'] ?? Number.NaN);
+      if (hasBody(request.raw) && !(length <= bodyLimit)) reply.header('connection', 'close');
       sendProblem(request, reply, error);
       return;
     }

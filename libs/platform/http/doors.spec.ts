@@ -56,12 +56,18 @@ describe('a Host header', () => {
   });
 
   it('is answered as ALLOWED_HOSTS names it, in any case and on any port', () => {
-    const env = { ALLOWED_HOSTS: 'crm.example, Operations , ::2,10.0.0.7' };
+    const env = { ALLOWED_HOSTS: 'crm.example, Operations , ::2,10.0.0.7,one.example:8443,[::3]:80' };
     for (const host of ['crm.example', 'CRM.example:8443', 'operations:3000', '[::2]', '10.0.0.7:1']) {
       expect([host, toHost(host, env)]).toEqual([host, undefined]);
     }
+    for (const host of ['one.example:8443', 'ONE.example.:8443', '[::3]:80']) {
+      expect([host, toHost(host, env)]).toEqual([host, undefined]);
+    }
+    for (const host of ['one.example', 'one.example:443', '[::3]', 'one.example:84430']) {
+      expect([host, toHost(host, env)]).toEqual([host, 'foreign-host']);
+    }
     expect(toHost('www.crm.example', env)).toBe('foreign-host');
-    for (const wrong of ['http://crm.example', 'crm.example:3000', '*', 'a b', 'crm.example/x']) {
+    for (const wrong of ['http://crm.example', '*', '*.example', 'a b', 'crm.example/x', 'crm.example:x']) {
       expect(() => allowedHosts({ ALLOWED_HOSTS: `localhost,${wrong}` })).toThrow(`ALLOWED_HOSTS: '${wrong}'`);
     }
   });

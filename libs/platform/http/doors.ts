@@ -17,17 +17,19 @@ export const listenHost = (env: NodeJS.ProcessEnv = process.env): string => env[
 
 /**
  * The names under which an app answers beside this machine's own: those of ALLOWED_HOSTS (commas between), and HOST.
+ * One with a port is answered on that port alone.
  * @throws Error naming what is no host name
  */
 export function allowedHosts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<string> {
   const names = (env['ALLOWED_HOSTS'] ?? '').split(',').map((name) => name.trim());
   const allowed = new Set<string>();
   for (const name of names.filter((each) => each !== '')) {
-    const known = nameOf(bracketed(name));
-    if (known === undefined || /:\d+$/.test(bracketed(name))) {
-      throw new Error(`ALLOWED_HOSTS: '${name}' is not the name or address of a host, without scheme and port`);
+    const host = bracketed(name).toLowerCase();
+    const known = nameOf(host);
+    if (known === undefined) {
+      throw new Error(`ALLOWED_HOSTS: '${name}' is not the name or address of a host, without a scheme or wildcard`);
     }
-    allowed.add(known);
+    allowed.add(known + (PORT.exec(host)?.[0] ?? ''));
   }
   const own = nameOf(bracketed(listenHost(env)));
   if (own !== undefined) allowed.add(own);
@@ -124,7 +126,7 @@ function refuseTwice({ headers, rawHeaders }: Knock): void {
 function isOwn(host: string | undefined, allowed: ReadonlySet<string>, { socket }: Knock): boolean {
   const name = host === undefined ? undefined : nameOf(host);
   if (name === undefined) return false;
-  if (isLoopback(name) || allowed.has(name)) return true;
+  if (isLoopback(name) || allowed.has(name) || allowed.has(name + PORT.exec(host!)?.[0])) return true;
   // An app that listens on all addresses has this one of them for its own; no name leads there by it.
   const local = socket?.localAddress?.replace(/^::ffff:/, '');
   return local !== undefined && name === nameOf(bracketed(local));
@@ -134,6 +136,8 @@ const isLoopback = (name: string): boolean =>
   name === 'localhost' || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)\.?(?::\d{1,5})?$/i;
+
+const PORT = /:\d+$/;
 
 /** The name in a Host header, in lower case, without the port; undefined where it is none. */
 const nameOf = (host: string): string | undefined => HOST.exec(host)?.[1]!.toLowerCase();
