@@ -3,6 +3,7 @@ import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/serv
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, query } from '#platform/projections/query.js';
+import { LONGEST_CHAIN } from './aliases.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
 
@@ -32,9 +33,23 @@ export const CaseView = z
     escalationLevel: z.int().min(0),
     satisfaction: z.int().min(1).max(5).nullable(),
     mergedInto: Id.nullable().describe('The case that this one is a duplicate of'),
+    original: z
+      .object({ id: Id, status: CaseStatus })
+      .nullable()
+      .describe('Of a duplicate: the case where it is worked on, merges followed, and where that stands'),
     lastEventAt: Instant,
   })
   .meta({ id: 'CaseView' });
+
+// A merged case stays a duplicate whatever becomes of the other; how far its matter is, is what the other says.
+const original = `case when d.merged_into is not null then (
+    with recursive up (id, step) as (
+      select d.merged_into, 1
+      union all
+      select c.merged_into, up.step + 1 from up join cases c on c.id = up.id
+       where c.merged_into is not null and up.step < ${LONGEST_CHAIN})
+    select jsonb_build_object('id', c.id, 'status', c.status) from up join cases c on c.id = up.id
+     order by up.step desc limit 1) end`;
 
 /** How cases are listed. */
 export const cases: Documents = {
@@ -63,6 +78,7 @@ export const cases: Documents = {
     escalationLevel: 'd.escalation_level',
     satisfaction: 'd.satisfaction',
     mergedInto: 'd.merged_into',
+    original,
     lastEventAt: 'd.last_event_at',
   },
 };

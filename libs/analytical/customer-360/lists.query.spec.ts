@@ -135,4 +135,37 @@ describe('lists', () => {
       title: 'late',
     });
   });
+
+  it('shows of a merged case where it is worked on, and how that stands, merges followed', async () => {
+    for (const name of ['first', 'second', 'third']) past.openCase(name, ann);
+    const at = (name: string) => ({ stream: `case-${idOf(name)}`, subject: ann, on: '2026-01-06T09:00:00Z' });
+    const mergedInto = (into: string) =>
+      service.caseMerged({ ...caseAbout(ann), status: 'duplicate', into: idOf(into), previousStatus: 'new' });
+    past.add(at('first'), mergedInto('second'));
+    past.add(at('second'), mergedInto('third'));
+    const resolved = { ...caseAbout(ann), status: 'resolved', resolution: 'sent', reopenings: 0 } as const;
+    past.add(at('third'), service.caseResolved(resolved));
+    // What the customer answers to the merged case is kept there, and changes nothing of where it stands.
+    const replied = service.caseCustomerReplied({ ...caseAbout(ann), status: 'duplicate', via: 'web', text: 'Still' });
+    past.add(at('first'), replied);
+    await read.fold(past.events);
+    const shown = (name: string) => ask(asking('/v1/cases/:id'), read, { id: idOf(name) });
+    const original = { id: idOf('third'), status: 'resolved' };
+    expect(await shown('first')).toMatchObject({ status: 'duplicate', mergedInto: idOf('second'), original });
+    expect(await shown('second')).toMatchObject({ status: 'duplicate', original });
+    expect(await shown('third')).toMatchObject({ status: 'resolved', original: null });
+    past.add(
+      at('second'),
+      service.caseReopened({
+        ...caseAbout(ann),
+        status: 'new',
+        previousStatus: 'duplicate',
+        reason: 'again',
+        reopenings: 0,
+      }),
+    );
+    await read.fold(past.events);
+    expect(await shown('first')).toMatchObject({ original: { id: idOf('second'), status: 'new' } });
+    expect(await askAll(asking('/v1/cases'), read, { open: 'true' })).toMatchObject([{ id: idOf('second') }]);
+  });
 });

@@ -107,5 +107,8 @@ function holds(world: World, id: string): void {
   assert.equal(state.resolution !== undefined, status === 'resolved' || status === 'closed');
   assert.equal(state.duplicateOf !== undefined, status === 'duplicate');
   if (state.duplicateOf) assert(world.state(Case, state.duplicateOf).absorbed.includes(id));
+  // From merge to merge there is an end, where the case is worked on.
+  const seen = new Set([id]);
+  for (let at = state.duplicateOf; at; at = world.state(Case, at).duplicateOf) assert(seen.size < seen.add(at).size);
   for (const duplicate of state.absorbed) assert.equal(world.state(Case, duplicate).duplicateOf, id);
 }

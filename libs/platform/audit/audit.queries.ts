@@ -118,13 +118,18 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
     }),
     pagedQuery({
       name: 'EventsOfCustomer',
-      summary: 'The events about one customer, across all aggregates, in the order in which they were recorded',
+      summary:
+        'The events about one customer, across all aggregates, in the order in which they were recorded; those of contacts merged into it are under their own ids',
       route: 'GET /v1/audit/customers/:id/events',
       allowed,
       parameters: z.strictObject({ id: Id, limit }),
       item: AuditedEvent,
       reads: [],
-      run: ({ id, limit: size }, context) => pageOf(size, context, (options) => store.readSubjects([id], options)),
+      run: async ({ id, limit: size }, context) => {
+        const page = await pageOf(size, context, (options) => store.readSubjects([id], options));
+        if (page.items.length === 0 && !context.after) throw new NotFound(`there is no event about ${id}`);
+        return page;
+      },
     }),
     pagedQuery({
       name: 'EventsOfSpan',
@@ -135,6 +140,9 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       item: AuditedEvent,
       reads: [],
       run: async ({ from, to, limit: size }, context) => {
+        if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to)) {
+          throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
+        }
         const start = from ? await store.positionAt(justBefore(from)) : 0n;
         const through = to ? await store.positionAt(justBefore(to)) : undefined;
         return pageOf(size, context, ({ after, ...bounds }) =>
@@ -169,14 +177,28 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       }),
       answer: StateAsOf,
       reads: [],
-      run: async ({ stream, revision, position, at }) => {
+      run: async ({ stream, revision, position, at }, { now }) => {
         if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
           throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);
+        }
+        // What lies ahead is not known yet: an answer now would be another one later.
+        const head = await store.head();
+        if (position !== undefined && BigInt(position) > head.position) {
+          throw new NotFound(`there is no position ${position}: the last is ${head.position}`);
+        }
+        // The log's clock may be a little ahead of this one, and its times are asked for.
+        const latest = Math.max(now.getTime(), head.recordedAt?.getTime() ?? 0);
+        if (at !== undefined && Date.parse(at) > latest) {
+          const message = `is ahead of the clock: it is ${new Date(latest).toISOString()}`;
+          throw new InvalidInput([{ pointer: '/at', message }]);
         }
         const through =
           position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
         const found = await stateAsOf({ store, catalogue, aggregates }, stream, { revision, through });
         if (!found) throw new NotFound(`${stream} had no event then`);
+        if (revision !== undefined && revision > found.revision) {
+          throw new NotFound(`${stream} has no revision ${revision}: its last is ${found.revision}`);
+        }
         return {
           ...found,
           position: String(found.position),

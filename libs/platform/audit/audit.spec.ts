@@ -30,7 +30,10 @@ describe("the auditor's door", () => {
   const queries = auditQueries({ store, catalogue, aggregates: [Counter] });
   const ask = async (name: string, parameters: object, context: Partial<QueryContext> = {}): Promise<any> => {
     const definition = queries.find((each) => each.name === name)!;
-    const answer = await definition.run(definition.parameters.parse(parameters), context as QueryContext);
+    const answer = await definition.run(definition.parameters.parse(parameters), {
+      now: clock.now(),
+      ...context,
+    } as QueryContext);
     for (const item of definition.paged ? (answer as any).items : [answer]) definition.answer.parse(item);
     return answer;
   };
@@ -120,7 +123,10 @@ describe("the auditor's door", () => {
     }
     // Folded page by page, as no page holds them all.
     const state = of.find(({ name }) => name === 'StateAsOf')!;
-    expect(await state.run({ stream }, {} as QueryContext)).toMatchObject({ revision: 4, state: { total: 10 } });
+    expect(await state.run({ stream }, { now: new Date() } as QueryContext)).toMatchObject({
+      revision: 4,
+      state: { total: 10 },
+    });
   });
 
   it.each([
@@ -131,6 +137,20 @@ describe("the auditor's door", () => {
     [{ at: '2026-03-03T00:00:00Z' }, 2, 4],
   ])('shows an aggregate as of %j', async (bound, revision, total) => {
     expect(await ask('StateAsOf', { stream, ...bound })).toMatchObject({ revision, state: { total } });
+  });
+
+  it('says that it does not know what lies beyond the last, instead of answering with the last', async () => {
+    const nothing = (name: string, parameters: object) => expect(ask(name, parameters)).rejects;
+    await nothing('StateAsOf', { stream, revision: 5 }).toThrow(`${stream} has no revision 5: its last is 4`);
+    await nothing('StateAsOf', { stream, position: '11' }).toThrow('there is no position 11: the last is 10');
+    await nothing('StateAsOf', { stream, at: '2026-03-05T00:00:00.001Z' }).toMatchObject({
+      issues: [{ pointer: '/at', message: 'is ahead of the clock: it is 2026-03-05T00:00:00.000Z' }],
+    });
+    // The newest of all is no stream's own: the position is known, and the stream as it was by then.
+    expect(await ask('StateAsOf', { stream, position: '10' })).toMatchObject({ revision: 4, position: '9' });
+    await nothing('EventsOfCustomer', { id: newId() }).toThrow(NotFound);
+    const span = { from: '2026-03-04T00:00:00Z', to: '2026-03-02T00:00:00Z' };
+    await nothing('EventsOfSpan', span).toMatchObject({ issues: [{ pointer: '/to', message: 'is before from' }] });
   });
 
   it('says when there was nothing, and when too much is asked', async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { CommandResult } from '#platform/commands/command-gateway.js';
 import { busCommandOf, type BusCommandClass } from '#platform/commands/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
+import { isVisible } from '#platform/kernel/text.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id, SecretIds } from '#platform/kernel/ids.js';
@@ -28,7 +29,12 @@ const WINDOW = 4096;
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
 const storable = (max: number) =>
-  z.string().min(1).max(max).refine(isStorable, { error: 'holds a character that cannot be stored' });
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine(isStorable, { error: 'holds a character that cannot be stored', abort: true })
+    .refine(isVisible, { error: 'needs a visible character' });
 
 /** One command of a batch. Headers of the request hold for all of its items. */
 export const BatchItem = z

@@ -54,10 +54,12 @@ describe('POST /v1/commands:batch', () => {
       `{"items":[{"command":"SendParcel","input":{"label":"x","__proto__":{}}},
         {"command":"SendParcel","__proto__":{},"input":{"label":"x"}},
         {"command":"SendParcel","reason":"\\u0000","input":{"label":"x"}},
+        {"command":"SendParcel","reason":"\\u200f","input":{"label":"x"}},
         {"command":"SendParcel","input":{"label":"x"}}]}`,
     );
-    expect(body.outcomes.map((outcome: any) => outcome.status)).toEqual([400, 400, 400, 201]);
-    expect(body.outcomes.slice(0, 3).map(pointers)).toEqual([['/input/__proto__'], ['/__proto__'], ['/reason']]);
+    expect(body.outcomes.map((outcome: any) => outcome.status)).toEqual([400, 400, 400, 400, 201]);
+    const places = [['/input/__proto__'], ['/__proto__'], ['/reason'], ['/reason']];
+    expect(body.outcomes.slice(0, 4).map(pointers)).toEqual(places);
   });
 
   it('keeps the order of one stream', async () => {

@@ -119,6 +119,7 @@ describe('commands over HTTP', () => {
       ['Yad-Occurred-At', 'yesterday'],
       ['Yad-Occurred-At', '2011-12-09T12:50:00'],
       ['Yad-Reason', ''],
+      ['Yad-Reason', Buffer.from('\u200f\u2800').toString('latin1')],
       ['Idempotency-Key', 'key '.repeat(50) + '!'],
     ])('the header %s: %s', async (header, value) => {
       const answer = client.post('/v1/parcels', { label: 'x' }, { [header]: value });

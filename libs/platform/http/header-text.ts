@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
+import { isVisible } from '#platform/kernel/text.js';
 import { InvalidRequest } from './refusals.js';
 
 const NOT_ASCII = /[\x80-\xff]/;
@@ -21,6 +22,9 @@ export function headerText(headers: IncomingHttpHeaders, name: string, shown: st
   }
   if (value.length === 0 || value.length > max) {
     throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: `must have 1 to ${max} characters` }]);
+  }
+  if (!isVisible(value)) {
+    throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: 'needs a visible character' }]);
   }
   return value;
 }

@@ -1,8 +1,22 @@
 import { describe, it } from '@jest/globals';
-import { caseAbsorbed } from '#contracts/service/case.events.js';
+import { contactAbsorbed, contactMerged, contactReleased } from '#contracts/contacts/contact.events.js';
+import { caseAbsorbed, caseMerged, caseOpened } from '#contracts/service/case.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#platform/kernel/specify.js';
-import { as, closed, done, inProgress, merged, opened, otherId, rejected, resolved, specId } from './examples.js';
+import { sara, thirdId as customerId } from '../../contacts/contact/examples.js';
+import {
+  as,
+  closed,
+  done,
+  fresh,
+  inProgress,
+  merged,
+  opened,
+  otherId,
+  rejected,
+  resolved,
+  specId,
+} from './examples.js';
 import { mergeCases } from './merge-cases.command.js';
 
 const into = { into: otherId };
@@ -25,6 +39,49 @@ describe('MergeCases', () => {
     specify(mergeCases).given(opened).when(into).refused('original-exists');
     specify(mergeCases).given(opened).where('into', opened, merged).when(into).refused('original-stands');
     specify(mergeCases).given(opened).where('into', opened, rejected).when(into).refused('original-stands');
+  });
+  it('refuses the case of another customer, and merges those of contacts of which one was merged into the other', () => {
+    const other = { ...opened.data, contact: customerId };
+    specify(mergeCases).given(opened).where('into', caseOpened(other)).when(into).refused('same-customer');
+    specify(mergeCases)
+      .given(opened)
+      .where('contact', sara)
+      .where('into', caseOpened(other))
+      .when(into)
+      .refused('same-customer');
+    const { title: _title, ...overview } = other;
+    const told = [merged, at('into', caseAbsorbed({ ...overview, merged: specId }))] as const;
+    for (const past of [
+      [sara, contactMerged({ into: customerId, previousStatus: 'identified' })],
+      [sara, contactAbsorbed({ merged: customerId })],
+    ]) {
+      specify(mergeCases)
+        .given(opened)
+        .where('contact', ...past)
+        .where('into', caseOpened(other))
+        .when(into)
+        .then(...told);
+    }
+    // Merged once, and undone.
+    specify(mergeCases)
+      .given(opened)
+      .where('contact', sara, contactAbsorbed({ merged: customerId }), contactReleased({ unmerged: customerId }))
+      .where('into', caseOpened(other))
+      .when(into)
+      .refused('same-customer');
+  });
+  it('finds the customer of a case of nobody, and never takes a case from its customer', () => {
+    const { contact: _contact, ...nobodys } = opened.data;
+    const { title: _title, ...overview } = nobodys;
+    specify(mergeCases)
+      .given(caseOpened(nobodys))
+      .where('into', opened)
+      .when(into)
+      .then(
+        caseMerged({ ...overview, status: 'duplicate', into: otherId, previousStatus: 'new' }),
+        at('into', caseAbsorbed({ ...fresh, merged: specId })),
+      );
+    specify(mergeCases).given(opened).where('into', caseOpened(nobodys)).when(into).refused('same-customer');
   });
   it('refuses what is not open', () => {
     specify(mergeCases).where('into', opened).when(into).refused('case-exists');

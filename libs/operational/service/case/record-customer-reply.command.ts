@@ -7,7 +7,8 @@ import { exists, isOpen } from './case.rules.js';
 
 export const recordCustomerReply = command({
   name: 'RecordCustomerReply',
-  summary: 'Records what the customer wrote or said; it wakes a case that waits for it, and reopens a resolved one',
+  summary:
+    'Records what the customer wrote or said; it wakes a case that waits for it, reopens a resolved one, and stays with a merged one',
   on: Case,
   route: 'POST /v1/cases/:id/customer-replies',
   allowed: ['service', 'admin'],
@@ -30,6 +31,8 @@ export const recordCustomerReply = command({
         }),
       ];
     }
+    // Recorded where it arrived, whatever happens to the text then: nobody but the customer can say it again.
+    if (state.status === 'duplicate') return caseCustomerReplied({ ...overview, via, text });
     rule('case-not-closed', state.status !== 'closed', 'the case is closed; reopen it or open a new one');
     isOpen(state);
     const woken = overview.status === 'pending-customer' || overview.status === 'snoozed';

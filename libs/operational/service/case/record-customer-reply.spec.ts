@@ -52,6 +52,11 @@ describe('RecordCustomerReply', () => {
           reopenings: 1,
         }),
       ));
+  it('keeps what the customer answers to a merged case there, and leaves the case merged', () =>
+    specify(recordCustomerReply)
+      .given(opened, merged)
+      .when(when)
+      .then(caseCustomerReplied({ ...fresh, status: 'duplicate', via: 'email', text: 'It still leaks' })));
   it('refuses what is over', () => {
     specify(recordCustomerReply).when(when).refused('case-exists');
     specify(recordCustomerReply)
@@ -59,6 +64,5 @@ describe('RecordCustomerReply', () => {
       .when(when)
       .refused('case-not-closed');
     specify(recordCustomerReply).given(opened, rejected).when(when).refused('case-is-open');
-    specify(recordCustomerReply).given(opened, merged).when(when).refused('case-is-open');
   });
 });
