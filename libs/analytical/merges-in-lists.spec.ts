@@ -157,7 +157,7 @@ describe('every filter of every list', () => {
     const plain = (items: any[] | undefined) =>
       items
         ?.filter(({ type }) => !/\.(un)?merged$/.test(type))
-        .map(({ lastEventAt: _, ...item }) => item)
+        .map(({ lastEventAt: _at, ...item }) => item)
         // By the latest event, the order is another now.
         .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     for (const [key, items] of before) {
