@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import { orderCompleted, orderPlaced } from '#contracts/sales/order.events.js';
+import { orderCompleted, orderPaymentRecorded, orderPlaced } from '#contracts/sales/order.events.js';
 import { specify } from '#platform/kernel/specify.js';
 import { completed, contacts, customer, placed, terms } from '../examples.js';
 import { recordSale } from './record-sale.command.js';
@@ -37,6 +37,18 @@ describe('RecordSale', () => {
         orderPlaced({ ...terms, ...worth, lines }),
         orderCompleted({ ...completed.data, ...worth, lines: 1, saleLines: 0, saleValue: '0' }),
       );
+  });
+  it('says what was paid there, so that it can be paid back here', () => {
+    const payment = { currency: 'GBP', amount: '30', method: 'elsewhere', outstanding: '0.1', overpaid: '0' };
+    specify(recordSale)
+      .when({ ...sale, paid: '30.00' })
+      .then(placed, completed, orderPaymentRecorded(payment));
+    specify(recordSale)
+      .when({ ...sale, paid: '0.00' })
+      .then(placed, completed);
+    specify(recordSale)
+      .when({ ...sale, paid: '30.001' })
+      .refused('amount-can-be-paid');
   });
   it('keeps the natural key', () => {
     const source = { system: 'online-retail', key: '536365' };
