@@ -12,11 +12,12 @@ import { unmergeContacts } from './contacts/contact/unmerge-contacts.command.js'
 import { unrelateContacts } from './contacts/contact/unrelate-contacts.command.js';
 import { untagContact } from './contacts/contact/untag-contact.command.js';
 import { completed, confirmed, customer, deliveredAll, held, orderId } from './sales/examples.js';
-import { inspected, placed, received, requested, authorised, refunded, teapots, terms } from './sales/examples.js';
+import { inspected, placed, received, requested, authorised, paid, teapots, terms } from './sales/examples.js';
 import { cancelOrder } from './sales/order/cancel-order.command.js';
 import { detachOrder } from './sales/order/detach-order.command.js';
 import { recordPayment } from './sales/order/record-payment.command.js';
 import { recordSale } from './sales/order/record-sale.command.js';
+import { refundPayment } from './sales/order/refund-payment.command.js';
 import { releaseOrder } from './sales/order/release-order.command.js';
 import { exchangeReturn } from './sales/return/exchange-return.command.js';
 import { refundReturn } from './sales/return/refund-return.command.js';
@@ -41,12 +42,24 @@ describe('no event is dated before the document or step that it changes', () => 
       .on(on(5))
       .when(back)
       .then(requested, at('order', orderReturnOpened({ return: specId, lines })));
-    const inspectedOn = specify(refundReturn).given(
-      ...all(6, requested, authorised, received),
-      ...all(7, inspected('2', '25')),
-    );
-    inspectedOn.on(on(6)).when({ currency: 'GBP' }).refused(EARLY);
-    inspectedOn.on(on(7)).when({ currency: 'GBP' }).then(refunded);
+    const returned = specify(refundReturn)
+      .given(...all(6, requested, authorised, received), ...all(7, inspected('2', '25')))
+      .where('order', ...all(5, placed, completed, paid('30.1', '0')));
+    returned.on(on(6)).when({ currency: 'GBP' }).refused(EARLY);
+    returned.on(on(7)).when({ currency: 'GBP' }).accepted();
+  });
+
+  it('money back before it came', () => {
+    const refund = { amount: '5', currency: 'GBP' };
+    const more = specify(refundPayment).given(...all(1, placed), ...all(5, paid('40', '0', '9.9')));
+    more.on(on(4)).when(refund).refused(EARLY);
+    more.on(on(5)).when(refund).accepted();
+    specify(refundReturn)
+      .given(...all(2, requested, authorised, received, inspected('2', '25')))
+      .where('order', ...all(1, placed, completed), ...all(5, paid('30.1', '0')))
+      .on(on(4))
+      .when({ currency: 'GBP' })
+      .refused(EARLY);
   });
 
   it('a return of goods before they were delivered', () =>

@@ -26,6 +26,7 @@ const FEW: Record<string, readonly unknown[]> = {
   currency: ['GBP'],
   zone: ['UTC'],
   line: [1],
+  sku: ['CUP'],
   point: [1],
   quantity: ['1', '2'],
   unitPrice: ['10'],
@@ -103,6 +104,11 @@ const PAIRS: [earlier: string, later: string, ofOne: (a: any, b: any) => boolean
     (later): (typeof PAIRS)[number] => [`${order}placed`, order + later, always],
   ),
   [`${order}payment-recorded`, `${order}cancelled`, always],
+  [`${order}payment-recorded`, `${order}payment-refunded`, always],
+  [`${order}payment-recorded`, `${order}return-settled`, always],
+  [`${order}return-opened`, `${order}return-settled`, about('return')],
+  [`${order}return-settled`, `${order}return-reopened`, about('return')],
+  [`${order}placed`, `${order}replacement-assigned`, always],
   [`${order}fulfilment-recorded`, `${order}completed`, always],
   [`${order}confirmed`, `${order}fulfilment-recorded`, always],
   [`${order}fulfilment-recorded`, `${order}return-opened`, always],
@@ -120,6 +126,31 @@ const PAIRS: [earlier: string, later: string, ofOne: (a: any, b: any) => boolean
 
 const line = { line: 1, sku: 'CUP', quantity: '1', unitPrice: '10' };
 const sale = { currency: 'GBP', zone: 'UTC', lines: [line] };
+const [sold, back, ada, ben, asked, told] = Array.from({ length: 6 }, newId);
+type Story = [command: string, id: string, input: object][];
+/** Ways to go that are too long to be found by chance. */
+const STORIES: Story[] = [
+  [
+    ['RecordSale', sold!, sale],
+    ['RecordPayment', sold!, { amount: '10', currency: 'GBP', method: 'card' }],
+    ['RequestReturn', back!, { order: sold, lines: [{ line: 1, quantity: '1' }] }],
+    ['AuthoriseReturn', back!, {}],
+    ['ReceiveReturn', back!, {}],
+    ['InspectReturn', back!, {}],
+  ],
+  [
+    ['RegisterContact', ada!, { name: { full: 'Ada' } }],
+    ['RegisterContact', ben!, { name: { full: 'Ben' } }],
+    ['RelateContacts', ada!, { kind: 'household', to: ben }],
+    ['MergeContacts', ada!, { into: ben }],
+  ],
+  [
+    ['OpenCase', asked!, { kind: 'question', channel: 'web', title: 'How?' }],
+    ['OpenCase', told!, { kind: 'question', channel: 'web', title: 'When?' }],
+    ['AssignCase', asked!, { assignee: 'lena' }],
+    ['ResolveCase', asked!, { resolution: 'answered' }],
+  ],
+];
 /** How a document of each aggregate begins. */
 const BEGINNINGS: Record<string, [command: string, input: object]> = {
   contact: ['RegisterContact', {}],
@@ -203,7 +234,15 @@ describe('business time', () => {
           return 0;
         }
       };
-      for (let step = 0; step < 70; step++) {
+      const story = g(fc.constantFrom, ...STORIES);
+      for (const [name, own, input] of story.slice(0, g(fc.nat, story.length))) {
+        clock.set(new Date(clock.now().getTime() + 6 * 60 * MINUTE));
+        const definition = commands.find((each) => each.name === name)!;
+        const known = ids.get(definition.on.name)!;
+        if (definition.creates) known.push(own);
+        await send(definition, own, definition.input.parse(input));
+      }
+      for (let step = 0; step < 60; step++) {
         clock.set(new Date(clock.now().getTime() + 6 * 60 * MINUTE));
         const on = g(fc.constantFrom, ...documents);
         const known = idsOf(on.name);
@@ -224,7 +263,7 @@ describe('business time', () => {
           const events = await tried(definition, id, input, days);
           if (events === 0) continue;
           // What is recorded whole has little to come.
-          if (creating && (events === 1 || g(fc.nat, 3) === 0)) ids.get(on.name)!.push(id);
+          if (creating && (events < 3 || g(fc.nat, 3) === 0)) ids.get(on.name)!.push(id);
           break;
         }
       }
