@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DeadLetterPlace, RetryResult } from '#platform/projections/dead-letters.js';
 import { withAdmin } from './database.js';
+import { EXIT } from './exit-codes.js';
 import { wholeNumber } from './options.js';
 
 /** Adds `yad dead-letters list|retry|discard`: events that a read model could not take, with those behind them. */
@@ -34,14 +35,14 @@ export function addDeadLetterCommands(program: Command): void {
     .command('retry <projection> <subject>')
     .description("takes a subject's parked events again, in order")
     .action((projection: string, subject: string) =>
-      withAdmin(async (admin) => tell(await admin.retry(projection, subject))),
+      withAdmin(async (admin) => tell(await admin.retry(projection, subject), subject)),
     );
   letters
     .command('discard <projection> <subject>')
     .description('leaves out the first parked event of a subject for good, and takes the rest')
     .option('--all', 'leave out all of them')
     .action((projection: string, subject: string, { all }: { all?: true }) =>
-      withAdmin(async (admin) => tell(await admin.discard(projection, subject, all ? 'all' : 'first'))),
+      withAdmin(async (admin) => tell(await admin.discard(projection, subject, all ? 'all' : 'first'), subject)),
     );
 }
 
@@ -58,5 +59,8 @@ function placeOf(text: string): DeadLetterPlace {
   return { projection, position: BigInt(position!) };
 }
 
-const tell = ({ applied, parked, discarded }: RetryResult): void =>
+function tell({ applied, parked, discarded }: RetryResult, subject: string): void {
+  if (applied + parked + discarded === 0) throw new Error(`nothing of ${subject} is parked`);
   console.log(`${applied} taken, ${parked} still parked, ${discarded} left out`);
+  if (parked > 0) process.exitCode = EXIT.found;
+}

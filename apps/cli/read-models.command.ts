@@ -63,8 +63,9 @@ export function addReadModelCommands(program: Command): void {
     .action((name?: string) =>
       withAdmin(async (admin) => {
         for (const each of name ? [name] : admin.names) {
-          for (const { generation, version, status, schema } of await admin.builds(each)) {
-            console.log([each, `generation ${generation}`, `version ${version}`, status, schema].join('\t'));
+          for (const { generation, version, status, schema, note } of await admin.builds(each)) {
+            const what = status === 'scratch' && note !== null ? [note] : [];
+            console.log([each, `generation ${generation}`, `version ${version}`, status, schema, ...what].join('\t'));
           }
         }
       }),
@@ -136,7 +137,12 @@ async function rebuild(admin: ProjectionAdmin, names: string[], options: Rebuild
       `  what is live stays as it is; if the rebuilt rows are right: yad rebuild ${projection} --accept-differences --reason '…'`,
     );
   };
-  await admin.rebuild(names, { ...options, onProgress, onStep, onWait, onResult }).finally(end);
+  const onDamage = (log: LogReport): void => {
+    end();
+    tellLog(log);
+    process.exitCode = EXIT.found;
+  };
+  await admin.rebuild(names, { ...options, onProgress, onStep, onWait, onDamage, onResult }).finally(end);
 }
 
 function comparedAs({ comparison, grounds }: RebuildResult): string {

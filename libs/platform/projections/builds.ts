@@ -160,7 +160,7 @@ export const setStatus = (client: Pool | PoolClient, build: Build, status: Build
  * Removes a build's tables, checkpoints and dead letters; its line in the history stays.
  * @throws Error when it is live, or somebody goes on reading its tables
  */
-export async function dropBuild(pool: Pool, build: Build, patienceMs = 5_000): Promise<void> {
+export async function dropBuild(pool: Pool, build: Build, patienceMs = 2_000): Promise<void> {
   const drop = (): Promise<void> =>
     inTransaction(pool, async (client) => {
       await lockTimeout(client, TRY_MS);

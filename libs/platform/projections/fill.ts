@@ -20,8 +20,8 @@ export interface FillProgress {
 export interface FillOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FillProgress) => void;
-  /** Shown each page of the log that is read, in order. */
-  readonly onPage?: (page: readonly StoredEvent[]) => void;
+  /** Shown each page of the log that is read, in order, and behind which position the pass began. */
+  readonly onPage?: (page: readonly StoredEvent[], began: bigint) => void;
   /** Events in one read. */
   readonly pageSize?: number;
   /** Reads under way ahead of the fold. */
@@ -50,7 +50,7 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
   try {
     for await (const page of pages(log, first, last, pageSize, readAhead)) {
       if (signal?.aborted) break;
-      onPage?.(page);
+      onPage?.(page, first);
       for (let at = 0; at < page.length; at += SLICE) {
         const slice = page.slice(at, at + SLICE);
         for (const passenger of passengers) await passenger.take(slice);

@@ -4,7 +4,7 @@ import { isConnectionError, type Pool, type PoolClient } from '#platform/postgre
 /** How long one try waits for a lock: as long as those who queue behind it are held up. */
 export const TRY_MS = 200;
 const FIRST_PAUSE_MS = 100;
-const MOST_PAUSE_MS = 5_000;
+const MOST_PAUSE_MS = 2_000;
 
 export interface Patience {
   readonly signal?: AbortSignal;

@@ -48,7 +48,13 @@ export class LogCheck {
   private holesInAll = 0;
   private streamsInAll = 0;
 
-  constructor(private readonly legitimate: readonly Hole[] = []) {}
+  /** @param start what comes first follows this position; the revisions before it are not known, so none are checked */
+  constructor(
+    private readonly legitimate: readonly Hole[] = [],
+    private readonly start = 0n,
+  ) {
+    this.at = start;
+  }
 
   /** Up to where the log has been seen. */
   get position(): bigint {
@@ -59,14 +65,17 @@ export class LogCheck {
   take(page: readonly StoredEvent[]): void {
     for (const { position, stream, revision } of page) {
       if (position > this.at + 1n) this.hole({ from: this.at + 1n, to: position - 1n });
-      const after = this.revisions.put(stream, revision);
-      if (revision !== after + 1) {
-        this.streamsInAll++;
-        if (this.streams.length < MOST_NAMED) this.streams.push({ stream, after, next: revision, position });
-      }
+      if (this.start === 0n) this.follow(stream, revision, position);
       this.at = position;
       this.events++;
     }
+  }
+
+  private follow(stream: string, revision: number, position: bigint): void {
+    const after = this.revisions.put(stream, revision);
+    if (revision === after + 1) return;
+    this.streamsInAll++;
+    if (this.streams.length < MOST_NAMED) this.streams.push({ stream, after, next: revision, position });
   }
 
   /** Reads on to the head. */
@@ -81,6 +90,11 @@ export class LogCheck {
       if (page.length === 0) throw new Error(`the store says it ends at ${head}, but has nothing after ${this.at}`);
       this.take(page);
     }
+    return this.report;
+  }
+
+  /** What was found so far. */
+  get report(): LogReport {
     const { events, holes, streams, holesInAll, streamsInAll } = this;
     return { head: this.at, events, holes, streams, holesInAll, streamsInAll };
   }

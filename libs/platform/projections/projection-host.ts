@@ -9,6 +9,7 @@ import { DecodedEvents } from './decoded-events.js';
 import { Lane } from './lane.js';
 import { guardLog, holdingLost } from './log-guard.js';
 import { Lanes } from './lanes.js';
+import type { LogReport } from './log-check.js';
 import { prepareProjections } from './prepare.js';
 import { Progress, type Written } from './progress.js';
 import type { Projection } from './projection.js';
@@ -227,7 +228,12 @@ export class ProjectionHost {
       const onResult = ({ projection: swapped }: RebuildResult): void =>
         due.filter(({ projection: { name } }) => name === swapped).forEach(joins);
       const onWait = (why: string): void => this.trouble(new Error(why));
-      const options = { signal: this.closing.signal, by: 'projection host', patienceMs: Infinity, onResult, onWait };
+      const onDamage = ({ holesInAll, streamsInAll }: LogReport): void =>
+        this.trouble(
+          new Error(`the log is not whole (${holesInAll} holes, ${streamsInAll} breaks): yad replay --verify`),
+        );
+      const { signal } = this.closing;
+      const options = { signal, by: 'projection host', patienceMs: Infinity, onResult, onWait, onDamage };
       if (due.length > 0) await rebuild(this.shop, due, options);
       if (newer) throw newer;
     });

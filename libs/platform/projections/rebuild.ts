@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { inTransaction, type Pool } from '#platform/postgres/pool.js';
 import { buildsOf, createBuild, createIndexes, dropBuild, liveBuild, withStatus, type Build } from './builds.js';
 import { max, min, select, type Log } from './catch-up.js';
@@ -7,7 +8,7 @@ import type { DecodedEvents } from './decoded-events.js';
 import { fill, type FillOptions } from './fill.js';
 import { dropLeftOver, exclusively, FILLING, layoutOf, whileFilling } from './half-built.js';
 import { heldOpen, type Patience } from './lock-waits.js';
-import { LogCheck, legitimateHoles, type LogReport } from './log-check.js';
+import { isWhole, LogCheck, legitimateHoles, type LogReport } from './log-check.js';
 import { swap, dropOutdated, toHead, vectorOf } from './swap.js';
 import { thisOperator, type SwapGrounds, type SwapKind } from './swap-records.js';
 import { BuildWriter, type Model } from './writer.js';
@@ -35,6 +36,8 @@ export interface RebuildOptions extends FillOptions, Patience {
   readonly capacity?: number;
   /** Told what is being done now, in words. */
   readonly onStep?: (step: string) => void;
+  /** Told when the part of the log that was read for it is not whole. */
+  readonly onDamage?: (log: LogReport) => void;
   /** Told of each projection as soon as it is done. */
   readonly onResult?: (result: RebuildResult) => void;
 }
@@ -85,7 +88,15 @@ export async function rebuild(
       })),
     );
     onStep?.('reading the log');
-    await fill(shop.log, targets, options);
+    // A new version's tables are not compared: what the log lacks would be missing in them without a word.
+    let check: LogCheck | undefined;
+    const onPage = (page: readonly StoredEvent[], began: bigint): void => {
+      check ??= new LogCheck(legitimateHoles(shop.log.store), began);
+      check.take(page);
+      options.onPage?.(page, began);
+    };
+    await fill(shop.log, targets, { ...options, onPage });
+    if (check && !isWhole(check.report)) options.onDamage?.(check.report);
     const results: RebuildResult[] = [];
     for (const site of sites) {
       signal?.throwIfAborted();

@@ -98,7 +98,7 @@ async function swapNow(
 export async function dropOutdated(pool: Pool, projection: string): Promise<void> {
   for (const build of await buildsOf(pool, projection)) {
     if (build.status !== 'outdated') continue;
-    await dropBuild(pool, build, 2_000).catch(() => {});
+    await dropBuild(pool, build, 500).catch(() => {});
   }
 }
 

@@ -512,6 +512,23 @@ describe('verifying', () => {
     });
   });
 
+  it('is not all: a new version is not compared, so a rebuild says itself what the log lacked', async () => {
+    const lane = await world.lane(counts(1));
+    await happen(40);
+    await feed(lane);
+    const readAll: MemoryEventStore['readAll'] = async (options) =>
+      (await world.store.readAll(options)).filter(({ position }) => position !== 7n);
+    const damaged = await adminOn({ readAll }, counts(2));
+    const told: unknown[] = [];
+    const [result] = await damaged.rebuild([], { onDamage: ({ holes }) => told.push(holes) });
+    expect(result).toMatchObject({ swapped: true, grounds: 'new-version' });
+    expect(told).toEqual([[{ from: 7n, to: 7n }]]);
+    const whole = await world.admin(counts(2));
+    told.length = 0;
+    await whole.rebuild([], { swap: 'never', onDamage: (report) => told.push(report) });
+    expect(told).toEqual([]);
+  });
+
   it('goes on with the others, and with the log, where one cannot be verified', async () => {
     const lane = await world.lane(timeline());
     await happen(10);
