@@ -38,8 +38,10 @@ export const minorUnit = (currency: string): string => decimal(new Decimal(10).p
 /** The plain form of a decimal: no exponent, no trailing zeros, `0` for zero. The one form that answers and events have. */
 export const decimal = (value: Decimal): string => (value.isZero() ? '0' : value.toFixed());
 
+const PLAIN = /^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d*[1-9])$/;
+
 /** The plain form of a decimal that is written in another way: `12.50` is `12.5`, `-0.0` is `0`. */
-export const plainNumber = (text: string): string => decimal(new Decimal(text));
+export const plainNumber = (text: string): string => (PLAIN.test(text) ? text : decimal(new Decimal(text)));
 
 /** How many digits a decimal has at most before and after the point. */
 export interface Digits {
@@ -77,7 +79,7 @@ export const DecimalString = writtenDecimal({ integers: 20, fractions: 12 }).met
 /** A figure that was computed, exact, in its plain form: a sum, or a bound between figures. It has as many digits as it takes. */
 export const ExactDecimal = z
   .string()
-  .regex(/^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d*[1-9])$/, { error: 'is not a decimal number such as "12.5"' })
+  .regex(PLAIN, { error: 'is not a decimal number such as "12.5"' })
   .meta({ id: 'ExactDecimal', examples: ['9747747.934'] });
 
 /**
