@@ -136,6 +136,10 @@ export class KafkaMember implements Subscription {
       this.stop.abort();
       onFatal(payload.error);
     });
+    // kafkajs asks again over the same connection, for ever where its peer is gone without a word.
+    consumer.on(consumer.events.REQUEST_TIMEOUT, ({ payload: { broker, apiName, pendingDuration } }) => {
+      if (current()) this.restart(`${broker} has not answered ${apiName} for ${pendingDuration} ms`);
+    });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic.name], fromBeginning: true });
     await consumer.run({

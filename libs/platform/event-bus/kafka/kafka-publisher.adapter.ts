@@ -18,7 +18,7 @@ export interface KafkaPublisherOptions extends KafkaConnection {
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1_000_000;
 /** No answer for this long means a producer that will never answer (kafkajs #919). */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 12_000;
 /** Trying again cannot help: the message, the topic's settings or our rights must change. */
 const HOPELESS = new Set([
   'MESSAGE_TOO_LARGE',
