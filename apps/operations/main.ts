@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import { listenHost } from '#platform/http/doors.js';
-import { portFrom } from '#platform/http/serve.js';
+import { closeInOrder, portFrom } from '#platform/http/serve.js';
 import { operationsApp } from './operations.js';
 
 /**
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     console.log(`operations: ${signal}, no longer ready, then down`);
     await sleep(Number(process.env['DRAIN_MS'] ?? 0));
     // Requests under way are answered first; the store must outlive them.
-    await app.close();
+    await closeInOrder(app);
     await cursorKeys.close();
     await store.close();
   };

@@ -11,6 +11,18 @@ export interface ServeOptions {
 /** Longest wait for an orderly end before the process ends anyway: it must not hang and look healthy. */
 const PATIENCE_MS = 20_000;
 
+const IDLE_MS = 50;
+
+/**
+ * Answers the requests under way and closes. A connection that was busy when closing began is kept open by its client
+ * after the answer: without a second look it would be waited for until its keep-alive ends, over a minute.
+ */
+export async function closeInOrder(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const closing = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+  await app.close().finally(() => clearInterval(closing));
+}
+
 /**
  * Listens, and ends in order at SIGTERM or Ctrl-C: no new request, the running ones answered, then `close`.
  * Resolves to the address that it answers on.
@@ -24,7 +36,7 @@ export async function serve(app: NestFastifyApplication, options: ServeOptions):
     ending = true;
     setTimeout(() => process.exit(1), PATIENCE_MS).unref();
     try {
-      await app.close();
+      await closeInOrder(app);
       await close();
       process.exit(0);
     } catch (error) {
