@@ -9,7 +9,7 @@ import { leaveGroup } from './leave-group.js';
 import type { MessageAuthenticator } from './message-authenticator.js';
 import type { RefusedMessages } from './refused-messages.js';
 import { StallWatch } from './stall-watch.js';
-import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
+import { ensureTopic, PartitionsMismatch, surplusOf, type Topic } from './topic.js';
 
 /** What the relay has put on Kafka, and the store it came from. */
 export interface News {
@@ -37,6 +37,7 @@ interface Assignment {
 }
 
 const HEARTBEAT_MS = 500;
+const METADATA_MS = 10_000;
 const SESSION_MS = 10_000;
 /** Offsets are hints that spare reading again what is held, so a second's worth of repeats is a fair price. */
 const HINT_EVERY_MS = 1000;
@@ -98,7 +99,8 @@ export class KafkaMember implements Subscription {
 
   private async connect(): Promise<void> {
     const { topic, onFatal } = this.options;
-    await ensureTopic(this.kafka, topic);
+    const { partitions } = await ensureTopic(this.kafka, topic);
+    if (partitions > topic.partitions) this.options.log.warn(surplusOf(topic, partitions));
     let mayRestart = false;
     const consumer = this.kafka.consumer({
       groupId: this.group,
@@ -111,6 +113,8 @@ export class KafkaMember implements Subscription {
       // The first message comes whatever its size, others only within this.
       maxBytes: 8 * 1024 * 1024,
       allowAutoTopicCreation: false,
+      // Added partitions are shared out after this; kafkajs takes five minutes for it.
+      metadataMaxAge: METADATA_MS,
       retry: {
         initialRetryTime: 100,
         maxRetryTime: 500,
@@ -128,7 +132,10 @@ export class KafkaMember implements Subscription {
       // One that was given up may still be joining.
       if (!current()) return;
       this.memberId = payload.memberId;
-      this.assign(payload.memberAssignment[topic.name] ?? []);
+      const assigned = payload.memberAssignment[topic.name] ?? [];
+      const own = assigned.filter((partition) => partition < topic.partitions);
+      if (own.length < assigned.length) this.options.log.warn(surplusOf(topic, Math.max(...assigned) + 1));
+      this.assign(own);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!current()) return;
@@ -172,6 +179,10 @@ export class KafkaMember implements Subscription {
     const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
     const { assignment } = this;
     if (!assignment || this.consumer !== consumer || !isRunning() || isStale()) return;
+    if (batch.partition >= this.options.topic.partitions) {
+      this.options.log.warn(`kafka: partition ${batch.partition} is not one of ours, its messages are passed over`);
+      return resolveOffset(batch.lastOffset());
+    }
     const floors = await assignment.floors;
     const messages = this.decode(batch.partition, batch.messages, floors.get(batch.partition) ?? 0n);
     const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;

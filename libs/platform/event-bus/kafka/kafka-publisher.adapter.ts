@@ -4,7 +4,7 @@ import type { BusMessage, BusPublisher } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';
 import { MessageAuthenticator, type LogSource } from './message-authenticator.js';
-import { ensureTopic, PartitionsMismatch, type Topic } from './topic.js';
+import { ensureTopic, partitionsNow, PartitionsMismatch, surplusOf, type Topic } from './topic.js';
 
 export interface KafkaPublisherOptions extends KafkaConnection {
   /** The log whose events are published. */
@@ -15,6 +15,8 @@ export interface KafkaPublisherOptions extends KafkaConnection {
   log?: BusLog;
 }
 
+/** Between two looks at how many partitions the topic has. */
+const LOOK_MS = 10_000;
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1_000_000;
 /** No answer for this long means a producer that will never answer (kafkajs #919). */
@@ -38,6 +40,8 @@ export class KafkaPublisher implements BusPublisher {
   private readonly stop = new AbortController();
   private readonly authenticator: MessageAuthenticator;
   private producer: Producer | undefined;
+  private watch: NodeJS.Timeout | undefined;
+  private told = 0;
   /** Since when (by `performance.now`) nothing can be sent, and why; undefined while sending succeeds. */
   trouble: { since: number; reason: string } | undefined;
 
@@ -116,7 +120,10 @@ export class KafkaPublisher implements BusPublisher {
 
   /** A new producer; the topic is looked at each time, so that one deleted under way is there again. */
   private async connect(): Promise<Producer> {
-    if (await ensureTopic(this.kafka, this.topic)) this.log.warn(`kafka: created topic ${this.topic.name}`);
+    const { created, partitions } = await ensureTopic(this.kafka, this.topic);
+    if (created) this.log.warn(`kafka: created topic ${this.topic.name}`);
+    this.tellOf(partitions);
+    this.watch ??= setInterval(() => void this.look(), LOOK_MS).unref();
     const producer = this.kafka.producer({
       // Idempotence is experimental in kafkajs and was seen out of order (#598); repeats are dropped by position.
       idempotent: false,
@@ -131,6 +138,22 @@ export class KafkaPublisher implements BusPublisher {
     return producer;
   }
 
+  /** Added partitions change nothing here, but whoever added them expects them to be used. */
+  private tellOf(partitions: number): void {
+    if (partitions > this.topic.partitions && partitions !== this.told) {
+      this.log.warn(surplusOf(this.topic, partitions));
+    }
+    this.told = partitions;
+  }
+
+  private async look(): Promise<void> {
+    // A broker that is away is told of by what cannot be sent.
+    const partitions = await within(LOOK_MS, 'looking at the topic', partitionsNow(this.kafka, this.topic)).catch(
+      () => undefined,
+    );
+    if (partitions !== undefined && !this.stop.signal.aborted) this.tellOf(partitions);
+  }
+
   private discard(): void {
     const { producer } = this;
     this.producer = undefined;
@@ -139,6 +162,7 @@ export class KafkaPublisher implements BusPublisher {
 
   async close(): Promise<void> {
     this.stop.abort();
+    clearInterval(this.watch);
     const { producer } = this;
     this.producer = undefined;
     await (producer && within(2000, 'disconnecting', producer.disconnect()).catch(() => {}));

@@ -285,6 +285,18 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       await ended;
     });
 
+    it.each([3, 8])('refuses to go on in %d partitions when the log was published in four', async (partitions) => {
+      await append(store, 300);
+      const first = start();
+      await until('all is published', published);
+      first.relay.close();
+      await first.ended;
+      await append(store, 10);
+      const { ended } = start(Object.assign(new Topic(), { partitions }));
+      await expect(ended).rejects.toThrow('YAD_PARTITIONS as before');
+      expect(await state.position()).toBe(300n);
+    });
+
     it('goes on when its state was away for a while', async () => {
       const real = state.checkpoint.bind(state);
       let failures = 0;

@@ -9,6 +9,8 @@ import { Checkpointer } from './checkpointer.js';
 import type { Lease, RelayState } from './relay-state.js';
 
 const PAGE = 1000;
+/** Positions that are looked at to tell in how many partitions the log was published. */
+const LATEST = 200n;
 /** Events may have megabytes: what is held of them is bounded in characters too. */
 const AHEAD_CHARACTERS = 16 * 1024 * 1024;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
@@ -113,6 +115,26 @@ export class Relay {
     return { ...lease, incarnation, position, heads };
   }
 
+  /**
+   * Holds the latest events against where their partitions end: were the log published in another number of
+   * partitions, some of them would lie beyond.
+   * @throws PublishFailed
+   */
+  private async checkPlacement({ position, heads }: Lease): Promise<void> {
+    const { store, publisher } = this.options;
+    if (heads.size === 0) return;
+    const { partitions } = publisher;
+    const latest = await store.readAll({ after: position - LATEST, through: position, limit: Number(LATEST) });
+    const astray = latest.find(({ subject, position: at }) => at > (heads.get(partitionOf(subject, partitions)) ?? 0n));
+    if (!astray) return;
+    throw new PublishFailed(
+      new Error(
+        `event ${astray.position} was not published in the partition that it would have of ${partitions}: set ` +
+          `YAD_PARTITIONS as before; a customer's events must stay in one partition, however many the topic has`,
+      ),
+    );
+  }
+
   private async lead(taken: Lease): Promise<void> {
     const { store, publisher, state, readAhead = 4000, batch = 1000 } = this.options;
     const lease = await this.held(taken);
@@ -124,6 +146,7 @@ export class Relay {
         ),
       );
     }
+    await this.checkPlacement(lease);
     const turn = new AbortController();
     // Each wait on the store listens to it for a moment; that is no leak.
     setMaxListeners(0, turn.signal);
