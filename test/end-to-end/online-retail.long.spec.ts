@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse';
+import { derivedId } from '#platform/kernel/ids.js';
 import { answersOf, describeWithFile, expectPublished, file, headOf, openShop, type Shop } from './online-retail.js';
 import { yad } from './processes.js';
 
@@ -35,6 +36,22 @@ describeWithFile('a year of a shop', () => {
     expect(imported.output).toMatch(/^541909 lines, 25900 groups, .* 0 known before$/m);
     expect(existsSync(join(shop.folder, 'online-retail.csv.gz.refused.csv'))).toBe(false);
     expect(imported.peakMB).toBeLessThan(FLAT);
+  });
+
+  it('keeps every column of the file', async () => {
+    // By the log, as an auditor reads it: order 536370, the first that was not sold at home.
+    const invoice = derivedId('online-retail', 'invoice', '536370');
+    const answer = await fetch(`${shop.url}/v1/audit/streams/order-${invoice}/events`);
+    const [placed] = ((await answer.json()) as any).data;
+    expect(placed.data).toMatchObject({ number: '536370', country: 'France', contact: expect.any(String) });
+    expect(placed.data.lines).toHaveLength(20);
+    expect(placed.data.lines[0]).toEqual({
+      line: 1,
+      sku: '22728',
+      description: 'ALARM CLOCK BAKELIKE PINK',
+      quantity: '24',
+      unitPrice: '3.75',
+    });
   });
 
   it('changes nothing when it is imported again', async () => {

@@ -159,7 +159,8 @@ export class BatchSender {
           return 'too-large';
         }
         why = `${response.status} ${await response.text()}`;
-        if (response.status < 500 && response.status !== 429) throw new Refused(`${url} refused the batch: ${why}`);
+        if (response.status < 500 && ![408, 429].includes(response.status))
+          throw new Refused(`${url} refused the batch: ${why}`);
       } catch (error) {
         if (error instanceof Refused || signal?.aborted) throw error;
         why = String((error as { cause?: unknown }).cause ?? error);
@@ -174,7 +175,7 @@ class Refused extends Error {}
 
 /** Not an answer to the command: the server is busy, or others were faster. */
 const isForNow = ({ status, type }: any): boolean =>
-  [429, 502, 503, 504].includes(status) || String(type).endsWith(':too-contended');
+  [408, 429, 502, 503, 504].includes(status) || String(type).endsWith(':too-contended');
 
 const outcomeOf = (outcome: any): SendOutcome => ({
   status: outcome.status,

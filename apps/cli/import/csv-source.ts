@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { Transform, pipeline } from 'node:stream';
+import { stat } from 'node:fs/promises';
+import { Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { SourceLine } from './mapping.js';
 import { RecordReader, type BrokenRecord, type SoundRecord } from './record-reader.js';
@@ -46,24 +46,21 @@ export interface CsvOptions {
  * @throws Error where the first line does not name the columns, each once
  */
 export async function openCsv(file: string, options: CsvOptions): Promise<CsvSource> {
-  const { chunkBytes = 128 * 1024 } = options;
-  const { size, compressed } = await inspect(file);
+  const { chunkBytes = 64 * 1024 } = options;
+  const { size } = await stat(file);
   let read = 0;
-  const counted = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  async function* chunks(): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
       read += chunk.length;
-      done(null, chunk);
-    },
-  });
-  const raw = createReadStream(file, { highWaterMark: chunkBytes });
-  // The last of them is read below, which rejects when any fails.
-  const bytes = compressed
-    ? pipeline(raw, counted, createGunzip({ chunkSize: Math.max(64, chunkBytes) }), () => {})
-    : pipeline(raw, counted, () => {});
+      yield chunk;
+    }
+  }
+  const source = chunks();
+  const bytes = await decompressed(source, chunkBytes);
   const reader = new RecordReader(options.delimiter);
 
   async function* records(): AsyncGenerator<(SoundRecord | BrokenRecord)[]> {
-    for await (const block of textBlocks(bytes as AsyncIterable<Buffer>, options.encoding)) {
+    for await (const block of textBlocks(bytes, options.encoding)) {
       const found = reader.read(block);
       if (found.length > 0) yield found;
     }
@@ -82,26 +79,31 @@ export async function openCsv(file: string, options: CsvOptions): Promise<CsvSou
         if (first.length > 1) yield rowsOf(first.slice(1), columns);
         for await (const batch of batches) yield rowsOf(batch, columns);
       },
-      close: () => void raw.destroy(),
+      close: () => void source.return(undefined),
       nextLine: () => reader.nextLine,
       progress: () => (size === 0 ? 1 : read / size),
     };
   } catch (error) {
-    raw.destroy();
+    await source.return(undefined);
     throw error;
   }
 }
 
-/** Size of the file, and whether it is compressed by gzip, which its first bytes tell and not its name. */
-async function inspect(file: string): Promise<{ size: number; compressed: boolean }> {
-  const handle = await open(file);
-  try {
-    const { size } = await handle.stat();
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return { size, compressed: bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b };
-  } finally {
-    await handle.close();
+/** What the bytes say when they are not compressed, which the first two tell and not the file's name. */
+async function decompressed(source: AsyncGenerator<Buffer>, chunkBytes: number): Promise<AsyncIterable<Buffer>> {
+  let head = Buffer.alloc(0);
+  while (head.length < 2) {
+    const next = await source.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
   }
+  async function* whole(): AsyncGenerator<Buffer> {
+    yield head;
+    yield* source;
+  }
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return whole();
+  // Whoever reads it is told when any of the two fails.
+  return pipeline(Readable.from(whole()), createGunzip({ chunkSize: Math.max(64, chunkBytes) }), () => {});
 }
 
 function columnsOf(file: string, head: SoundRecord | BrokenRecord | undefined): string[] {

@@ -22,11 +22,13 @@ describe('yad import', () => {
   let operations: Operations;
   let url: string;
   let said: string;
+  let mapText: string;
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'yad-import-'));
     operations = new Operations();
     url = await operations.start();
     said = '';
+    mapText = JSON.stringify(map);
     jest.spyOn(console, 'log').mockImplementation((text) => void (said += `${text}\n`));
     jest.spyOn(process.stderr, 'write').mockReturnValue(true);
   });
@@ -40,7 +42,7 @@ describe('yad import', () => {
   async function run(file: string, ...more: string[]): Promise<number> {
     const [path, mapPath] = [join(folder, 'people.csv'), join(folder, 'map.json')];
     writeFileSync(path, file);
-    writeFileSync(mapPath, JSON.stringify(map));
+    writeFileSync(mapPath, mapText);
     const program = new Command().exitOverride();
     addImportCommand(program);
     const before = process.exitCode;
@@ -82,6 +84,19 @@ describe('yad import', () => {
     await expect(run('id,name,id\n1,Ann,1\n')).rejects.toThrow('two columns have the name id');
     expect(operations.requests).toBe(0);
     expect(existsSync(join(folder, 'refused.csv'))).toBe(false);
+  });
+
+  it.each([
+    ['a key twice', '{"name":"t","name":"u"', /"name"|\/name|twice/],
+    ['an unknown key', '{"delimeter":";","name":"t"', /delimeter/],
+    ['an unknown encoding', '{"encoding":"cp9999","name":"t"', /encoding: is no encoding/],
+    ['a delimiter that is a quote', '{"delimiter":"\\"","name":"t"', /delimiter: is a quote or a line end/],
+    ['a broken pattern', '{"name":"t"', /when\.id/],
+  ])('fails before the first row where the mapping has %s', async (_what, beginning, message) => {
+    const broken = { ...map.commands[0], when: { id: { matches: message.source.includes('when') ? '(' : '.' } } };
+    mapText = `${beginning},"commands":${JSON.stringify([broken])}}`;
+    await expect(run('id,name\n1,Ann\n')).rejects.toThrow(message);
+    expect(operations.requests).toBe(0);
   });
 
   it('names the columns that the mapping makes no use of', async () => {

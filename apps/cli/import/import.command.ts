@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { existsSync } from 'node:fs';
 import { SingleBar, Presets } from 'cli-progress';
 import type { Command } from 'commander';
+import { alteredIn } from '#platform/http/altered-json.js';
 import { ImportStopped, importFile, type ImportReport } from './import-file.js';
 import { Mapping } from './mapping.js';
 import { ResumePoint } from './resume-point.js';
@@ -112,6 +113,9 @@ async function readMapping(name: string): Promise<{ mapping: Mapping; text: stri
   } catch (error) {
     throw new Error(`${name} is not JSON: ${(error as Error).message}`, { cause: error });
   }
+  // Of two keys of one name JSON.parse keeps the last.
+  const altered = alteredIn(text, json);
+  if (altered) throw new Error(`${name} is not a mapping: ${altered.pointer}: ${altered.message}`);
   const parsed = Mapping.safeParse(json);
   if (!parsed.success) {
     const places = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the mapping'}: ${issue.message}`);

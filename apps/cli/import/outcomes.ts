@@ -1,6 +1,6 @@
 import type { SendOutcome } from './batch-sender.js';
 import type { Group } from './grouping.js';
-import type { PrintedCommand, SourceLine } from './mapping.js';
+import type { MappedCommand, PrintedCommand, SourceLine } from './mapping.js';
 
 /** What became of the rows of the file. When all is read and answered, `read = stored + known + refused`. */
 export interface RowCounts {
@@ -42,7 +42,7 @@ interface Seen {
 
 export interface OutcomesOptions {
   onRefused: (rows: readonly SourceLine[], reason: string) => void;
-  onStored: (command: PrintedCommand, outcome: SendOutcome) => void;
+  onStored: (command: MappedCommand, outcome: SendOutcome) => void;
 }
 
 /** Follows each row to its end: stored, known or refused, once and only once. */
@@ -101,7 +101,8 @@ export class Outcomes {
         const seen: Seen = { line: lines[0]!.number, print: command.print };
         this.seen.set(command.thing, seen);
         this.commands.commands++;
-        toSend.push({ command, onOutcome: (outcome) => this.answered(command, seen, waiting, outcome) });
+        const { inputText: _sent, ...kept } = command;
+        toSend.push({ command, onOutcome: (outcome) => this.answered(kept, seen, waiting, outcome) });
       } else if (before.outcome) this.settle(waiting, before.outcome, before.problem);
       else (before.others ??= []).push(waiting);
     }
@@ -116,7 +117,12 @@ export class Outcomes {
     }
   }
 
-  private answered(command: PrintedCommand, seen: Seen, waiting: Waiting, outcome: SendOutcome): void {
+  private answered(
+    command: Omit<PrintedCommand, 'inputText'>,
+    seen: Seen,
+    waiting: Waiting,
+    outcome: SendOutcome,
+  ): void {
     const { repeated: answered, events, reused } = outcome;
     // Nothing but what the first one has the word in can be otherwise under this key, and the first one came before.
     const repeated = answered || (reused && command.firstCounts);
