@@ -39,6 +39,8 @@ export interface CsvOptions {
   encoding: string;
   /** How much is read at once. */
   chunkBytes?: number;
+  /** The most characters of one record. */
+  maxRecord?: number;
 }
 
 /**
@@ -57,10 +59,10 @@ export async function openCsv(file: string, options: CsvOptions): Promise<CsvSou
   }
   const source = chunks();
   const bytes = await decompressed(source, chunkBytes);
-  const reader = new RecordReader(options.delimiter);
+  const reader = new RecordReader(options.delimiter, options.maxRecord);
 
   async function* records(): AsyncGenerator<(SoundRecord | BrokenRecord)[]> {
-    for await (const block of textBlocks(bytes, options.encoding)) {
+    for await (const block of textBlocks(bytes, options.encoding, options.maxRecord)) {
       const found = reader.read(block);
       if (found.length > 0) yield found;
     }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { commands } from '#operational/index.js';
 import { Operations } from '../../../test/support/operations.js';
+import { mappingProblems } from './check-mapping.js';
 import { ImportStopped, importFile } from './import-file.js';
 import { commandsOf, Mapping } from './mapping.js';
 import { ResumePoint } from './resume-point.js';
@@ -235,10 +236,13 @@ describe('an import', () => {
     expect(refused.join('\n')).toContain('RecordSale-refused');
   });
 
+  /** Groups that are sent before the file is at its end, and read in many pieces. */
+  const small = { mapping: { ...mapping, groupWithin: 100 }, chunkBytes: 8192 };
+
   it('goes on where it was stopped, and from the start on a server that does not have it', async () => {
-    const file = write('b.csv', many(20_000));
+    const file = write('b.csv', many(6000));
     const resume = new ResumePoint(folder, file, 'mapping', url);
-    operations.failAfter = 8;
+    operations.failAfter = 4;
     let saved: unknown;
     const save = resume.save.bind(resume);
     const now = Date.now;
@@ -250,22 +254,22 @@ describe('an import', () => {
         saved = point;
         await save(point);
       };
-      await expect(run(file, { resume })).rejects.toThrow('refused the batch');
+      await expect(run(file, { resume, ...small })).rejects.toThrow('refused the batch');
     } finally {
       Date.now = now;
     }
     expect(saved).toMatchObject({ line: expect.any(Number) });
     operations.failAfter = Infinity;
-    const again = await run(file, { resume });
+    const again = await run(file, { resume, ...small });
     expect(again.resumedAt).toBeGreaterThan(1);
-    expect([...operations.seen.values()].filter(({ command }) => command === 'RecordSale')).toHaveLength(10_000);
+    expect([...operations.seen.values()].filter(({ command }) => command === 'RecordSale')).toHaveLength(3000);
     expect(await resume.load()).toBeUndefined();
 
     await save(saved as any);
     operations.seen.clear();
-    const fresh = await run(file, { resume });
+    const fresh = await run(file, { resume, ...small });
     expect(fresh.resumedAt).toBeUndefined();
-    expect([...operations.seen.values()].filter(({ command }) => command === 'RecordSale')).toHaveLength(10_000);
+    expect([...operations.seen.values()].filter(({ command }) => command === 'RecordSale')).toHaveLength(3000);
   });
 
   it('says what is wrong with a file that has no lines', async () => {
@@ -413,6 +417,16 @@ describe('an import', () => {
     expect(operations.requests).toBe(0);
   });
 
+  it('knows the fields of every command that there is', () => {
+    for (const { name, creates, input } of commands) {
+      const field = Object.keys(input.shape)[0];
+      const fields = { ...(field && { [field]: { $column: 'id' } }), unheardOf: 1 };
+      const rule = { command: name, key: { $column: 'id' }, input: fields, ...(!creates && { id: { $column: 'id' } }) };
+      const problems = mappingProblems(Mapping.parse({ name: 't', commands: [rule] }), { columns: ['id'], commands });
+      expect(problems).toEqual([expect.stringMatching(`^commands.0.input.unheardOf: ${name} has no such field here`)]);
+    }
+  });
+
   it('has no fault to find in the mapping that ships, which uses every column', async () => {
     const text = readFileSync(new URL('../mappings/online-retail.map.json', import.meta.url), 'utf8');
     const columns = 'InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country';
@@ -475,7 +489,7 @@ describe('an import', () => {
 
   it('says where it stopped and what has no answer when the server does', async () => {
     operations.failAfter = 2;
-    const stopped = await run(write('b.csv', many(20_000))).catch((error: unknown) => error);
+    const stopped = await run(write('b.csv', many(6000))).catch((error: unknown) => error);
     expect(stopped).toBeInstanceOf(ImportStopped);
     const { message, line: at, unread, report } = stopped as ImportStopped;
     expect(message).toMatch(
@@ -488,7 +502,7 @@ describe('an import', () => {
   });
 
   it('says where it stopped when the compressed file is cut off', async () => {
-    const whole = gzipSync(many(50_000));
+    const whole = gzipSync(many(10_000));
     const stopped = await run(write('cut.csv.gz', whole.subarray(0, whole.length >> 1))).catch(
       (error: unknown) => error,
     );
@@ -516,22 +530,23 @@ describe('an import', () => {
   });
 
   it('tells again what an import refused that was stopped behind it', async () => {
-    const rows = many(20_000).split('\n');
+    const rows = many(6000).split('\n');
     rows[1] = '1000,yesterday,0,s0,1';
     const file = write('b.csv', rows.join('\n'));
     const resume = new ResumePoint(folder, file, 'mapping', url);
     const now = Date.now;
     let tick = 0;
     Date.now = () => now() + tick++ * 1001;
-    operations.failAfter = 8;
+    operations.failAfter = 4;
     try {
-      await expect(run(file, { resume })).rejects.toThrow('refused the batch');
+      await expect(run(file, { resume, ...small })).rejects.toThrow('refused the batch');
     } finally {
       Date.now = now;
     }
+    expect(await resume.load()).toMatchObject({ line: 2 });
     operations.failAfter = Infinity;
-    const again = await run(file, { resume });
-    expect(again.rows).toMatchObject({ read: 20_000, refused: 2 });
+    const again = await run(file, { resume, ...small });
+    expect(again.rows).toMatchObject({ read: 6000, refused: 2 });
     expect(Object.keys(refusals())).toEqual(['2', '3']);
   });
 

@@ -21,6 +21,8 @@ export interface ImportOptions {
   resume?: ResumePoint;
   /** How much of the file is read at once. */
   chunkBytes?: number;
+  /** The most characters of one record. */
+  maxRecord?: number;
   /** Told once, before the first row is sent: columns of the file that the mapping makes no use of. */
   onUnused?: (columns: string[]) => void;
   onProgress?: (progress: ImportReport & { share: number }) => void;
@@ -72,7 +74,8 @@ export async function importFile(options: ImportOptions): Promise<ImportReport> 
   const { file, mapping, as, commands, refusedFile } = options;
   if (resolve(file) === resolve(refusedFile)) throw new Error(`${file} is the file and the place of refused rows`);
   const { delimiter, encoding } = mapping;
-  const source = await openCsv(file, { delimiter, encoding, chunkBytes: options.chunkBytes });
+  const { chunkBytes, maxRecord } = options;
+  const source = await openCsv(file, { delimiter, encoding, chunkBytes, maxRecord });
   try {
     const problems = mappingProblems(mapping, { as, columns: source.columns, commands });
     if (problems.length > 0)

@@ -48,7 +48,7 @@ const writings: Writing[] = [
 /** A row of the file: what it says, or in what way it is broken. */
 interface Row {
   id: number;
-  kind: 'sound' | 'few' | 'many' | 'open quote' | 'early quote' | 'inner quote' | 'invalid' | 'refused';
+  kind: 'sound' | 'few' | 'many' | 'open quote' | 'early quote' | 'inner quote' | 'invalid' | 'large' | 'refused';
   text: string;
   /** Quotes also where none is needed. */
   quoted: boolean;
@@ -56,6 +56,9 @@ interface Row {
   end: '\n' | '\r\n' | '\r';
   emptyLine: boolean;
 }
+
+/** The bound of a record here: small, so that many a quote that is never closed meets it. */
+const MAX = 250;
 
 const quote = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
 
@@ -72,6 +75,7 @@ function bytesOf({ id, kind, text, quoted, blanks }: Row, { write, invalid }: Wr
     'open quote': () => write(`${key},"open,z`),
     'early quote': () => write(`${key},"early"x,z`),
     'inner quote': () => write(`${key},in"ner,z`),
+    large: () => write(`${key},${quoted ? '"' : ''}${'x'.repeat(MAX + 1 + id * id * id)},z`),
     invalid: () => [...write(`${key},${cell},`), ...invalid!, ...write('z')],
   };
   return rows[kind]();
@@ -87,7 +91,7 @@ const aRow = (letters: string[]): fc.Arbitrary<Row> =>
       {
         weight: 3,
         arbitrary: fc.constantFrom(
-          ...(['few', 'many', 'open quote', 'early quote', 'inner quote', 'invalid', 'refused'] as const),
+          ...(['few', 'many', 'open quote', 'early quote', 'inner quote', 'invalid', 'large', 'refused'] as const),
         ),
       },
     ),
@@ -203,6 +207,7 @@ describe('an import of any file', () => {
       url,
       refusedFile,
       chunkBytes: file.chunkBytes,
+      maxRecord: MAX,
     });
     const { refusedLines, ...counts } = expectation(file, lines);
     expect(rows).toEqual({ read: file.rows.length, ...counts });
@@ -213,49 +218,57 @@ describe('an import of any file', () => {
     expect(told.map(([number]) => Number(number)).toSorted((a, b) => a - b)).toEqual(refusedLines);
   }
 
-  it('brings each row to one end: stored, known or refused, by its own line', () =>
-    fc.assert(
-      fc.asyncProperty(aFile, (file) =>
-        expectImport(
-          file,
-          {
-            name: 't',
-            commands: [
-              { command: 'RegisterContact', key: { $column: 'id' }, input: { name: { full: { $column: 'name' } } } },
-            ],
-          },
-          expectedAlone,
+  it(
+    'brings each row to one end: stored, known or refused, by its own line',
+    () =>
+      fc.assert(
+        fc.asyncProperty(aFile, (file) =>
+          expectImport(
+            file,
+            {
+              name: 't',
+              commands: [
+                { command: 'RegisterContact', key: { $column: 'id' }, input: { name: { full: { $column: 'name' } } } },
+              ],
+            },
+            expectedAlone,
+          ),
         ),
+        { numRuns: 100 },
       ),
-      { numRuns: 150 },
-    ));
+    120_000,
+  );
 
-  it('stores an order with all of its rows, or nothing of it', () =>
-    fc.assert(
-      fc.asyncProperty(aFile, (file) =>
-        expectImport(
-          file,
-          {
-            name: 't',
-            groupBy: ['id'],
-            commands: [
-              {
-                command: 'RecordSale',
-                key: { $column: 'id' },
-                input: { number: { $column: 'id' }, lines: { $each: { sku: { $column: 'name' } } } },
-              },
-            ],
-          },
-          expectedGrouped,
-        ).then(() => {
-          // Every line of an order that was stored is there, in its order, as it was written.
-          const lines = new Map<string, string[]>();
-          for (const { id, text } of file.rows) lines.set(`k${id}`, [...(lines.get(`k${id}`) ?? []), text.trim()]);
-          for (const { number, lines: stored } of operations.inputs('RecordSale')) {
-            expect(stored.map(({ sku }: any) => sku)).toEqual(lines.get(number));
-          }
-        }),
+  it(
+    'stores an order with all of its rows, or nothing of it',
+    () =>
+      fc.assert(
+        fc.asyncProperty(aFile, (file) =>
+          expectImport(
+            file,
+            {
+              name: 't',
+              groupBy: ['id'],
+              commands: [
+                {
+                  command: 'RecordSale',
+                  key: { $column: 'id' },
+                  input: { number: { $column: 'id' }, lines: { $each: { sku: { $column: 'name' } } } },
+                },
+              ],
+            },
+            expectedGrouped,
+          ).then(() => {
+            // Every line of an order that was stored is there, in its order, as it was written.
+            const lines = new Map<string, string[]>();
+            for (const { id, text } of file.rows) lines.set(`k${id}`, [...(lines.get(`k${id}`) ?? []), text.trim()]);
+            for (const { number, lines: stored } of operations.inputs('RecordSale')) {
+              expect(stored.map(({ sku }: any) => sku)).toEqual(lines.get(number));
+            }
+          }),
+        ),
+        { numRuns: 100 },
       ),
-      { numRuns: 150 },
-    ));
+    120_000,
+  );
 });

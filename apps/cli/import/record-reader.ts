@@ -1,4 +1,4 @@
-import { MAX_RECORD, SHOWN, TOO_LARGE, lineEnds, type BadLine, type TextBlock } from './text-blocks.js';
+import { MAX_RECORD, SHOWN, lineEnds, tooLarge, type BadLine, type TextBlock } from './text-blocks.js';
 
 /** A record of the file: the number of its first line, and its cells. */
 export interface SoundRecord {
@@ -38,7 +38,10 @@ export class RecordReader {
   /** By number, from `line` on. */
   private readonly bad = new Map<number, BadLine>();
 
-  constructor(private readonly delimiter: string) {}
+  constructor(
+    private readonly delimiter: string,
+    private readonly maxRecord = MAX_RECORD,
+  ) {}
 
   /** Number of the first line that was not given out yet. */
   get nextLine(): number {
@@ -72,8 +75,8 @@ export class RecordReader {
       const { line } = this;
       const cutHere = bad.size > 0 ? bad.get(line) : undefined;
       let found: Found;
-      if (cutHere?.cut) found = { cells: [], next: afterLine, problem: cutHere.reason };
-      else if (lineEnd - at > MAX_RECORD) found = { cells: [], next: afterLine, problem: TOO_LARGE };
+      if (cutHere?.cut) found = this.large(at, lineEnd, cutHere.reason);
+      else if (lineEnd - at > this.maxRecord) found = this.large(at, lineEnd, tooLarge(this.maxRecord));
       else if (lineEnd === at) {
         // An empty line is no record.
         at = afterLine;
@@ -111,7 +114,7 @@ export class RecordReader {
 
   /** A record with a quote in its first line. */
   private quoted(start: number, atEnd: boolean): Found {
-    const { text, delimiter } = this;
+    const { text, delimiter, maxRecord } = this;
     const cells: string[] = [];
     const afterFirst = (): number => pastLineEnd(text, endOfLine(text, start));
     const broken = (problem: string): Found => ({ cells, next: afterFirst(), problem });
@@ -122,8 +125,10 @@ export class RecordReader {
         for (;;) {
           const quote = text.indexOf('"', from);
           const size = (quote < 0 ? text.length : quote) - start;
-          if (size > MAX_RECORD) {
-            return broken(`a quoted cell is opened in column ${cells.length + 1}, and the record ${TOO_LARGE}`);
+          if (size > maxRecord) {
+            return broken(
+              `a quoted cell is opened in column ${cells.length + 1}, and the record ${tooLarge(maxRecord)}`,
+            );
           }
           if (quote < 0) {
             if (!atEnd) return { cells, next: Infinity };
@@ -150,9 +155,17 @@ export class RecordReader {
         cells.push(cell);
         at = end;
       }
-      if (at - start > MAX_RECORD) return broken(TOO_LARGE);
+      if (at - start > maxRecord) return broken(tooLarge(maxRecord));
       if (at >= text.length || text[at] !== delimiter) return { cells, next: pastLineEnd(text, at) };
     }
+  }
+
+  /** A line that is too large, of which the cells in its beginning are known. */
+  private large(start: number, lineEnd: number, problem: string): Found {
+    const [plain] = this.text.slice(start, Math.min(lineEnd, start + SHOWN)).split('"', 1);
+    // The last of them goes on.
+    const cells = plain!.split(this.delimiter).slice(0, -1);
+    return { cells, next: pastLineEnd(this.text, lineEnd), problem };
   }
 
   private badWithin(line: number, lines: number): BadLine | undefined {

@@ -13,8 +13,8 @@ export interface TextBlock {
 
 /** The most characters of one record. */
 export const MAX_RECORD = 1_000_000;
-/** Bytes of a line that no encoding brings below that bound. */
-const MAX_LINE_BYTES = 4 * MAX_RECORD;
+/** The most bytes that any encoding has for one. */
+const MOST_BYTES = 4;
 /** How much is shown of what is too large. */
 export const SHOWN = 1000;
 
@@ -151,7 +151,11 @@ export function byteOrderMark(bytes: Uint8Array): { label: string; length: numbe
  * Decodes a file in blocks of whole lines, so that no character is cut at the border of two chunks, and bytes that
  * are not valid spoil the line that they stand in and no other. Memory is bounded, whatever the lines' length.
  */
-export async function* textBlocks(chunks: AsyncIterable<Buffer>, label: string): AsyncGenerator<TextBlock> {
+export async function* textBlocks(
+  chunks: AsyncIterable<Buffer>,
+  label: string,
+  maxRecord = MAX_RECORD,
+): AsyncGenerator<TextBlock> {
   let encoding: Encoding | undefined;
   let waiting: Buffer = Buffer.alloc(0);
   /** Beginning of a line that is too long, whose end was not found yet. */
@@ -167,7 +171,7 @@ export async function* textBlocks(chunks: AsyncIterable<Buffer>, label: string):
       // The last unit may be half of a line end, or of a character.
       if (end === 0) waiting = waiting.subarray(-(waiting.length % encoding.width) - encoding.width);
       else {
-        yield cut(tooLong);
+        yield cut(tooLong, maxRecord);
         tooLong = undefined;
         waiting = waiting.subarray(end);
       }
@@ -177,13 +181,13 @@ export async function* textBlocks(chunks: AsyncIterable<Buffer>, label: string):
     if (end > 0) {
       yield decoded(waiting.subarray(0, end), encoding);
       waiting = waiting.subarray(end);
-    } else if (waiting.length > MAX_LINE_BYTES) {
+    } else if (waiting.length > MOST_BYTES * maxRecord) {
       tooLong = shownOf(encoding, waiting);
       waiting = waiting.subarray(waiting.length - (waiting.length % encoding.width) - encoding.width);
     }
   }
   if (!encoding) ({ encoding, waiting } = begin(waiting, label));
-  if (tooLong !== undefined) yield cut(tooLong);
+  if (tooLong !== undefined) yield cut(tooLong, maxRecord);
   else if (waiting.length > 0) yield decoded(waiting, encoding);
 }
 
@@ -195,12 +199,12 @@ function begin(bytes: Buffer, label: string): { encoding: Encoding; waiting: Buf
 const shownOf = (encoding: Encoding, bytes: Buffer): string =>
   encoding.show(bytes.subarray(0, SHOWN * encoding.width)).replaceAll(LINE_END, ' ');
 
-const cut = (beginning: string): TextBlock => ({
+const cut = (beginning: string, maxRecord: number): TextBlock => ({
   text: `${beginning}\n`,
-  bad: new Map([[0, { reason: TOO_LARGE, cut: true }]]),
+  bad: new Map([[0, { reason: tooLarge(maxRecord), cut: true }]]),
 });
 
-export const TOO_LARGE = `is larger than ${MAX_RECORD} characters`;
+export const tooLarge = (maxRecord: number): string => `is larger than ${maxRecord} characters`;
 
 function decoded(bytes: Buffer, encoding: Encoding): TextBlock {
   const text = encoding.decode(bytes);
