@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { orderCancelled, orderCompleted } from '#contracts/sales/order.events.js';
-import { returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
+import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
 import { foldInMemory } from '#platform/projections/fold.js';
 import { ExampleLog, aDay, idOf } from '../examples.js';
 import { ordersByCustomerDay } from './index.js';
@@ -82,6 +82,29 @@ describe('orders by customer and day', () => {
         exchanges: 1,
         exchanged: '3',
       }),
+    ]);
+  });
+
+  it('counts what was credited beside what was paid back, and takes an exchange back on the day it is undone', () => {
+    const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: '3' }];
+    const exchange = { ...about, replacement: order, value: '3' };
+    const rows = rowsOf(
+      ['2026-07-02T09:00:00Z', returnRefunded({ ...about, net: '1', credited: '2', lineCount: 1 })],
+      ['2026-07-02T09:00:00Z', returnExchanged({ ...exchange, lineCount: 1, lines })],
+      ['2026-07-03T09:00:00Z', returnExchangeUndone(exchange)],
+    );
+    expect(rows).toEqual([
+      aDay({
+        subject: ann,
+        day: '2026-07-02',
+        returns: 1,
+        return_lines: 1,
+        refunds: '1',
+        credited: '2',
+        exchanges: 1,
+        exchanged: '3',
+      }),
+      aDay({ subject: ann, day: '2026-07-03', exchanges: -1, exchanged: '-3' }),
     ]);
   });
 
