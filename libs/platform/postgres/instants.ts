@@ -26,7 +26,11 @@ export function writeInstant(out: Buffer, date: Date, at: number): void {
 
 const SPACE = 32;
 const PLUS = 43;
-const TEXT = /^(\d{4,6})-(\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;
+const TEXT =
+  /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;
+/** The calendar's years come round after so many, as do its days. */
+const CYCLE_YEARS = 400;
+const CYCLE_MS = 146_097 * 86_400_000;
 
 /**
  * The date of PostgreSQL's text for a `timestamptz` (date style ISO), whatever the session's zone.
@@ -38,14 +42,24 @@ export function instantOfText(text: string): Date {
     const date = new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
     if (!Number.isNaN(date.getTime())) return date;
   }
-  const [, year, day, time, sign, hours, minutes = '0', seconds = '0', bc] = TEXT.exec(text) ?? [];
-  if (year === undefined) throw new RangeError(`'${text}' is not an instant`);
-  // The year before 1 is 1 BC there and 0 here.
-  const ours = bc ? 1 - Number(year) : Number(year);
-  const digits = String(Math.abs(ours)).padStart(6, '0');
-  const wallClock = Date.parse(`${ours < 0 ? '-' : '+'}${digits}-${day}T${time}Z`);
-  const offset = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
-  const date = new Date(sign === '-' ? wallClock + offset : wallClock - offset);
+  const match = TEXT.exec(text);
+  if (!match) throw new RangeError(`'${text}' is not an instant`);
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, ...number[]];
+  const [, , , , , , , part = '', sign, hours, minutes = '0', seconds = '0', bc] = match;
+  const east = sign === '-' ? -1 : 1;
+  // The year before 1 is 1 BC there and 0 here; years of two digits would be taken for those of the last century.
+  const ours = bc ? 1 - year : year;
+  const cycles = ours >= 0 && ours < 100 ? 1 : 0;
+  const ms = Date.UTC(
+    ours + cycles * CYCLE_YEARS,
+    month! - 1,
+    day,
+    hour! - east * Number(hours),
+    minute! - east * Number(minutes),
+    second! - east * Number(seconds),
+    Number(part.padEnd(3, '0')),
+  );
+  const date = new Date(ms - cycles * CYCLE_MS);
   if (Number.isNaN(date.getTime())) throw new RangeError(`'${text}' is not an instant`);
   return date;
 }
