@@ -38,7 +38,7 @@ const app = await createHttpApp({
   read: host.readModels,
   freshness: host.progress,
   cursorKeys,
-  readiness: { store: () => store.head(), 'read models': () => host.ready() },
+  readiness: { store: () => store.head(), 'read models': () => host.ready(), kafka: async () => bus.note },
 });
 const close = async (): Promise<void> => {
   await host.stop();

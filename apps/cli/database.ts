@@ -9,7 +9,7 @@ import type { ProjectionAdmin } from '#platform/projections/projection-admin.js'
 import { Stopped } from './exit-codes.js';
 
 /** The database to work on: DATABASE_URL, else that of the Yad which runs on YAD_DATA (.data). */
-function databaseUrl(): string {
+export function databaseUrl(): string {
   const url = process.env['DATABASE_URL'];
   if (url) return url;
   const dataDir = join(process.env['YAD_DATA'] ?? '.data', 'postgres');

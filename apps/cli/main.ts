@@ -2,12 +2,16 @@ import { Command } from 'commander';
 import { addDeadLetterCommands } from './dead-letters.command.js';
 import { exitCodeOf } from './exit-codes.js';
 import { addImportCommand } from './import/import.command.js';
+import { addLogCommands } from './log.command.js';
 import { addReadModelCommands } from './read-models.command.js';
+import { addRelayCommands } from './relay.command.js';
 
 const program = new Command('yad').description('Yad on the command line').showHelpAfterError();
 addImportCommand(program);
 addReadModelCommands(program);
 addDeadLetterCommands(program);
+addLogCommands(program);
+addRelayCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -37,6 +37,17 @@ export class Fleet {
     this.launch(member);
   }
 
+  /** `kill -9`, and nothing in its place until it is resumed. */
+  suspend(member: Member): void {
+    const program = this.programs.get(member)!;
+    this.programs.delete(member);
+    program.signal('SIGKILL');
+  }
+
+  resume(member: Member): void {
+    this.launch(member);
+  }
+
   /** Waits until a member answers; starts it again where it ended by itself, as a supervisor would. */
   async alive(member: Member, patienceMs = 60_000): Promise<void> {
     for (const until = Date.now() + patienceMs; ; await sleep(100)) {

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { READINESS } from './tokens.js';
 
-/** Checks by name; one that rejects says why the service is not ready. */
+/** Checks by name; one that rejects says why the service is not ready, a text that it resolves to is shown. */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 const PATIENCE_MS = 2000;
@@ -20,15 +20,19 @@ export class HealthController {
   @Get('ready')
   async ready(@Res() reply: FastifyReply): Promise<void> {
     const checks: Record<string, string> = {};
+    const rejected = new Set<string>();
     await Promise.all(
       Object.entries(this.checks).map(async ([name, check]) => {
         checks[name] = await inTime(check()).then(
-          () => 'ok',
-          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+          (note) => (typeof note === 'string' && note !== '' ? `ok; ${note}` : 'ok'),
+          (error: unknown) => {
+            rejected.add(name);
+            return error instanceof Error ? error.message : String(error);
+          },
         );
       }),
     );
-    const failed = Object.keys(checks).filter((name) => checks[name] !== 'ok');
+    const failed = Object.keys(this.checks).filter((name) => rejected.has(name));
     const json = reply.code(failed.length === 0 ? 200 : 503);
     if (failed.length === 0) {
       json.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({ status: 'ok', checks }));

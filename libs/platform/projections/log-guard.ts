@@ -1,5 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { inTransaction, type Pool } from '#platform/postgres/pool.js';
+import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { dropBuild, raiseEpoch, type Build } from './builds.js';
 
 /** The log whose events the read models are made of. */
@@ -77,6 +77,13 @@ async function markedBuilds(database: Pick<Pool, 'query'>): Promise<string[]> {
     `select projection from projections.builds where status = 'live' and holds_lost order by 1`,
   );
   return rows.map(({ projection }) => projection);
+}
+
+/** The read models of a copy of a log are that copy's, which has another id from now on. */
+export async function adoptReadModels(client: Pick<PoolClient, 'query'>, from: string, to: string): Promise<void> {
+  const { rows } = await client.query(`select from pg_class where oid = to_regclass('projections.settings')`);
+  if (rows.length === 0) return;
+  await client.query(`update projections.settings set log_id = $2 where log_id = $1`, [from, to]);
 }
 
 /** Whether the builds were held against the incarnation that this process knows. */

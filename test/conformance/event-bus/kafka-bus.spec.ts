@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
@@ -6,6 +6,9 @@ import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.j
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { newId } from '#platform/kernel/ids.js';
+import { toKafkaMessage } from '#platform/event-bus/kafka/cloud-event.js';
+import { MessageAuthenticator } from '#platform/event-bus/kafka/message-authenticator.js';
+import { LogIdentity } from '#platform/event-store/log-identity.js';
 import { describeWithKafka } from '../../support/kafka.js';
 import { append, eventBusConformance } from './event-bus.conformance.js';
 import { TestConsumer, until } from './test-consumer.js';
@@ -92,6 +95,110 @@ describeWithKafka('on a real broker', (brokers) => {
       const wrong = await open(9);
       await expect(wrong.running).rejects.toThrow(/YAD_PARTITIONS as before/);
       await wrong.close();
+    });
+
+    const aTopic = (): string => {
+      const topic = `yad.test.${newId()}`;
+      topics.push(topic);
+      return topic;
+    };
+
+    async function join(store: MemoryEventStore, topic: string): Promise<{ consumer: TestConsumer; bus: KafkaBus }> {
+      const options = { store, brokers, topic, partitions: 4, log };
+      const publisher = new KafkaPublisher(options);
+      const relay = new Relay({ store, publisher, state: new MemoryRelayState(), log });
+      const running = relay.run();
+      const bus = new KafkaBus({ ...options, onFatal: () => {} });
+      const consumer = new TestConsumer();
+      await bus.subscribe(`group-${newId()}`, consumer);
+      closes.push(async () => {
+        relay.close();
+        await running;
+        await Promise.all([bus.close(), publisher.close()]);
+      });
+      return { consumer, bus };
+    }
+    const closes: (() => Promise<void>)[] = [];
+    afterEach(async () => {
+      for (const close of closes.splice(0)) await close();
+    });
+
+    it('two systems on one topic never mix: each passes over what is the other’s, and counts it', async () => {
+      const topic = aTopic();
+      const [production, staging] = [new MemoryEventStore(), new MemoryEventStore()];
+      const [one, other] = [await join(production, topic), await join(staging, topic)];
+      await append(production, 300);
+      await append(staging, 200);
+      await append(production, 100);
+      await until('production has its own', () => one.consumer.total >= 400);
+      await until('staging has its own', () => other.consumer.total >= 200);
+      await until('both have passed over the other’s', () => {
+        const [a, b] = [one.bus.refusals['of another log'], other.bus.refusals['of another log']];
+        return (a ?? 0) >= 200 && (b ?? 0) >= 400;
+      });
+      for (const [store, { consumer }] of [[production, one] as const, [staging, other] as const]) {
+        const events = await store.readAll({ after: 0n, limit: 1000 });
+        expect(new Set(consumer.ids)).toEqual(new Set(events.map(({ id }) => id)));
+        expect(consumer.gaps).toEqual([]);
+      }
+      expect(one.bus.note).toMatch(/^messages passed over: \d+ of another log$/);
+    });
+
+    it('what was never appended is not believed, wherever it says that it stands', async () => {
+      const topic = aTopic();
+      const store = new MemoryEventStore();
+      const { consumer, bus } = await join(store, topic);
+      await append(store, 40);
+      await until('the first are there', () => consumer.total >= 40);
+      // As somebody who may write to the topic, and has read it: with the log's id, without its key.
+      const forger = new MessageAuthenticator({
+        identity: new LogIdentity(store.identity.id, Buffer.from('guessed'), store.identity.incarnations),
+        refreshIdentity: async () => store.identity,
+      });
+      const [event] = await store.readAll({ after: 39n, limit: 1 });
+      const forged = [
+        { position: 9_000_000_000n, previous: 40n },
+        { position: 41n, previous: 40n },
+        { position: 42n, previous: 9_000_000_000n },
+      ].flatMap(({ position, previous }) =>
+        [0, 1, 2, 3].map((partition) => {
+          const heads = new Map([[partition, 9_000_000_000n]]);
+          const published = { position: 9_000_000_000n, heads };
+          return toKafkaMessage(
+            { event: { ...event!, position, id: newId() }, partition, previous, published },
+            forger,
+          );
+        }),
+      );
+      const producer = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).producer();
+      await producer.connect();
+      await producer.send({ topic, messages: forged });
+      await producer.send({ topic, messages: [{ value: 'no event at all', partition: 0 }] });
+      await producer.disconnect();
+      await append(store, 40);
+      await until('what was appended is there', () => consumer.total >= 80);
+      await until('the forged are counted', () => (bus.refusals['not from the relay'] ?? 0) >= 12);
+      const events = await store.readAll({ after: 0n, limit: 1000 });
+      expect(new Set(consumer.ids)).toEqual(new Set(events.map(({ id }) => id)));
+      expect(consumer.gaps).toEqual([]);
+      expect(bus.refusals['not readable']).toBe(1);
+      expect(Math.max(...[...consumer.held.values()].map(Number))).toBeLessThanOrEqual(80);
+    });
+
+    it('what a failover lost is passed over, though it is still on the topic', async () => {
+      const topic = aTopic();
+      const store = new MemoryEventStore();
+      const first = await join(store, topic);
+      await append(store, 100);
+      await until('all is on the topic', () => first.consumer.total >= 100);
+      store.failOver(60n);
+      await append(store, 30);
+      // As a process that starts now, whose read models hold nothing.
+      const { consumer, bus } = await join(store, topic);
+      await until('it has what the log holds', () => consumer.total >= 90);
+      const events = await store.readAll({ after: 0n, limit: 1000 });
+      expect(new Set(consumer.ids)).toEqual(new Set(events.map(({ id }) => id)));
+      expect(bus.refusals['of a lost incarnation']).toBe(40);
     });
 
     it('refuses a topic with another number of partitions, and says what to do', async () => {

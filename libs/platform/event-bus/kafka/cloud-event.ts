@@ -119,13 +119,14 @@ export function refusalOf(
   { key, value, headers }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>,
   partition: number,
   frame: Frame,
-  authenticator: Pick<MessageAuthenticator, 'refusalOf'>,
+  authenticator: Pick<MessageAuthenticator, 'isOurs' | 'refusalOf'>,
 ): Refusal | undefined {
+  if (!authenticator.isOurs(headers?.['ce_source'])) return 'of another log';
   if (!key || !value) return 'not readable';
-  const [id, type, source] = ['ce_id', 'ce_type', 'ce_source'].map((name) => headers?.[name]?.toString() ?? '');
+  const [id, type] = ['ce_id', 'ce_type'].map((name) => headers?.[name]?.toString() ?? '');
   const heads = headers?.['ce_yadheads']?.toString() ?? '';
   const signed = { partition, frame: frame.text, key, id: id!, type: type!, heads, value };
-  return authenticator.refusalOf(signed, source!, frame.code, frame.position, frame.incarnation);
+  return authenticator.refusalOf(signed, frame.code, frame.position, frame.incarnation);
 }
 
 /**

@@ -41,6 +41,12 @@ export class KafkaBus implements EventBus {
     return this.refused.counts;
   }
 
+  /** What readiness shows: the messages that were passed over; empty where there were none. */
+  get note(): string {
+    const told = Object.entries(this.refusals).map(([reason, count]) => `${count} ${reason}`);
+    return told.length > 0 ? `messages passed over: ${told.join(', ')}` : '';
+  }
+
   /**
    * Resolves when the member has joined; when Kafka is away it goes on trying by itself.
    * @throws PartitionsMismatch when the topic has another number of partitions.

@@ -225,7 +225,9 @@ export class KafkaMember implements Subscription {
     let at = floor;
     for (const message of batch) {
       const frame = frameOf(message.headers);
-      if (frame && frame.position <= at) continue;
+      // Before its position is looked at, which says nothing where it is of another log.
+      const ours = this.options.authenticator.isOurs(message.headers?.['ce_source']);
+      if (frame && ours && frame.position <= at) continue;
       const { authenticator, refused } = this.options;
       // What should have been here is missed by the next message's `previous`, and read from the store.
       const where = `${partition}/${message.offset}`;

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IHeaders } from 'kafkajs';
 import type { EventStore } from '#platform/event-store/event-store.js';
 
 /** The log whose events go over the bus. */
@@ -32,10 +33,12 @@ export class MessageAuthenticator {
   private readonly key: Buffer;
   /** The log, as a CloudEvents source. */
   readonly source: string;
+  private readonly sourceBytes: Buffer;
 
   constructor(private readonly log: LogSource) {
     const { identity } = log;
     this.source = `urn:uuid:${identity.id}`;
+    this.sourceBytes = Buffer.from(this.source);
     this.key = identity.keyFor('bus');
   }
 
@@ -54,9 +57,13 @@ export class MessageAuthenticator {
       .slice(0, 22);
   }
 
-  /** Why the message is to be passed over; undefined where it is an event of the log. */
-  refusalOf(signed: Signed, source: string, code: string, position: bigint, incarnation: number): Refusal | undefined {
-    if (source !== this.source) return 'of another log';
+  /** Whether a message says that it is of this log. */
+  isOurs(source: IHeaders[string]): boolean {
+    return Buffer.isBuffer(source) ? source.equals(this.sourceBytes) : source === this.source;
+  }
+
+  /** Why a message of this log is to be passed over; undefined where it is an event of the log. */
+  refusalOf(signed: Signed, code: string, position: bigint, incarnation: number): Refusal | undefined {
     if (!CODE.test(code) || !timingSafeEqual(Buffer.from(this.sign(signed)), Buffer.from(code))) {
       return 'not from the relay';
     }

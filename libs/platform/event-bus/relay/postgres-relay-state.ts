@@ -1,6 +1,6 @@
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
-import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { createPool, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import type { Lease, RelayState } from './relay-state.js';
 import { relayMigrations } from './relay.migrations.js';
 
@@ -109,4 +109,12 @@ export class PostgresRelayState implements RelayState {
   close(): Promise<void> {
     return this.pool.end();
   }
+}
+
+/** A copy of a log has another id from now on, and a topic of its own, to which all of it is published. */
+export async function adoptRelayState(client: Pick<PoolClient, 'query'>, from: string, to: string): Promise<void> {
+  const { rows } = await client.query(`select from pg_class where oid = to_regclass('relay.state')`);
+  if (rows.length === 0) return;
+  await client.query(`update relay.state set log_id = $2, position = 0 where log_id = $1`, [from, to]);
+  await client.query(`delete from relay.heads`);
 }
