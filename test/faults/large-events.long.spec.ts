@@ -104,6 +104,15 @@ describe('a log of large orders', () => {
     );
     return BigInt(rows[0].least);
   };
+  /** A reader of Kafka holds a partition whole when it holds its last event, which is seldom the last of the log. */
+  const whereKafkaEnds = async (): Promise<bigint> => {
+    const { rows } = await log.client.query(
+      `select count(*)::int as behind from relay.heads h
+         join projections.checkpoints c using (partition) join projections.builds b using (projection, generation)
+        where b.status = 'live' and c.position < h.position`,
+    );
+    return rows[0].behind === 0 ? log.head : 0n;
+  };
   const ordersRead = async (): Promise<number> =>
     (await log.client.query(`select count(*)::int as n from analytics.orders`)).rows[0].n;
 
@@ -152,7 +161,7 @@ describe('a log of large orders', () => {
         await untilRead(relay, async () =>
           BigInt((await log.client.query(`select position::text from relay.state`)).rows[0].position),
         );
-        await untilRead(analytics, readModels);
+        await untilRead(analytics, whereKafkaEnds);
         expect(await ordersRead()).toBe(ORDERS + LARGEST);
       } finally {
         const ended = await Promise.all([relay.stop(), analytics.stop()]);
