@@ -92,7 +92,7 @@ describe('a log of large orders', () => {
   const untilRead = async (program: Program, least: () => Promise<bigint>): Promise<void> => {
     let ended: string | undefined;
     void program.ended.then(({ output }) => (ended = output));
-    for (const end = Date.now() + 110_000; (await least()) < log.head; await sleep(250)) {
+    for (const end = Date.now() + 180_000; (await least()) < log.head; await sleep(250)) {
       if (ended !== undefined) throw new Error(`it ended: ${ended}`);
       if (Date.now() > end) throw new Error(`it has come to ${await least()} of ${log.head}: ${program.output}`);
     }
@@ -141,12 +141,12 @@ describe('a log of large orders', () => {
       await app.stop();
     }
     expect((await app.program.ended).code).toBe(0);
-  }, 150_000);
+  }, 240_000);
 
   it('passes through a rebuild within the heap', async () => {
     await yad(['rebuild'], { DATABASE_URL: log.url });
     expect(await ordersRead()).toBe(ORDERS + LARGEST);
-  }, 150_000);
+  }, 240_000);
 
   describeWithKafka('by way of Kafka', (brokers) => {
     it('passes through relay and readers within the heap', async () => {
@@ -167,7 +167,7 @@ describe('a log of large orders', () => {
         const ended = await Promise.all([relay.stop(), analytics.stop()]);
         expect(ended.map(({ code }) => code)).toEqual([0, 0]);
       }
-    }, 240_000);
+    }, 420_000);
   });
 });
 
@@ -238,5 +238,5 @@ describe('ten batches of 60 MB at once', () => {
       rmSync(folder, { recursive: true, force: true });
     }
     expect((await app.program.ended).code).toBe(0);
-  }, 150_000);
+  }, 240_000);
 });
