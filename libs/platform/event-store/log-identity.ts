@@ -1,5 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { newId } from '#platform/kernel/ids.js';
+import { createHmac } from 'node:crypto';
 
 /**
  * A stretch of the log's history on one server. A new one begins where the log goes on without the last commits of the
@@ -30,13 +29,6 @@ export class LogIdentity {
     /** In order; at least one. */
     readonly incarnations: readonly Incarnation[],
   ) {}
-
-  /** The identity of a log that is made now. */
-  static fresh(): LogIdentity {
-    return new LogIdentity(newId(), randomBytes(32), [
-      { number: 1, id: newId(), forkedAt: 0n, follows: 0n, beginsAt: 1n },
-    ]);
-  }
 
   get current(): Incarnation {
     return this.incarnations.at(-1)!;

@@ -63,16 +63,14 @@ export async function guardLog(pool: Pool, store: GuardedLog): Promise<string[]>
       ]);
     }
     await client.query(`update projections.settings set log_id = $1, incarnation = $2`, [identity.id, number]);
-    return markedBuilds(client);
+    return holdingLost(client);
   });
   for (const build of useless) await dropBuild(pool, build);
   return marked;
 }
 
 /** The projections whose live build holds events that the log has lost. */
-export const holdingLost = (pool: Pool): Promise<string[]> => markedBuilds(pool);
-
-async function markedBuilds(database: Pick<Pool, 'query'>): Promise<string[]> {
+export async function holdingLost(database: Pick<Pool, 'query'>): Promise<string[]> {
   const { rows } = await database.query<{ projection: string }>(
     `select projection from projections.builds where status = 'live' and holds_lost order by 1`,
   );

@@ -3,7 +3,7 @@ import { APPEND_LOCK } from '../names.js';
 /** How far the clocks of an app and of the database may be apart before appends are refused. */
 const CLOCKS_APART = '5 minutes';
 
-/** An event's parameters; in `store.append` each is an array with one element an event. */
+/** Refuses an append whose app has another time than the database. */
 const clocks = `
   -- One of the two is wrong, and nobody here can tell which: what is recorded now would be dated wrongly for good.
   if p_recorded is null and abs(extract(epoch from clock_timestamp() - p_now)) > extract(epoch from interval '${CLOCKS_APART}') then
