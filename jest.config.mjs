@@ -12,7 +12,7 @@ export default {
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   moduleNameMapper: {
     '^#(contracts|platform|operational|analytical)/(.*)\\.js$': '<rootDir>/libs/$1/$2.ts',
-    '^#apps/(.*)\\.js$': '<rootDir>/apps/$1.ts',
+    '^#(apps|test)/(.*)\\.js$': '<rootDir>/$1/$2.ts',
     '^(\\.{1,2}/.*)(?<!\\.json)\\.js$': '$1',
   },
   testTimeout: 30000,

@@ -18,7 +18,7 @@ compile();
 /** Compiles the benchmarks into dist beside the apps, where the `#` imports lead. */
 function compile() {
   const swc = join(root, 'node_modules', '@swc', 'cli', 'bin', 'swc.js');
-  const args = [swc, 'test/benchmarks', '--out-dir', 'dist', '--config-file', '.swcrc', '--quiet'];
+  const args = [swc, 'test/benchmarks', 'test/fixtures', '--out-dir', 'dist', '--config-file', '.swcrc', '--quiet'];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) process.exit(status || 1);
 }

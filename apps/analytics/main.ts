@@ -7,7 +7,7 @@ import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-k
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve, wholeFrom } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });

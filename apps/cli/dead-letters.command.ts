@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DeadLetterPlace, RetryResult } from '#platform/projections/dead-letters.js';
+import type { DeadLetterPlace, RetryResult } from '#platform/projections/dead-letters/dead-letters.js';
 import { withAdmin } from './database.js';
 import { EXIT } from './exit-codes.js';
 import { wholeNumber } from './options.js';

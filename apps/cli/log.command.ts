@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { adoptRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { continueLog, describeLog, forkLog } from '#platform/event-store/postgres/log-admin.js';
 import { createPool, inTransaction, type PoolClient } from '#platform/postgres/pool.js';
-import { adoptReadModels } from '#platform/projections/log-guard.js';
+import { adoptReadModels } from '#platform/projections/builds/log-guard.js';
 import { databaseUrl } from './database.js';
 
 /** Adds `yad log show|continue|fork`: which log a database holds, and what became of it after a move or a restore. */

@@ -1,4 +1,4 @@
-import type { FillProgress } from '#platform/projections/fill.js';
+import type { FillProgress } from '#platform/projections/builds/fill.js';
 
 const EVERY_MS = 5_000;
 

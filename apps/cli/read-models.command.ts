@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Comparison } from '#platform/projections/compare.js';
-import { isWhole, type LogReport } from '#platform/projections/log-check.js';
+import type { Comparison } from '#platform/projections/builds/compare.js';
+import { isWhole, type LogReport } from '#platform/projections/builds/log-check.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
-import type { RebuildOptions, RebuildResult } from '#platform/projections/rebuild.js';
-import type { SwapRecord } from '#platform/projections/swap-records.js';
+import type { RebuildOptions, RebuildResult } from '#platform/projections/builds/rebuild.js';
+import type { SwapRecord } from '#platform/projections/builds/swap-records.js';
 import { withAdmin } from './database.js';
 import { EXIT } from './exit-codes.js';
 import { wholeNumber } from './options.js';

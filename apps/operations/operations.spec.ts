@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { commands } from '#operational/index.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { keysOfThisProcess } from '#platform/http/cursor-keys/cursor-keys.js';
-import { conformingClient } from '#platform/http/testing/conforming-client.js';
+import { conformingClient } from '#test/support/conforming-client.js';
 import { newId } from '#platform/kernel/ids.js';
 import { apiDocument } from './api-document.js';
 import { operationsApp } from './operations.js';

@@ -3,7 +3,7 @@ import { eventContracts } from '#contracts/index.js';
 import { commands } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';

@@ -4,7 +4,7 @@ import { eventContracts } from '#contracts/index.js';
 import { commands } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
@@ -12,7 +12,7 @@ import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.

@@ -1,5 +1,5 @@
-import type { Projection } from '#platform/projections/projection.js';
-import type { QueryDefinition } from '#platform/projections/query.js';
+import type { Projection } from '#platform/projections/definition/projection.js';
+import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { customer360, customer360Queries } from './customer-360/index.js';
 import { ordersByCustomerDay, salesByDay, salesSummary } from './orders-by-customer-day/index.js';
 import { customerRfm, rfm, rfmCustomers } from './rfm/index.js';

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import * as contact from '#contracts/contacts/contact.events.js';
 import * as service from '#contracts/service/case.events.js';
-import type { QueryDefinition } from '#platform/projections/query.js';
+import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { JsonSchema } from '../../test/golden/sample.js';
 import { askAll, createReadModelTables, type ReadModelTables } from '../../test/support/read-model-tables.js';
-import { idOf } from './examples.js';
-import { Past, caseAbout } from './customer-360/past.js';
+import { idOf } from '#test/fixtures/read-models.fixture.js';
+import { Past, caseAbout } from '#test/fixtures/customer-history.fixture.js';
 import { projections, queries } from './index.js';
 
 const [dee, ben, cem] = ['dee', 'ben', 'cem'].map(idOf) as [string, string, string];

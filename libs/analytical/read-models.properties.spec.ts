@@ -6,8 +6,8 @@ import * as back from '#contracts/sales/return.events.js';
 import * as service from '#contracts/service/case.events.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { plainNumber } from '#platform/kernel/money.js';
-import { foldInMemory } from '#platform/projections/fold.js';
-import { ExampleLog, idOf } from './examples.js';
+import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
+import { ExampleLog, idOf } from '#test/fixtures/read-models.fixture.js';
 import { projections } from './index.js';
 
 const CONTACTS = ['ann', 'ben', 'cem', 'dia'];

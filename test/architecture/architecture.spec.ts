@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
-import { house, wrongArrow, wrongPackage } from './arrows.js';
+import { house, wrongArrow, wrongPackage } from './boundaries.js';
 
 const files = ['libs', 'apps']
   .flatMap((top) => readdirSync(top, { recursive: true, encoding: 'utf8' }).map((path) => join(top, path)))

@@ -3,7 +3,7 @@ import { command } from '#platform/kernel/command.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { fingerprint, newId } from '#platform/kernel/ids.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { z } from 'zod';
 import { atOnce, type Row } from './measure.js';

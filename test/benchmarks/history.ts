@@ -1,5 +1,5 @@
 import { commands } from '#operational/index.js';
-import type { CommandGateway, CommandResult } from '#platform/commands/command-gateway.js';
+import type { CommandGateway, CommandResult } from '#platform/command-handling/command-gateway.js';
 import { newId } from '#platform/kernel/ids.js';
 
 const byName = new Map(commands.map((definition) => [definition.name, definition]));

@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Module, Post } from '@nestjs/common';
 import { z } from 'zod';
-import type { CommandGateway } from '#platform/commands/command-gateway.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { aggregate } from '#platform/kernel/aggregate.js';

@@ -1,6 +1,6 @@
 import { projections } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { aggregates, catalogue } from '#apps/operations/operations.js';
 import { commands } from '#operational/index.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { TestClock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';

@@ -3,7 +3,7 @@ import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-sta
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
-import { guardLog } from '#platform/projections/log-guard.js';
+import { guardLog } from '#platform/projections/builds/log-guard.js';
 import { aRequest, thing } from '../conformance/event-store/event-store.conformance.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { Program, yad } from './processes.js';

@@ -1,10 +1,10 @@
 import { deepStrictEqual } from 'node:assert';
 import pg from 'pg';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { foldInMemory, tableNameOf } from '#platform/projections/fold.js';
-import type { Projection, TableClass } from '#platform/projections/projection.js';
-import type { Page, QueryDefinition, ReadModels } from '#platform/projections/query.js';
-import { createIndexesSql, createTableSql, describeTables } from '#platform/projections/table-shape.js';
+import { foldInMemory, tableNameOf } from '#platform/projections/folding/fold-in-memory.js';
+import type { Projection, TableClass } from '#platform/projections/definition/projection.js';
+import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
+import { createIndexesSql, createTableSql, describeTables } from '#platform/projections/tables/table-shape.js';
 import { createTestDatabase } from './postgres.js';
 
 // As ReadModels promises: bigint, numeric and date as text, never a float or a local Date.

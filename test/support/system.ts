@@ -3,15 +3,15 @@ import { eventContracts } from '#contracts/index.js';
 import { commands } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
-import { CommandPipeline } from '#platform/commands/command-pipeline.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
-import { conformingClient } from '#platform/http/testing/conforming-client.js';
+import { conformingClient } from './conforming-client.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { createTestDatabase } from './postgres.js';
 
 export type Client = Awaited<ReturnType<typeof conformingClient>>;

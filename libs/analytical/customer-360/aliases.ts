@@ -1,5 +1,5 @@
 import { NotFound } from '#platform/kernel/errors.js';
-import type { ReadModels } from '#platform/projections/query.js';
+import type { ReadModels } from '#platform/projections/definition/query.js';
 
 /**
  * SQL for `with recursive`: `aliased (subject, root)`, one row for each subject whose facts are another's, with the

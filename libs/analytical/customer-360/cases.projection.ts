@@ -2,7 +2,7 @@ import * as service from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import type { DomainEvent, EventContract } from '#platform/kernel/event-contract.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, type Handler } from '#platform/projections/projection.js';
+import { change, on, type Handler } from '#platform/projections/definition/projection.js';
 import { CaseRow } from './case.table.js';
 
 type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' | 'previousCategory'>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { pagedQuery, query } from '#platform/projections/query.js';
+import { pagedQuery, query } from '#platform/projections/definition/query.js';
 import { LONGEST_CHAIN } from './aliases.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';

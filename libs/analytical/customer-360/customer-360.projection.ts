@@ -1,6 +1,6 @@
 import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { append, change, projection, type RowChange } from '#platform/projections/projection.js';
+import { append, change, projection, type RowChange } from '#platform/projections/definition/projection.js';
 import { Alias } from './alias.table.js';
 import { CaseRow } from './case.table.js';
 import { caseHandlers } from './cases.projection.js';

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import * as contact from '#contracts/contacts/contact.events.js';
 import * as order from '#contracts/sales/order.events.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
-import { idOf } from '../examples.js';
+import { idOf } from '#test/fixtures/read-models.fixture.js';
 import { customer360, customer360Queries } from './index.js';
-import { Past } from './past.js';
+import { Past } from '#test/fixtures/customer-history.fixture.js';
 
 const asking = (path: string) => {
   const found = customer360Queries.find((one) => one.path === path);

@@ -11,7 +11,7 @@ import {
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { query, type ReadModels } from '#platform/projections/query.js';
+import { query, type ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
 import { familyOf, LONGEST_CHAIN } from './aliases.js';
 import { CaseView, cases } from './cases.query.js';

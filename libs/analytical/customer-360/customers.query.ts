@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ContactKind, ContactStatus, LifecycleStage, Staff, Tag } from '#contracts/contacts/contact-terms.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { pagedQuery, type ReadModels } from '#platform/projections/query.js';
+import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
 
 const MOST_MERGED = 20;

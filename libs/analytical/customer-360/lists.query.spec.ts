@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import * as contact from '#contracts/contacts/contact.events.js';
 import * as service from '#contracts/service/case.events.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
-import { idOf } from '../examples.js';
+import { idOf } from '#test/fixtures/read-models.fixture.js';
 import { customer360, customer360Queries } from './index.js';
-import { Past, caseAbout } from './past.js';
+import { Past, caseAbout } from '#test/fixtures/customer-history.fixture.js';
 
 const asking = (path: string) => {
   const found = customer360Queries.find((one) => one.path === path);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/query.js';
+import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/definition/query.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
 

@@ -1,7 +1,7 @@
 import * as contact from '#contracts/contacts/contact.events.js';
 import type { ContactStatus } from '#contracts/contacts/contact-terms.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, type RowChange } from '#platform/projections/projection.js';
+import { change, on, type RowChange } from '#platform/projections/definition/projection.js';
 import { Alias } from './alias.table.js';
 import { Customer, CustomerRelation, type CustomerFact } from './customer.table.js';
 

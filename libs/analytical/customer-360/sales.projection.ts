@@ -3,7 +3,7 @@ import * as back from '#contracts/sales/return.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, payable, plus, sum } from '#platform/kernel/money.js';
-import { change, on, type RowChange } from '#platform/projections/projection.js';
+import { change, on, type RowChange } from '#platform/projections/definition/projection.js';
 import { Alias } from './alias.table.js';
 import { CustomerSales, OrderRow, ReturnRow } from './sales.table.js';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { pagedQuery, type ReadModels } from '#platform/projections/query.js';
+import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, instants, limit, pageOf, readers, spanRises } from '../query-parameters.js';
 import { familyOf } from './aliases.js';
 

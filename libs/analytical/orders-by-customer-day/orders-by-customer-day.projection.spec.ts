@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { orderCancelled, orderCompleted } from '#contracts/sales/order.events.js';
 import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
-import { foldInMemory } from '#platform/projections/fold.js';
-import { ExampleLog, aDay, idOf } from '../examples.js';
+import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
+import { ExampleLog, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
 import { ordersByCustomerDay } from './index.js';
 
 const ann = idOf('ann');

@@ -3,7 +3,7 @@ import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contract
 import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, plus } from '#platform/kernel/money.js';
-import { change, on, projection } from '#platform/projections/projection.js';
+import { change, on, projection } from '#platform/projections/definition/projection.js';
 import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 
 const nothing = {

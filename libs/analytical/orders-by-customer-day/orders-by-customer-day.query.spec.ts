@@ -3,7 +3,7 @@ import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../
 import { Alias } from '../customer-360/alias.table.js';
 import { Customer } from '../customer-360/customer.table.js';
 import { customer360 } from '../customer-360/index.js';
-import { aCustomer, aDay, idOf } from '../examples.js';
+import { aCustomer, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
 import { ordersByCustomerDay, salesByDay, salesSummary } from './index.js';
 import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 

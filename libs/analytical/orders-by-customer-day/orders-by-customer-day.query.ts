@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query } from '#platform/projections/query.js';
+import { pagedQuery, query } from '#platform/projections/definition/query.js';
 import { aliased, familyOf } from '../customer-360/aliases.js';
 import { Conditions, days, limit, pageOf, readers, spanRises } from '../query-parameters.js';
 

@@ -4,10 +4,10 @@ import { createReadModelTables, ask, askAll, type ReadModelTables } from '../../
 import { customer360 } from '../customer-360/index.js';
 import { Alias } from '../customer-360/alias.table.js';
 import { Customer } from '../customer-360/customer.table.js';
-import { aCustomer } from '../examples.js';
+import { aCustomer } from '#test/fixtures/read-models.fixture.js';
 import { OrdersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.table.js';
 import { ordersByCustomerDay } from '../orders-by-customer-day/index.js';
-import { aDay } from '../examples.js';
+import { aDay } from '#test/fixtures/read-models.fixture.js';
 import { customerRfm, rfm, rfmCustomers } from './index.js';
 import { scoreParameters } from './rfm-parameters.js';
 import { scores } from './rfm-scores.js';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Contact } from './contact/contact.aggregate.js';
 import type { ContactState } from './contact/contact.aggregate.js';
 import { contactCommands } from './index.js';
-import { World } from './world.js';
+import { World } from '#test/fixtures/in-memory-command-runner.js';
 
 const ids = [1, 2, 3, 4].map((n) => `0198f3a0-0000-7000-8000-00000000c00${n}`);
 const id = fc.constantFrom(...ids);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { World } from '../contacts/world.js';
+import { World } from '#test/fixtures/in-memory-command-runner.js';
 import { Case } from './case/case.aggregate.js';
 import { serviceCommands } from './index.js';
 

@@ -8,7 +8,7 @@ import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import type { EventPage, EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
-import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/query.js';
+import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/definition/query.js';
 import { stateAsOf } from './as-of.js';
 
 const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];

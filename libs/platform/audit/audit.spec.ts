@@ -7,7 +7,7 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import type { QueryContext } from '#platform/projections/query.js';
+import type { QueryContext } from '#platform/projections/definition/query.js';
 import { auditQueries } from './audit.queries.js';
 
 const counted = defineEvent({

@@ -1,6 +1,6 @@
 import { PositionLost } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { RecordingTimes, type Freshness } from '#platform/projections/freshness.js';
+import { RecordingTimes, type Freshness } from '#platform/projections/queries/freshness.js';
 
 /**
  * Freshness of queries that read no projection, which is the log's own head; of the others, what the projections'

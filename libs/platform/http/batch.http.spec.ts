@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '#platform/kernel/ids.js';
-import { conformingClient } from './testing/conforming-client.js';
-import { startParcels } from './testing/parcels.js';
+import { conformingClient } from '#test/support/conforming-client.js';
+import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 describe('POST /v1/commands:batch', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];

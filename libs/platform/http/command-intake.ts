@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
-import type { CommandMessage } from '#platform/commands/command-gateway.js';
+import type { CommandMessage } from '#platform/command-handling/command-gateway.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';

@@ -1,8 +1,8 @@
 import { Controller, Delete, Inject, Patch, Post, Put, Req, Res, type Type } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CommandResult } from '#platform/commands/command-gateway.js';
-import { busCommandOf } from '#platform/commands/cqrs/command-bus.js';
+import type { CommandResult } from '#platform/command-handling/command-gateway.js';
+import { busCommandOf } from '#platform/command-handling/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { SecretIds } from '#platform/kernel/ids.js';
 import { authorise, type Authenticator } from './authenticator.js';

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { OutcomeUnknown, Overloaded, TooContended } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
-import { conformingClient } from './testing/conforming-client.js';
-import { startParcels } from './testing/parcels.js';
+import { conformingClient } from '#test/support/conforming-client.js';
+import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 describe('commands over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];

@@ -1,13 +1,13 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import type { CommandGateway } from '#platform/commands/command-gateway.js';
-import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/commands/cqrs/command-bus.js';
+import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
+import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/command-handling/cqrs/command-bus.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { SecretIds } from '#platform/kernel/ids.js';
-import type { Freshness } from '#platform/projections/freshness.js';
-import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/query-budget.js';
-import type { QueryDefinition, ReadModels } from '#platform/projections/query.js';
+import type { Freshness } from '#platform/projections/queries/freshness.js';
+import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
+import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';

@@ -2,10 +2,10 @@ import { connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { CommandGateway } from '#platform/commands/command-gateway.js';
+import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import { parseItems } from './batch-body.js';
 import { parseJson } from './safe-json.js';
-import { startParcels } from './testing/parcels.js';
+import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 const KIB = 1024;
 const item = (reason: string) => ({ command: 'SendParcel', reason, input: { label: 'x' } });

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TookTooLong } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
-import { conformingClient } from './testing/conforming-client.js';
-import { heavyWork, startParcels } from './testing/parcels.js';
+import { conformingClient } from '#test/support/conforming-client.js';
+import { heavyWork, startParcels } from '#test/fixtures/parcels.fixture.js';
 
 const heavyReads = { rows: async () => [] };
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { startParcels } from './testing/parcels.js';
+import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 // Requests byte by byte over a socket: what a client library would never send.
 

@@ -2,13 +2,13 @@ import type { EventStore } from '#platform/event-store/event-store.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
-import { fixPartitions } from './builds.js';
-import { DecodedEvents } from './decoded-events.js';
-import type { Projection } from './projection.js';
+import { fixPartitions } from './builds/builds.js';
+import { DecodedEvents } from './folding/decoded-events.js';
+import type { Projection } from './definition/projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
 import { projectionMigrations } from './projections.migrations.js';
-import { describeTables } from './table-shape.js';
-import type { Model } from './writer.js';
+import { describeTables } from './tables/table-shape.js';
+import type { Model } from './running/build-writer.js';
 
 /** Brings the bookkeeping up to date, checks the bus' partitions, and looks up the projections' tables. */
 export async function prepareProjections(

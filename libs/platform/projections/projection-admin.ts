@@ -1,5 +1,5 @@
-import { buildsOf, dropBuild, type Build } from './builds.js';
-import type { Comparison } from './compare.js';
+import { buildsOf, dropBuild, type Build } from './builds/builds.js';
+import type { Comparison } from './builds/compare.js';
 import {
   countDeadLetters,
   discardDeadLetters,
@@ -8,9 +8,9 @@ import {
   type DeadLetterFilter,
   type ParkedEvent,
   type RetryResult,
-} from './dead-letters.js';
-import type { FillOptions } from './fill.js';
-import type { Patience } from './lock-waits.js';
+} from './dead-letters/dead-letters.js';
+import type { FillOptions } from './builds/fill.js';
+import type { Patience } from './builds/lock-waits.js';
 import {
   buildAsOf,
   rebuild,
@@ -21,9 +21,9 @@ import {
   type Verification,
   type VerifyOptions,
   type Workshop,
-} from './rebuild.js';
-import { listSwaps, type SwapRecord } from './swap-records.js';
-import type { Model } from './writer.js';
+} from './builds/rebuild.js';
+import { listSwaps, type SwapRecord } from './builds/swap-records.js';
+import type { Model } from './running/build-writer.js';
 
 /** What an operator does with projections; for the command line. Safe beside running hosts. */
 export class ProjectionAdmin {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { BusMessage } from '#platform/event-bus/event-bus.js';
-import type { Lane } from '#platform/projections/lane.js';
+import type { Lane } from '#platform/projections/running/projection-worker.js';
 import { counts, PARTITIONS, timeline, type Happening, type World } from './fixture.js';
 
 const happening: fc.Arbitrary<Happening> = fc.record({

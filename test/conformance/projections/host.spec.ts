@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { partitionOf, type Consumer, type Delivery, type EventBus } from '#platform/event-bus/event-bus.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { catalogue, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
 
 let world: World;

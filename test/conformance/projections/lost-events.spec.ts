@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PositionLost } from '#platform/kernel/errors.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { until } from '../event-bus/test-consumer.js';
 import { catalogue, counted, counts, expectedCounts, noted, PARTITIONS, timeline, World } from './fixture.js';
 

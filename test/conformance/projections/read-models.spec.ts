@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
-import { projection } from '#platform/projections/projection.js';
+import { projection } from '#platform/projections/definition/projection.js';
 import { projectionMigrations } from '#platform/projections/projections.migrations.js';
-import { openReadModels, type TypeOrmReadModels } from '#platform/projections/read-models.js';
+import { openReadModels, type TypeOrmReadModels } from '#platform/projections/queries/read-models.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
 describe('reading the read models', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lane } from '#platform/projections/lane.js';
+import type { Lane } from '#platform/projections/running/projection-worker.js';
 import {
   broken,
   counted,

@@ -5,7 +5,7 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres-even
 import { encode } from '#platform/kernel/event-catalogue.js';
 import { newId } from '#platform/kernel/ids.js';
 import { connect, createPool, type Pool } from '#platform/postgres/pool.js';
-import { ProjectionHost } from '#platform/projections/projection-host.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { catalogue, counted, counts, PARTITIONS, subjectOf, timeline } from './fixture.js';
 

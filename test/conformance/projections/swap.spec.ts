@@ -7,9 +7,9 @@ import { newId } from '#platform/kernel/ids.js';
 import { connect, createPool } from '#platform/postgres/pool.js';
 import { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
-import type { Projection } from '#platform/projections/projection.js';
-import type { Workshop } from '#platform/projections/rebuild.js';
-import type { Lane } from '#platform/projections/lane.js';
+import type { Projection } from '#platform/projections/definition/projection.js';
+import type { Workshop } from '#platform/projections/builds/rebuild.js';
+import type { Lane } from '#platform/projections/running/projection-worker.js';
 import { broken, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
 
 let world: World;

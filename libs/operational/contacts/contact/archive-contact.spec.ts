@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactArchived } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { archiveContact } from './archive-contact.command.js';
-import { archived, blocked, merged, sara } from './examples.js';
+import { archived, blocked, merged, sara } from '#test/fixtures/contacts.fixture.js';
 
 const when = { reason: 'moved' };
 

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactOwnerAssigned } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { assignOwner } from './assign-owner.command.js';
-import { merged, sara } from './examples.js';
+import { merged, sara } from '#test/fixtures/contacts.fixture.js';
 
 const lena = contactOwnerAssigned({ owner: 'lena' });
 

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { blockContact } from './block-contact.command.js';
-import { archived, blocked, merged, sara } from './examples.js';
+import { archived, blocked, merged, sara } from '#test/fixtures/contacts.fixture.js';
 
 const when = { reason: 'fraud' };
 

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactActivated, contactLifecycleStageChanged } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { changeLifecycleStage } from './change-lifecycle-stage.command.js';
-import { anonymous, merged, sara } from './examples.js';
+import { anonymous, merged, sara } from '#test/fixtures/contacts.fixture.js';
 
 const becomesProspect = contactLifecycleStageChanged({ stage: 'prospect', previousStage: 'lead' });
 const buys = contactLifecycleStageChanged({ stage: 'customer', previousStage: 'lead' });

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactAbsorbed, contactDuplicateDismissed } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { dismissDuplicate } from './dismiss-duplicate.command.js';
-import { archived, otherId, sara, specId } from './examples.js';
+import { archived, otherId, sara, specId } from '#test/fixtures/contacts.fixture.js';
 
 const when = { other: otherId };
 const dismissed = contactDuplicateDismissed(when);

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactExternalFactsImported } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { acme, merged } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { acme, merged } from '#test/fixtures/contacts.fixture.js';
 import { importExternalFacts } from './import-external-facts.command.js';
 
 const fact = (name: string, value: number) => ({ name, content: { type: 'number' as const, value } });

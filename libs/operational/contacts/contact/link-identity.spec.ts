@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactIdentified, contactIdentityLinked } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { anonymous, archived, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { anonymous, archived, sara } from '#test/fixtures/contacts.fixture.js';
 import { linkIdentity } from './link-identity.command.js';
 
 const shop = { system: 'shop', key: '17850' };

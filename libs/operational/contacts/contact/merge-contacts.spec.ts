@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactAbsorbed, contactBlocked, contactMerged } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { acme, anonymous, archived, blocked, merged, otherId, sara, specId, thirdId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { acme, anonymous, archived, blocked, merged, otherId, sara, specId, thirdId } from '#test/fixtures/contacts.fixture.js';
 import { mergeContacts } from './merge-contacts.command.js';
 
 const into = { into: otherId };

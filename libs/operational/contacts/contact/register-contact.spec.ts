@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactRegistered } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { anonymous, sara, specId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { anonymous, sara, specId } from '#test/fixtures/contacts.fixture.js';
 import { registerContact } from './register-contact.command.js';
 
 const points = (reach: object) => ({ points: [{ reach }] });

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactRelated } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { acme, archived, merged, otherId, sara, specId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { acme, archived, merged, otherId, sara, specId } from '#test/fixtures/contacts.fixture.js';
 import { relateContacts } from './relate-contacts.command.js';
 
 const related = (kind: 'works-at' | 'household' | 'parent-company', other: string, direction: 'to' | 'from') =>

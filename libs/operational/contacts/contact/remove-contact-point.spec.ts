@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactPointRemoved } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { email, emailAdded, merged, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { email, emailAdded, merged, sara } from '#test/fixtures/contacts.fixture.js';
 import { removeContactPoint } from './remove-contact-point.command.js';
 
 const removed = contactPointRemoved({ point: 1, pointKind: 'email', reach: email, reason: 'bounced' });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactArchived, contactRestored } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { activated, archived, blocked, merged, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { activated, archived, blocked, merged, sara } from '#test/fixtures/contacts.fixture.js';
 import { restoreContact } from './restore-contact.command.js';
 
 const restored = contactRestored({ status: 'identified', previousStatus: 'archived' });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactAttributeCleared, contactAttributeSet } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { archived, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { archived, sara } from '#test/fixtures/contacts.fixture.js';
 import { setAttribute } from './set-attribute.command.js';
 
 const size = (value: number) => ({ type: 'number' as const, value });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactTagged } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { archived, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { archived, sara } from '#test/fixtures/contacts.fixture.js';
 import { tagContact } from './tag-contact.command.js';
 
 const vip = contactTagged({ added: ['vip'], tags: ['vip'] });

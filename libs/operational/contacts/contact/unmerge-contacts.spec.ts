@@ -6,8 +6,8 @@ import {
   contactUnmerged,
 } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { archived, merged, otherId, sara, specId, thirdId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { archived, merged, otherId, sara, specId, thirdId } from '#test/fixtures/contacts.fixture.js';
 import { unmergeContacts } from './unmerge-contacts.command.js';
 
 const from = { from: otherId };

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactRelated, contactUnrelated } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { acme, merged, otherId, sara, specId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { acme, merged, otherId, sara, specId } from '#test/fixtures/contacts.fixture.js';
 import { unrelateContacts } from './unrelate-contacts.command.js';
 
 const worksAt = { kind: 'works-at' as const, other: otherId, direction: 'to' as const };

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactTagged, contactUntagged } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { merged, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { merged, sara } from '#test/fixtures/contacts.fixture.js';
 import { untagContact } from './untag-contact.command.js';
 
 const tagged = contactTagged({ added: ['vip', 'press'], tags: ['vip', 'press'] });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { contactDetailsUpdated, contactIdentified } from '#contracts/contacts/contact.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { anonymous, archived, merged, sara } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { anonymous, archived, merged, sara } from '#test/fixtures/contacts.fixture.js';
 import { updateContactDetails } from './update-contact-details.command.js';
 
 const name = { full: 'سارا کریمی' };

@@ -6,8 +6,8 @@ import {
   orderPaymentRecorded,
 } from '#contracts/sales/order.events.js';
 import type { OrderStage } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, cups, delivered, deliveredAll, held, placed, teapots } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, cups, delivered, deliveredAll, held, placed, teapots } from '#test/fixtures/sales.fixture.js';
 import { amendOrder } from './amend-order.command.js';
 import { completeOrder } from './complete-order.command.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { orderAttached, orderDetached, orderPlaced } from '#contracts/sales/order.events.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { evolveAll } from '#platform/kernel/aggregate.js';
-import { contacts, customer, orderId, placed, terms } from '../examples.js';
+import { contacts, customer, orderId, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { attachOrder } from './attach-order.command.js';
 import { Order } from './order.aggregate.js';
 

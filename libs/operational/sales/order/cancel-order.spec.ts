@@ -8,7 +8,7 @@ import {
 } from '#contracts/sales/order.events.js';
 import { returnClosed, returnExchangeUndone, returnExchanged } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   authorised,
   completed,
@@ -25,7 +25,7 @@ import {
   requested,
   specId,
   teapots,
-} from '../examples.js';
+} from '#test/fixtures/sales.fixture.js';
 import { cancelOrder } from './cancel-order.command.js';
 
 const gbp = { currency: 'GBP' };

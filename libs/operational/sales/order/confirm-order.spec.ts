@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, held, placed } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, held, placed } from '#test/fixtures/sales.fixture.js';
 import { confirmOrder } from './confirm-order.command.js';
 
 describe('ConfirmOrder', () => {

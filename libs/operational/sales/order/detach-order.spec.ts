@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderAttached, orderDetached, orderPlaced } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { customer, placed, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { customer, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { detachOrder } from './detach-order.command.js';
 
 const attached = orderAttached({ contact: customer });

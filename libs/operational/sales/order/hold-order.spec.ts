@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderDrafted } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { completed, confirmed, deliveredAll, held, placed, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { completed, confirmed, deliveredAll, held, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { holdOrder } from './hold-order.command.js';
 
 const when = { reason: 'credit-check' };

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderAmended, orderDrafted, orderPlaced } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { contacts, customer, placed, teapots, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { contacts, customer, placed, teapots, terms } from '#test/fixtures/sales.fixture.js';
 import { placeDraftOrder } from './place-draft-order.command.js';
 
 const deliveryAddress = { lines: ['1 High Street'], country: 'GB' };

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { orderDrafted, orderPlaced } from '#contracts/sales/order.events.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
-import { specify } from '#platform/kernel/specify.js';
-import { archivedContact, contacts, customer, placed, teapots, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { archivedContact, contacts, customer, placed, teapots, terms } from '#test/fixtures/sales.fixture.js';
 import { placeOrder } from './place-order.command.js';
 
 const { net: _net, kind: _kind, ...order } = terms;

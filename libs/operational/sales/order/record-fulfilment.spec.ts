@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, delivered, deliveredAll, held, placed } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, delivered, deliveredAll, held, placed } from '#test/fixtures/sales.fixture.js';
 import { recordFulfilment } from './record-fulfilment.command.js';
 
 const one = { line: 1, quantity: '1' };

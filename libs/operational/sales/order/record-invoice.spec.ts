@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderInvoiceRecorded, orderPlaced } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, cups, placed, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, cups, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { recordInvoice } from './record-invoice.command.js';
 
 const invoice = (number: string, amount: string) => ({ invoice: number, amount, currency: 'GBP' });

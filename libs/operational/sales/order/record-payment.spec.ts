@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { orderCancelled, orderPaymentRecorded, orderPlaced } from '#contracts/sales/order.events.js';
 import { minus, payable } from '#platform/kernel/money.js';
-import { specify } from '#platform/kernel/specify.js';
-import { completed, confirmed, cups, deliveredAll, paid, placed, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { completed, confirmed, cups, deliveredAll, paid, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { recordPayment } from './record-payment.command.js';
 
 const pay = (amount: string) => ({ amount, currency: 'GBP', method: 'card' });

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderCompleted, orderPaymentRecorded, orderPlaced } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { completed, contacts, customer, placed, terms } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { completed, contacts, customer, placed, terms } from '#test/fixtures/sales.fixture.js';
 import { recordSale } from './record-sale.command.js';
 
 const { net: _net, ...sale } = terms;

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderAmended, orderCancelled, orderPaymentRefunded } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, paid, placed, teapots } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, paid, placed, teapots } from '#test/fixtures/sales.fixture.js';
 import { refundPayment } from './refund-payment.command.js';
 
 const gbp = { currency: 'GBP' };

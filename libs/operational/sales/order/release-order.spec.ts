@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { orderReleased } from '#contracts/sales/order.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { confirmed, delivered, held, placed } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { confirmed, delivered, held, placed } from '#test/fixtures/sales.fixture.js';
 import { confirmOrder } from './confirm-order.command.js';
 import { releaseOrder } from './release-order.command.js';
 

@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
-import { authorised, requested } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { authorised, requested } from '#test/fixtures/sales.fixture.js';
 import { authoriseReturn } from './authorise-return.command.js';
 
 describe('AuthoriseReturn', () => {

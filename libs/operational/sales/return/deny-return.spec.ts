@@ -2,7 +2,7 @@ import { describe, it } from '@jest/globals';
 import { orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnDenied, returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   aboutGoods,
   authorised,
@@ -13,7 +13,7 @@ import {
   requested,
   specId,
   teapots,
-} from '../examples.js';
+} from '#test/fixtures/sales.fixture.js';
 import { denyReturn } from './deny-return.command.js';
 
 const when = { reason: 'too-late' };

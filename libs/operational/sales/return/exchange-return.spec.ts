@@ -7,7 +7,7 @@ import {
 } from '#contracts/sales/order.events.js';
 import { returnExchangeUndone, returnExchanged, returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   aboutGoods,
   authorised,
@@ -22,7 +22,7 @@ import {
   specId,
   teapots,
   terms,
-} from '../examples.js';
+} from '#test/fixtures/sales.fixture.js';
 import { exchangeReturn } from './exchange-return.command.js';
 import { refundReturn } from './refund-return.command.js';
 

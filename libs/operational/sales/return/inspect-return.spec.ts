@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { orderReturnReleased } from '#contracts/sales/order.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { authorised, inspected, received, requested, specId } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { authorised, inspected, received, requested, specId } from '#test/fixtures/sales.fixture.js';
 import { inspectReturn } from './inspect-return.command.js';
 
 const back = () => specify(inspectReturn).given(requested, authorised, received);

@@ -2,8 +2,8 @@ import { describe, it } from '@jest/globals';
 import { orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnReceived } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { authorised, ofOrder, received, requested, specId } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { authorised, ofOrder, received, requested, specId } from '#test/fixtures/sales.fixture.js';
 import { receiveReturn } from './receive-return.command.js';
 
 const line = (quantity: string) => ({ line: 1, quantity });

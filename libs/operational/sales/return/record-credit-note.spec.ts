@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { returnClosed, returnRefunded, returnRequested } from '#contracts/sales/return.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { aboutGoods, contacts, cups, customer, requested, teapots } from '../examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { aboutGoods, contacts, cups, customer, requested, teapots } from '#test/fixtures/sales.fixture.js';
 import { recordCreditNote } from './record-credit-note.command.js';
 
 const note = { ...aboutGoods, number: 'C536379' };

@@ -3,7 +3,7 @@ import { orderPaymentRefunded, orderPlaced, orderReturnSettled } from '#contract
 import { returnRefunded, returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   aboutGoods,
   authorised,
@@ -18,7 +18,7 @@ import {
   specId,
   teapots,
   terms,
-} from '../examples.js';
+} from '#test/fixtures/sales.fixture.js';
 import { refundReturn } from './refund-return.command.js';
 
 const paidInFull = [placed, paid('30.1', '0')];

@@ -3,7 +3,7 @@ import { contactAbsorbed } from '#contracts/contacts/contact.events.js';
 import { orderAttached, orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   aboutGoods,
   completed,
@@ -18,7 +18,7 @@ import {
   specId,
   teapots,
   terms,
-} from '../examples.js';
+} from '#test/fixtures/sales.fixture.js';
 import { Order } from '../order/order.aggregate.js';
 import { requestReturn } from './request-return.command.js';
 import { Return } from './return.aggregate.js';

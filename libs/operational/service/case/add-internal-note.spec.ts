@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseInternalNoteAdded } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { addInternalNote } from './add-internal-note.command.js';
-import { as, closed, fresh, inProgress, opened, resolved } from './examples.js';
+import { as, closed, fresh, inProgress, opened, resolved } from '#test/fixtures/cases.fixture.js';
 
 describe('AddInternalNote', () => {
   it('adds a note whatever the status', () => {

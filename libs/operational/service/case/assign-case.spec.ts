@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseAssigned } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { assignCase } from './assign-case.command.js';
-import { as, assigned, awaiting, done, inProgress, opened } from './examples.js';
+import { as, assigned, awaiting, done, inProgress, opened } from '#test/fixtures/cases.fixture.js';
 
 describe('AssignCase', () => {
   it('assigns a new case', () => specify(assignCase).given(opened).when({ assignee: 'lena' }).then(assigned));

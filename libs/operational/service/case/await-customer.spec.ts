@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { awaitCustomer } from './await-customer.command.js';
-import { assigned, awaiting, done, inProgress, opened, snoozed, thirdParty } from './examples.js';
+import { assigned, awaiting, done, inProgress, opened, snoozed, thirdParty } from '#test/fixtures/cases.fixture.js';
 
 describe('AwaitCustomer', () => {
   it('waits, from wherever the work stands', () => {

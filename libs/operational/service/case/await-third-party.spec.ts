@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseThirdPartyAwaited } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { awaitThirdParty } from './await-third-party.command.js';
-import { as, awaiting, done, inProgress, opened, thirdParty } from './examples.js';
+import { as, awaiting, done, inProgress, opened, thirdParty } from '#test/fixtures/cases.fixture.js';
 
 const potter = { party: 'The potter' };
 

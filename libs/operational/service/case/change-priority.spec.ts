@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { casePriorityChanged } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { changePriority } from './change-priority.command.js';
-import { done, fresh, opened } from './examples.js';
+import { done, fresh, opened } from '#test/fixtures/cases.fixture.js';
 
 describe('ChangePriority', () => {
   it('changes it and says what it was', () =>

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseClassified } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { classifyCase } from './classify-case.command.js';
-import { done, fresh, opened } from './examples.js';
+import { done, fresh, opened } from '#test/fixtures/cases.fixture.js';
 
 const leaks = caseClassified({ ...fresh, category: 'leak', previousKind: 'complaint' });
 

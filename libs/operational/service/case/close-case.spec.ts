@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import { closeCase } from './close-case.command.js';
-import { closed, inProgress, merged, opened, rejected, resolved } from './examples.js';
+import { closed, inProgress, merged, opened, rejected, resolved } from '#test/fixtures/cases.fixture.js';
 
 describe('CloseCase', () => {
   it('closes what is resolved, and says when that was', () =>

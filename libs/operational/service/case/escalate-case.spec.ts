@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseEscalated } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, done, fresh, inProgress, opened } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, done, fresh, inProgress, opened } from '#test/fixtures/cases.fixture.js';
 import { escalateCase } from './escalate-case.command.js';
 
 const first = caseEscalated({ ...as('in-progress'), level: 1, to: 'head-of-service', reason: 'press' });

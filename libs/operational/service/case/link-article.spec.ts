@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseArticleLinked } from '#contracts/service/case.events.js';
 import { derivedId } from '#platform/kernel/ids.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, closed, fresh, inProgress, opened, resolved } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, closed, fresh, inProgress, opened, resolved } from '#test/fixtures/cases.fixture.js';
 import { linkArticle } from './link-article.command.js';
 
 const article = derivedId('article', 'leaking teapots');

@@ -2,8 +2,8 @@ import { describe, it } from '@jest/globals';
 import { contactAbsorbed, contactMerged, contactReleased } from '#contracts/contacts/contact.events.js';
 import { caseAbsorbed, caseMerged, caseOpened } from '#contracts/service/case.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { sara, thirdId as customerId } from '../../contacts/contact/examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { sara, thirdId as customerId } from '#test/fixtures/contacts.fixture.js';
 import {
   as,
   closed,
@@ -16,7 +16,7 @@ import {
   rejected,
   resolved,
   specId,
-} from './examples.js';
+} from '#test/fixtures/cases.fixture.js';
 import { mergeCases } from './merge-cases.command.js';
 
 const into = { into: otherId };

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { contactMerged, contactRegistered } from '#contracts/contacts/contact.events.js';
 import { caseOpened } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { customer, fresh, opened, otherId, specId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { customer, fresh, opened, otherId, specId } from '#test/fixtures/cases.fixture.js';
 import { openCase } from './open-case.command.js';
 
 const known = contactRegistered({ kind: 'person', status: 'identified', stage: 'lead' });

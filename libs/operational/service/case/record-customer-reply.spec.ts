@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseCustomerReplied, caseReopened } from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
+import { specify } from '#test/fixtures/specify.js';
 import {
   as,
   awaiting,
@@ -14,7 +14,7 @@ import {
   resolved,
   snoozed,
   thirdParty,
-} from './examples.js';
+} from '#test/fixtures/cases.fixture.js';
 import { recordCustomerReply } from './record-customer-reply.command.js';
 
 const when = { text: 'It still leaks' };

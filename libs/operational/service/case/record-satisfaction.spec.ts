@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseSatisfactionRecorded } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, closed, inProgress, opened, rejected, resolved } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, closed, inProgress, opened, rejected, resolved } from '#test/fixtures/cases.fixture.js';
 import { recordSatisfaction } from './record-satisfaction.command.js';
 
 const content = caseSatisfactionRecorded({ ...as('resolved'), score: 4 });

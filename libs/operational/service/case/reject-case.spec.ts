@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseAbsorbed, caseRejected } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, done, inProgress, opened, otherId, rejected } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, done, inProgress, opened, otherId, rejected } from '#test/fixtures/cases.fixture.js';
 import { rejectCase } from './reject-case.command.js';
 
 const when = { reason: 'spam' };

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import { caseAbsorbed, caseReleased, caseReopened, caseResolved } from '#contracts/service/case.events.js';
 import { at } from '#platform/kernel/command.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, closed, fresh, inProgress, merged, opened, rejected, resolved, specId } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, closed, fresh, inProgress, merged, opened, rejected, resolved, specId } from '#test/fixtures/cases.fixture.js';
 import { reopenCase } from './reopen-case.command.js';
 
 const when = { reason: 'came-back' };

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseResolved } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, assigned, awaiting, done, inProgress, opened, resolved, snoozed } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, assigned, awaiting, done, inProgress, opened, resolved, snoozed } from '#test/fixtures/cases.fixture.js';
 import { resolveCase } from './resolve-case.command.js';
 
 const when = { resolution: 'replaced' };

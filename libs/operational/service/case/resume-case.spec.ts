@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseResumed } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, assigned, awaiting, done, inProgress, opened, snoozed, thirdParty } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, assigned, awaiting, done, inProgress, opened, snoozed, thirdParty } from '#test/fixtures/cases.fixture.js';
 import { resumeCase } from './resume-case.command.js';
 
 describe('ResumeCase', () => {

@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseSnoozed } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { as, done, inProgress, opened, snoozed, until } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { as, done, inProgress, opened, snoozed, until } from '#test/fixtures/cases.fixture.js';
 import { snoozeCase } from './snooze-case.command.js';
 
 const when = { until, zone: 'Europe/London' };

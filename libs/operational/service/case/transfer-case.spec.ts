@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { caseTransferred } from '#contracts/service/case.events.js';
-import { specify } from '#platform/kernel/specify.js';
-import { awaiting, done, fresh, inProgress, opened } from './examples.js';
+import { specify } from '#test/fixtures/specify.js';
+import { awaiting, done, fresh, inProgress, opened } from '#test/fixtures/cases.fixture.js';
 import { transferCase } from './transfer-case.command.js';
 
 describe('TransferCase', () => {

@@ -15,7 +15,7 @@ import {
   type Receipt,
 } from '../event-store.js';
 import { LogIdentity } from '../log-identity.js';
-import { reservationKey } from '../postgres/careful-append.js';
+import { reservationKey } from '../postgres/append-conflicts.js';
 
 /** The event store for specs: the same promises as any adapter, kept in this process's memory. */
 export class MemoryEventStore implements EventStore {

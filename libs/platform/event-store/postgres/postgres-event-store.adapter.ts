@@ -29,7 +29,7 @@ import type {
 import type { LogIdentity } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
 import { AnotherLog, Attachment, LogMoved } from './attachment.js';
-import { judge, reservationKey } from './careful-append.js';
+import { judge, reservationKey } from './append-conflicts.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { conformingClient } from '../testing/conforming-client.js';
-import { parcelCommands, parcelQueries, startParcels } from '../testing/parcels.js';
+import { conformingClient } from '#test/support/conforming-client.js';
+import { parcelCommands, parcelQueries, startParcels } from '#test/fixtures/parcels.fixture.js';
 import { SchemaComponents } from './components.js';
 import { openApiDocument } from './document.js';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Position } from '#platform/kernel/position.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
-import type { QueryDefinition } from '#platform/projections/query.js';
+import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { pathParameters } from '../query-routes.js';
 import { SchemaComponents, exampleOf, type JsonSchema } from './components.js';

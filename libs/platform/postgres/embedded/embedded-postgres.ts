@@ -21,7 +21,7 @@ import { promisify } from 'node:util';
 import { connect } from '../connection.js';
 import { binaries, serverUser, type ServerUser } from './binaries.js';
 import { isRunning, ownerOf, releaseOwnership, takeOwnership } from './ownership.js';
-import { placeOf } from './place.js';
+import { placeOf } from './data-dir.js';
 
 export interface EmbeddedOptions {
   /** Folder of the data; made when it is not there. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { serverUser } from './binaries.js';
 import { ownerOf } from './ownership.js';
-import { placeOf } from './place.js';
+import { placeOf } from './data-dir.js';
 
 /** Connection string of the embedded server that runs on a folder, for a second process of the same user; undefined when none does. */
 export function runningEmbedded(folder: string): string | undefined {

@@ -1,0 +1,34 @@
+import { expect, it } from '@jest/globals';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { WarmStates } from './aggregate-cache.js';
+
+const any = { name: 'any', initial: {} } as unknown as Aggregate;
+const states = (capacity: number, characters: number): WarmStates =>
+  new WarmStates({ readStream: async () => [] }, new EventCatalogue([]), capacity, characters);
+/** How many of the streams are held after each was put there with an event of so many characters. */
+const heldOf = (cache: WarmStates, streams: number, length: number): number => {
+  const names = Array.from({ length: streams }, (_, i) => `any-${i}`);
+  for (const name of names) cache.weigh(cache.fresh(any, name), { data: 'x'.repeat(length), sealed: null });
+  return names.filter((name) => cache.peek(name)).length;
+};
+
+it('few large states are held, or many small ones: memory does not grow with what orders hold', () => {
+  expect(heldOf(states(1_000, 100_000), 450, 10)).toBe(450);
+  const large = heldOf(states(1_000, 100_000), 450, 10_000);
+  expect(large).toBeGreaterThan(0);
+  expect(large).toBeLessThanOrEqual(11);
+});
+
+it('a state is as large as the largest of its events, and what is forgotten weighs nothing', () => {
+  const cache = states(1_000, 1_000);
+  const hot = cache.fresh(any, 'any-hot');
+  for (let i = 0; i < 1_000; i++) cache.weigh(hot, { data: 'x'.repeat(100), sealed: 'x'.repeat(50) });
+  expect(hot.weight).toBe(150);
+  for (let i = 0; i < 100; i++) {
+    const entry = cache.fresh(any, `any-${i}`);
+    cache.weigh(entry, { data: 'x'.repeat(400), sealed: null });
+    cache.drop(entry);
+  }
+  expect(cache.peek('any-hot')).toBe(hot);
+});

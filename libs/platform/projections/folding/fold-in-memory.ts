@@ -1,0 +1,47 @@
+import { getMetadataArgsStorage } from 'typeorm';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { changesOf, checkKind, type Key, type Projection, type TableClass } from '../definition/projection.js';
+
+/** The name of the table that an entity class stands for. */
+export function tableNameOf(table: TableClass): string {
+  const entity = getMetadataArgsStorage().tables.find(({ target }) => target === table);
+  if (!entity?.name) throw new Error(`${table.name} has no @Entity decorator with a table name`);
+  return entity.name;
+}
+
+/**
+ * The rows that a projection makes of these events, by table name, each table's sorted by key: what the
+ * runtime writes, without a database. Rows are frozen, so that a fold that changes one in place throws.
+ */
+export function foldInMemory(
+  projection: Projection,
+  events: Iterable<RecordedEvent>,
+): Map<string, Record<string, unknown>[]> {
+  const tables = new Map(projection.tables.map((table) => [table, new Map<string, Record<string, unknown>>()]));
+  for (const event of events) {
+    for (const change of changesOf(projection, event)) {
+      const { table, key, fold } = change;
+      const rows = tables.get(table);
+      if (!rows) throw new Error(`${projection.name} changes ${table.name}, which is not among its tables`);
+      checkKind(change, projection.appendOnly.has(table));
+      const place = textOf(key);
+      const folded = fold(rows.get(place));
+      if (folded === null) rows.delete(place);
+      else rows.set(place, Object.freeze({ ...folded, ...key }));
+    }
+  }
+  return new Map(
+    [...tables].map(([table, rows]) => [
+      tableNameOf(table),
+      [...rows].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row),
+    ]),
+  );
+}
+
+// Numbers are padded, so that keys sort as the database sorts them.
+const textOf = (key: Key): string =>
+  JSON.stringify(
+    Object.values(key).map((part) =>
+      typeof part === 'string' || part instanceof Date ? part : String(part).padStart(20, '0'),
+    ),
+  );

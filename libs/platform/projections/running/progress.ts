@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PositionLost } from '#platform/kernel/errors.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import type { Pool } from '#platform/postgres/pool.js';
+import type { Delivery, Published } from '#platform/event-bus/event-bus.js';
+import { max, min } from '../builds/catch-up.js';
+import { RecordingTimes, type Freshness } from '../queries/freshness.js';
+
+/** Where all live builds stand, seen in one snapshot. */
+export interface Standing {
+  readonly checkpoints: ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+  /** Undefined with a bus that has no relay. */
+  readonly published: Published | undefined;
+}
+
+const FRESH_MS = 3;
+const POLL_MS = 10;
+
+const CHECKPOINTS = `select projection, partition, position::text from projections.checkpoints
+  join projections.builds b using (projection, generation) where b.status = 'live'`;
+// Names of projections are never empty, so the relay's lines can travel in the same answer.
+const RELAY = `union all select '', -1, position::text from relay.state
+  union all select '', partition, position::text from relay.heads`;
+
+interface Waiter {
+  readonly position: bigint;
+  readonly projections: readonly string[];
+  readonly resolve: (reached: bigint | undefined) => void;
+}
+
+export interface ProgressOptions {
+  readonly pool: Pool;
+  readonly store: Pick<EventStore, 'readAll' | 'head' | 'identity'>;
+  /** The bus is fed by a relay that keeps `relay.state` and `relay.heads` in this database. */
+  readonly relayed: boolean;
+  /** What this process itself has written. */
+  readonly written?: () => Iterable<Written>;
+}
+
+/** A live build as its writer in this process knows it. */
+export interface Written {
+  readonly name: string;
+  /** By partition, those of other processes too: at or below where they are. */
+  readonly checkpoints: ReadonlyMap<number, bigint>;
+  /** It reads all partitions itself. */
+  readonly alone: boolean;
+}
+
+/**
+ * How far the read models are, over all processes. Who waits is told by the writers of this process and by what the
+ * bus's messages say of each other; the database is asked, by one poller for all, where those cannot know.
+ */
+export class Progress implements Freshness {
+  private last: { at: number; standing: Promise<Standing> } | undefined;
+  private readonly waiters = new Set<Waiter>();
+  private polling = false;
+  private news: Published | undefined;
+  private readonly times: RecordingTimes;
+
+  constructor(private readonly options: ProgressOptions) {
+    this.times = new RecordingTimes(options.store);
+  }
+
+  /** Where live builds stand now, at most a few milliseconds old. */
+  standing(): Promise<Standing> {
+    const now = performance.now();
+    if (this.last && now - this.last.at < FRESH_MS) return this.last.standing;
+    const standing = this.read();
+    const last = { at: now, standing };
+    this.last = last;
+    standing.catch(() => {
+      if (this.last === last) this.last = undefined;
+    });
+    return standing;
+  }
+
+  async current(projections: readonly string[]): Promise<bigint> {
+    if (projections.length === 0) return (await this.options.store.head()).position;
+    return reached(await this.standing(), projections);
+  }
+
+  async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined> {
+    if (this.options.store.identity.isLost(position)) throw new PositionLost(position);
+    if (projections.length === 0) {
+      const head = (await this.options.store.head()).position;
+      return head >= position ? head : undefined;
+    }
+    let at = this.writtenHere(projections);
+    if (at >= position) return at;
+    if (!this.alone(projections) || timeoutMs <= 0) {
+      at = reached(await this.standing(), projections);
+      if (at >= position) return at;
+    }
+    if (timeoutMs <= 0) return undefined;
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        position,
+        projections,
+        resolve: (outcome) => {
+          clearTimeout(timer);
+          this.waiters.delete(waiter);
+          resolve(outcome);
+        },
+      };
+      const timer = setTimeout(() => waiter.resolve(undefined), timeoutMs);
+      this.waiters.add(waiter);
+      void this.poll();
+    });
+  }
+
+  /** The log has lost events: what was read before is not to be answered with. */
+  forget(): void {
+    this.last = undefined;
+    this.news = undefined;
+  }
+
+  /** A writer of this process has committed. */
+  committed(): void {
+    this.last = undefined;
+    for (const waiter of this.waiters) {
+      const at = this.writtenHere(waiter.projections);
+      if (at >= waiter.position) waiter.resolve(at);
+    }
+  }
+
+  recordedAt(position: bigint): Promise<Date | null> {
+    return this.times.recordedAt(position);
+  }
+
+  /** Takes note of what a delivery says of its events' times, and of what the relay had put on the bus when it was sent. */
+  delivered({ messages }: Pick<Delivery, 'messages'>): void {
+    for (const { event, published } of messages) {
+      this.times.remember(event);
+      if (published && (!this.news || published.position > this.news.position)) this.news = published;
+    }
+  }
+
+  close(): void {
+    for (const waiter of this.waiters) waiter.resolve(undefined);
+  }
+
+  /** What these projections have reached for sure, by what this process knows; 0 when it knows nothing. */
+  private writtenHere(projections: readonly string[]): bigint {
+    const written = [...(this.options.written?.() ?? [])];
+    const checkpoints = new Map(written.map((each) => [each.name, each.checkpoints]));
+    const known = projections.every((name) => (checkpoints.get(name)?.size ?? 0) > 0);
+    return known ? reached({ checkpoints, published: this.news }, projections) : 0n;
+  }
+
+  private alone(projections: readonly string[]): boolean {
+    const written = [...(this.options.written?.() ?? [])];
+    return projections.every((name) => written.some((each) => each.name === name && each.alone));
+  }
+
+  private async poll(): Promise<void> {
+    if (this.polling) return;
+    this.polling = true;
+    try {
+      while (this.waiters.size > 0) {
+        await sleep(POLL_MS);
+        if (this.waiters.size === 0) break;
+        // A database that is away is not an answer: those who wait do so until their time is up.
+        const standing = await this.standing().catch(() => undefined);
+        for (const waiter of standing ? this.waiters : []) {
+          const at = reached(standing!, waiter.projections);
+          if (at >= waiter.position) waiter.resolve(at);
+        }
+      }
+    } finally {
+      this.polling = false;
+    }
+  }
+
+  private async read(): Promise<Standing> {
+    const { pool, relayed } = this.options;
+    const { rows } = await pool.query<[string, number, string]>({
+      name: relayed ? 'standing-relayed' : 'standing',
+      text: relayed ? `${CHECKPOINTS} ${RELAY}` : CHECKPOINTS,
+      rowMode: 'array',
+    } as any);
+    const checkpoints = new Map<string, Map<number, bigint>>();
+    const heads = new Map<number, bigint>();
+    let published = 0n;
+    for (const [projection, partition, text] of rows as unknown as [string, number, string][]) {
+      // What a build holds of events that the log has lost counts for nothing.
+      const position = this.options.store.identity.heldThrough(BigInt(text));
+      if (projection === '') {
+        if (partition < 0) published = position;
+        else heads.set(partition, position);
+        continue;
+      }
+      const own = checkpoints.get(projection);
+      if (own) own.set(partition, position);
+      else checkpoints.set(projection, new Map([[partition, position]]));
+    }
+    return { checkpoints, published: relayed ? { position: published, heads } : undefined };
+  }
+}
+
+/**
+ * The position through which all of these projections have applied everything.
+ * @throws Error for a projection without a live build
+ */
+export function reached({ checkpoints, published }: Standing, projections: readonly string[]): bigint {
+  return min(
+    projections.map((name) => {
+      const own = checkpoints.get(name);
+      if (!own) throw new Error(`the projection ${name} has no live build`);
+      const least = min(own.values());
+      if (!published) return least;
+      // A partition that holds its last published event has nothing more through the relay's position.
+      const behind = [...own].filter(([partition, at]) => at < (published.heads.get(partition) ?? 0n));
+      const through =
+        behind.length === 0 ? published.position : min([published.position, ...behind.map(([, at]) => at)]);
+      return max([least, through]);
+    }),
+  );
+}
