@@ -19,7 +19,7 @@ const bus = new KafkaBus({
   clientId: 'yad-analytics',
   topic: process.env['YAD_TOPIC'],
   partitions: wholeFrom('YAD_PARTITIONS', 6, 10_000),
-  news: {
+  published: {
     heads: () => relay.heads(),
     eventAt: async (position) => (await store.readAll({ after: position - 1n, through: position, limit: 1 }))[0],
   },
@@ -31,7 +31,7 @@ const host = await ProjectionHost.start({
   projections,
   databaseUrl: url,
   relayed: true,
-  onTrouble: (error) => console.error('read models:', error),
+  onError: (error) => console.error('read models:', error),
 });
 const app = await createHttpApp({
   queries,

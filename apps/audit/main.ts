@@ -8,7 +8,7 @@ import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 
-// The auditors' door by itself: the log, and nothing else.
+// The auditors' API by itself: the log, and nothing else.
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });
 const cursorKeys = await PostgresCursorKeys.connect(url);

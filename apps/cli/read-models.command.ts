@@ -39,11 +39,11 @@ export function addReadModelCommands(program: Command): void {
     .option('--reason <text>', 'why; kept in the record that `yad swaps` lists')
     .option('--wait <seconds>', 'how long the swap waits for open transactions that read its views', '600')
     .action((name: string, given: { reason?: string; wait: string }) => {
-      const patienceMs = milliseconds(given.wait);
+      const timeoutMs = milliseconds(given.wait);
       const reason = given.reason === undefined ? undefined : reasonOf(given.reason);
       return withAdmin(async (admin, signal) => {
         const { onWait } = new ProgressShown();
-        const { generation } = await admin.swapBack(name, { reason, patienceMs, signal, onWait });
+        const { generation } = await admin.swapBack(name, { reason, timeoutMs, signal, onWait });
         console.log(`${name}: generation ${generation} is live`);
       });
     });
@@ -108,7 +108,7 @@ function rebuildOptions({ swap, acceptDifferences, reason, wait }: RebuildFlags)
   return {
     swap: swap ? 'if-safe' : 'never',
     acceptDifferences: reason === undefined ? undefined : { reason: reasonOf(reason) },
-    patienceMs: milliseconds(wait),
+    timeoutMs: milliseconds(wait),
   };
 }
 

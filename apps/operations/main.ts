@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
-import { listenHost } from '#platform/http/doors.js';
+import { listenHost } from '#platform/http/request-guards.js';
 import { closeInOrder, portFrom } from '#platform/http/serve.js';
 import { operationsApp } from './operations.js';
 

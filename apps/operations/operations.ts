@@ -15,7 +15,7 @@ export const catalogue = new EventCatalogue(eventContracts);
 /** Every aggregate that some command decides on. */
 export const aggregates: readonly Aggregate[] = [...new Set(commands.map(({ on }) => on))];
 
-/** The writing side over HTTP: all commands, and the auditors' door to the log. It reads no read model. */
+/** The writing side over HTTP: all commands, and the auditors' API on the log. It reads no read model. */
 export function operationsApp(
   store: EventStore,
   options: Partial<HttpAppOptions> = {},

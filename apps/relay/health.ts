@@ -3,7 +3,7 @@ import type { Relay } from '#platform/event-bus/relay/relay.js';
 import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
 import type { YadError } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { allowedHosts, checkDoors } from '#platform/http/doors.js';
+import { allowedHosts, checkRequest } from '#platform/http/request-guards.js';
 
 /** Events behind the store from which on an active relay that does not get on is not ready. */
 const LAG = 10_000n;
@@ -14,7 +14,7 @@ const FAILING_MS = 5_000;
 /** How often it looks by itself: who asks may ask seldom, and what has just come would seem to have waited since. */
 const EVERY_MS = 2_000;
 /** A look that takes longer is an answer too. */
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 
 export interface Health {
   ready: boolean;
@@ -36,7 +36,7 @@ export class HealthCheck {
     private readonly relay: Pick<Relay, 'status'>,
     private readonly state: Pick<RelayState, 'position'>,
     private readonly store: Pick<EventStore, 'head'>,
-    private readonly publisher: { readonly trouble?: { since: number; reason: string } | undefined } = {},
+    private readonly publisher: { readonly outage?: { since: number; reason: string } | undefined } = {},
   ) {}
 
   /** Looks now and then until the process ends. */
@@ -55,12 +55,12 @@ export class HealthCheck {
     const lag = head > position ? head - position : 0n;
     const still = now - this.movedAt >= STILL_MS;
     const behind = lag >= LAG && !catchingUp && role !== 'waiting';
-    const { trouble } = this.publisher;
+    const { outage } = this.publisher;
     const reason =
       role === 'ended'
         ? 'the relay has ended'
-        : trouble && now - trouble.since >= FAILING_MS
-          ? `nothing can be published: ${trouble.reason}`
+        : outage && now - outage.since >= FAILING_MS
+          ? `nothing can be published: ${outage.reason}`
           : still
             ? `nothing has been published for ${Math.round((now - this.movedAt) / 1000)} s, and ${lag} events wait`
             : behind
@@ -82,7 +82,7 @@ export function serveHealth(
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
     try {
-      checkDoors(request, hosts);
+      checkRequest(request, hosts);
     } catch (error) {
       const { kind, message } = error as YadError;
       return answer(kind.startsWith('foreign-') ? 403 : 400, { title: message });
@@ -104,7 +104,7 @@ export function serveHealth(
 function inTime<T>(look: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database did not answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   });
   return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }

@@ -78,13 +78,13 @@ describe('the relay’s health', () => {
 
   it('says that nothing can be published, also while nothing waits to be', async () => {
     const status: RelayStatus = { role: 'active', position: 0n };
-    let trouble: { since: number; reason: string } | undefined = {
+    let outage: { since: number; reason: string } | undefined = {
       since: performance.now() - 1_000,
       reason: 'no broker',
     };
     const publisher = {
-      get trouble() {
-        return trouble;
+      get outage() {
+        return outage;
       },
     };
     const empty = { position: async () => 0n };
@@ -95,9 +95,9 @@ describe('the relay’s health', () => {
       publisher,
     );
     expect((await check.look()).ready).toBe(true);
-    trouble = { since: performance.now() - 6_000, reason: 'no broker' };
+    outage = { since: performance.now() - 6_000, reason: 'no broker' };
     expect(await check.look()).toMatchObject({ ready: false, reason: 'nothing can be published: no broker' });
-    trouble = undefined;
+    outage = undefined;
     expect((await check.look()).ready).toBe(true);
   });
 

@@ -1,4 +1,4 @@
-import { listenHost } from '#platform/http/doors.js';
+import { listenHost } from '#platform/http/request-guards.js';
 
 export interface RelaySettings {
   databaseUrl: string;

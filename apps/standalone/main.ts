@@ -34,7 +34,7 @@ try {
     catalogue,
     projections,
     databaseUrl: url,
-    onTrouble: (error) => console.error('read models:', error),
+    onError: (error) => console.error('read models:', error),
   });
   const aggregates = [...new Set(commands.map(({ on }) => on))];
   const app = await createHttpApp({

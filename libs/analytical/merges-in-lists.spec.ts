@@ -7,15 +7,15 @@ import type { QueryDefinition } from '#platform/projections/definition/query.js'
 import type { JsonSchema } from '../../test/golden/sample.js';
 import { askAll, createReadModelTables, type ReadModelTables } from '../../test/support/read-model-tables.js';
 import { idOf } from '#test/fixtures/read-models.fixture.js';
-import { Past, caseAbout } from '#test/fixtures/customer-history.fixture.js';
+import { CustomerHistory, caseAbout } from '#test/fixtures/customer-history.fixture.js';
 import { projections, queries } from './index.js';
 
 const [dee, ben, cem] = ['dee', 'ben', 'cem'].map(idOf) as [string, string, string];
 const lists = queries.filter(({ paged }) => paged);
 
 /** Dee has things that nobody else has: whatever a list can be filtered by finds her, or something of hers. */
-function past(): Past {
-  const of = new Past();
+function past(): CustomerHistory {
+  const of = new CustomerHistory();
   of.onContact(
     'dee',
     '2025-12-01',
@@ -50,7 +50,7 @@ const words = (value: unknown): string[] =>
   typeof value === 'string' ? [value] : typeof value === 'object' && value ? Object.values(value).flatMap(words) : [];
 
 /** The values that are tried of a parameter: those that it names, else all that stand in the events. */
-function valuesOf(schema: JsonSchema, of: Past): string[] {
+function valuesOf(schema: JsonSchema, of: CustomerHistory): string[] {
   if (schema['enum']) return schema['enum'];
   if (schema['type'] === 'integer' || schema['type'] === 'number') return ['1', '2', '3', '4', '5'];
   const events = of.events.flatMap(({ type, occurredAt, data }) => [type, occurredAt.toISOString(), ...words(data)]);
@@ -91,7 +91,7 @@ async function answer(list: QueryDefinition, id: string, name: string, value: st
   });
 }
 
-async function everything(of: Past, id: string, values: Past = of): Promise<Map<string, any[]>> {
+async function everything(of: CustomerHistory, id: string, values: CustomerHistory = of): Promise<Map<string, any[]>> {
   await read.fold(of.events);
   const found = new Map<string, any[]>();
   for (const list of lists.filter(({ name }) => !RECKONED.includes(name))) {
@@ -222,14 +222,14 @@ describe('every filter of every list', () => {
     const names = Array.from({ length: 9 }, (_, n) => `c${n}`);
     const tagged = fc.record({ tag: fc.constantFrom('a', 'b'), owner: fc.option(fc.constantFrom('x', 'y')) });
     const who = fc.constantFrom(...names);
-    const world = fc.record({
+    const model = fc.record({
       people: fc.array(tagged, { minLength: names.length, maxLength: names.length }),
       merges: fc.array(fc.tuple(who, who, fc.boolean()), { maxLength: 14 }),
     });
     const customers = lists.find(({ name }) => name === 'Customers')!;
     await fc.assert(
-      fc.asyncProperty(world, async ({ people, merges }) => {
-        const of = new Past();
+      fc.asyncProperty(model, async ({ people, merges }) => {
+        const of = new CustomerHistory();
         for (const [n, { tag, owner }] of people.entries()) {
           const about = { kind: 'person', status: 'active', stage: 'customer' } as const;
           of.onContact(

@@ -7,7 +7,7 @@ import * as service from '#contracts/service/case.events.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { plainNumber } from '#platform/kernel/money.js';
 import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
-import { ExampleLog, idOf } from '#test/fixtures/read-models.fixture.js';
+import { EventLogFixture, idOf } from '#test/fixtures/read-models.fixture.js';
 import { projections } from './index.js';
 
 const CONTACTS = ['ann', 'ben', 'cem', 'dia'];
@@ -40,8 +40,8 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 /** A history of four contacts and their walk-in orders. */
-function historyOf(steps: readonly Step[]): ExampleLog {
-  const log = new ExampleLog();
+function historyOf(steps: readonly Step[]): EventLogFixture {
+  const log = new EventLogFixture();
   for (const name of CONTACTS) {
     const at = { stream: `contact-${idOf(name)}`, subject: idOf(name), on: '2025-01-01T00:00:00Z' };
     log.add(

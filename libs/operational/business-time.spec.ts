@@ -12,7 +12,16 @@ import { unmergeContacts } from './contacts/contact/unmerge-contacts.command.js'
 import { unrelateContacts } from './contacts/contact/unrelate-contacts.command.js';
 import { untagContact } from './contacts/contact/untag-contact.command.js';
 import { completed, confirmed, customer, deliveredAll, held, orderId } from '#test/fixtures/sales.fixture.js';
-import { inspected, placed, received, requested, authorised, paid, teapots, terms } from '#test/fixtures/sales.fixture.js';
+import {
+  inspected,
+  placed,
+  received,
+  requested,
+  authorised,
+  paid,
+  teapots,
+  terms,
+} from '#test/fixtures/sales.fixture.js';
 import { cancelOrder } from './sales/order/cancel-order.command.js';
 import { detachOrder } from './sales/order/detach-order.command.js';
 import { recordPayment } from './sales/order/record-payment.command.js';
@@ -130,10 +139,10 @@ describe('no event is dated before the document or step that it changes', () => 
       .when(unrelate)
       .refused(EARLY);
     const merged = contacts.contactMerged({ into: otherId, previousStatus: 'identified' });
-    const absorbed = contacts.contactAbsorbed({ merged: specId });
+    const mergedDuplicates = contacts.contactDuplicateMerged({ merged: specId });
     specify(unmergeContacts)
       .given(...all(1, sara), ...all(5, merged))
-      .where('from', ...all(1, sara), ...all(5, absorbed))
+      .where('from', ...all(1, sara), ...all(5, mergedDuplicates))
       .on(on(4))
       .when({ from: otherId })
       .refused(EARLY);

@@ -3,5 +3,5 @@ import { contactCommands } from './contacts/index.js';
 import { salesCommands } from './sales/index.js';
 import { serviceCommands } from './service/index.js';
 
-/** Every command of the house; the registry mounts routes, validation and documents from it. */
+/** Every command of the modules; the registry mounts routes, validation and documents from it. */
 export const commands: CommandDefinition[] = [...contactCommands, ...salesCommands, ...serviceCommands];

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
-import { house, wrongArrow, wrongPackage } from './boundaries.js';
+import { modules, forbiddenImport, forbiddenPackage } from './boundaries.js';
 
 const files = ['libs', 'apps']
   .flatMap((top) => readdirSync(top, { recursive: true, encoding: 'utf8' }).map((path) => join(top, path)))
@@ -11,7 +11,7 @@ const files = ['libs', 'apps']
 const importsOf = (file: string): string[] =>
   ts.preProcessFile(readFileSync(file, 'utf8'), true, true).importedFiles.map(({ fileName }) => fileName);
 
-/** The file of the house that an import names, or undefined for a package. */
+/** The file that an import names, or undefined for a package. */
 function target(file: string, name: string): string | undefined {
   if (name.startsWith('.')) return normalize(join(dirname(file), name)).replace(/\.js$/, '.ts');
   if (name.startsWith('#apps/')) return `apps/${name.slice(6)}`.replace(/\.js$/, '.ts');
@@ -21,19 +21,19 @@ function target(file: string, name: string): string | undefined {
 
 const imports = files.flatMap((file) => importsOf(file).map((name) => ({ file, name, to: target(file, name) })));
 
-describe('the house', () => {
+describe('the modules', () => {
   it('has files to look at, and every import of one names a file that is there', () => {
     expect(files.length).toBeGreaterThan(50);
     expect(imports.filter(({ to }) => to && !existsSync(to))).toEqual([]);
   });
 
-  it('keeps its arrows: the wings meet in the contracts only, and nothing imports an app', () => {
-    const wrong = imports.flatMap(({ file, to }) => (to ? (wrongArrow(file, to) ?? []) : []));
+  it('keeps its boundaries: write side and read side meet in the contracts only, and nothing imports an app', () => {
+    const wrong = imports.flatMap(({ file, to }) => (to ? (forbiddenImport(file, to) ?? []) : []));
     expect(wrong).toEqual([]);
   });
 
-  it('keeps each driver and framework in its room', () => {
-    const wrong = imports.flatMap(({ file, name, to }) => (to ? [] : (wrongPackage(file, name) ?? [])));
+  it('keeps each driver and framework in its module', () => {
+    const wrong = imports.flatMap(({ file, name, to }) => (to ? [] : (forbiddenPackage(file, name) ?? [])));
     expect(wrong).toEqual([]);
   });
 
@@ -55,27 +55,27 @@ describe('the house', () => {
     expect(pools.filter((call) => !/\brole: '|\brole,/.test(call))).toEqual([]);
   });
 
-  it('would tell a wrong arrow by file and arrow', () => {
-    expect(wrongArrow('libs/operational/sales/a.ts', 'libs/analytical/rfm/b.ts')).toMatch(
+  it('would tell a forbidden import by file and import', () => {
+    expect(forbiddenImport('libs/operational/sales/a.ts', 'libs/analytical/rfm/b.ts')).toMatch(
       /^libs\/operational\/sales\/a.ts -> /,
     );
-    expect(wrongArrow('libs/analytical/a.ts', 'libs/operational/b.ts')).toBeDefined();
-    expect(wrongArrow('libs/platform/http/a.ts', 'libs/contracts/b.ts')).toBeDefined();
-    expect(wrongArrow('apps/cli/a.ts', 'apps/relay/b.ts')).toBeDefined();
-    expect(wrongPackage('libs/operational/a.ts', 'pg')).toBeDefined();
-    expect(wrongPackage('libs/platform/event-store/a.ts', 'kafkajs')).toBeDefined();
-    expect(wrongPackage('libs/platform/kernel/a.ts', 'node:fs')).toBeDefined();
+    expect(forbiddenImport('libs/analytical/a.ts', 'libs/operational/b.ts')).toBeDefined();
+    expect(forbiddenImport('libs/platform/http/a.ts', 'libs/contracts/b.ts')).toBeDefined();
+    expect(forbiddenImport('apps/cli/a.ts', 'apps/relay/b.ts')).toBeDefined();
+    expect(forbiddenPackage('libs/operational/a.ts', 'pg')).toBeDefined();
+    expect(forbiddenPackage('libs/platform/event-store/a.ts', 'kafkajs')).toBeDefined();
+    expect(forbiddenPackage('libs/platform/kernel/a.ts', 'node:fs')).toBeDefined();
   });
 
   it('has a README in each library folder, of ten lines or so', () => {
-    const rooms = house
+    const folders = modules
       .map(({ folder }) => folder)
       .filter((folder) => folder.startsWith('libs/') && folder !== 'libs/platform/');
-    const missing = rooms.filter((folder) => !/\/(kafka|cqrs)\/$/.test(folder) && !existsSync(`${folder}README.md`));
+    const missing = folders.filter((folder) => !/\/(kafka|cqrs)\/$/.test(folder) && !existsSync(`${folder}README.md`));
     expect(missing).toEqual([]);
   });
 
-  it('gives every file of a wing a suffix that tells its layer', () => {
+  it('gives every file of the write and read side a suffix that tells its layer', () => {
     const suffixes = /\.(events|command|aggregate|projection|table|query|policy|adapter|module|spec)\.ts$/;
     const commands = files.filter(
       (file) => file.startsWith('libs/operational/') && /command\(\{/.test(readFileSync(file, 'utf8')),

@@ -1,8 +1,8 @@
-/** A folder of the house and what its files may import. The first room that a path starts with is the one it is in. */
-export interface Room {
+/** A module and what its files may import. The first whose folder a path starts with is the one that the file is in. */
+export interface Module {
   /** Path from the root, ending in a slash. */
   folder: string;
-  /** Folders of the house; its own is always allowed. */
+  /** Folders of other modules; its own is always allowed. */
   mayImport: readonly string[];
   /** Packages and node modules by name or prefix ending in `*`. */
   packages: readonly string[];
@@ -10,7 +10,7 @@ export interface Room {
 
 const nest = ['@nestjs/*', 'reflect-metadata', 'rxjs', 'rxjs/*', 'fastify', '@fastify/*'];
 
-export const house: readonly Room[] = [
+export const modules: readonly Module[] = [
   // The published language: no behaviour, but that one thing is written in one way.
   {
     folder: 'libs/contracts/',
@@ -23,7 +23,7 @@ export const house: readonly Room[] = [
     mayImport: ['libs/contracts/', 'libs/platform/kernel/'],
     packages: ['zod', 'node:util'],
   },
-  // Questions of analysts. Knows the operational wing by its events only.
+  // Questions of analysts. Knows the write side by its events only.
   {
     folder: 'libs/analytical/',
     mayImport: ['libs/contracts/', 'libs/platform/kernel/', 'libs/platform/projections/'],
@@ -48,8 +48,8 @@ export const house: readonly Room[] = [
     packages: ['zod', 'typeorm', 'typeorm/*', 'reflect-metadata', 'node:*'],
   },
   { folder: 'libs/platform/http/', mayImport: ['libs/platform/'], packages: ['zod', ...nest, 'node:*'] },
-  { folder: 'libs/platform/commands/cqrs/', mayImport: ['libs/platform/'], packages: nest },
-  // Neither wing, no app, no driver.
+  { folder: 'libs/platform/command-handling/cqrs/', mayImport: ['libs/platform/'], packages: nest },
+  // Neither side, no app, no driver.
   { folder: 'libs/platform/', mayImport: ['libs/platform/'], packages: ['zod', 'node:*'] },
   // Apps compose; nothing imports an app.
   {
@@ -59,26 +59,26 @@ export const house: readonly Room[] = [
   },
 ];
 
-/** The room of a file. */
-export const roomOf = (file: string): Room | undefined => house.find(({ folder }) => file.startsWith(folder));
+/** The module of a file. */
+export const moduleOf = (file: string): Module | undefined => modules.find(({ folder }) => file.startsWith(folder));
 
-/** What is wrong with a file's import of another file of the house, or undefined. */
-export function wrongArrow(from: string, to: string): string | undefined {
-  const room = roomOf(from);
-  if (!room) return `${from} is in no room of the house: name it in test/architecture/arrows.ts`;
+/** What is wrong with a file's import of another file, or undefined. */
+export function forbiddenImport(from: string, to: string): string | undefined {
+  const module = moduleOf(from);
+  if (!module) return `${from} is in no module: name it in test/architecture/boundaries.ts`;
   const app = /^apps\/[^/]+\//.exec(from)?.[0];
-  const own = app ?? room.folder;
-  if (to.startsWith(own) || room.mayImport.some((folder) => to.startsWith(folder))) return undefined;
-  return `${from} -> ${to}: ${own} may import ${[own, ...room.mayImport].join(', ')} only`;
+  const own = app ?? module.folder;
+  if (to.startsWith(own) || module.mayImport.some((folder) => to.startsWith(folder))) return undefined;
+  return `${from} -> ${to}: ${own} may import ${[own, ...module.mayImport].join(', ')} only`;
 }
 
 /** What is wrong with a file's import of a package, or undefined. */
-export function wrongPackage(from: string, name: string): string | undefined {
-  const room = roomOf(from);
-  const allowed = room?.packages.some((each) =>
+export function forbiddenPackage(from: string, name: string): string | undefined {
+  const module = moduleOf(from);
+  const allowed = module?.packages.some((each) =>
     each.endsWith('*') ? name.startsWith(each.slice(0, -1)) : each === name,
   );
   return allowed
     ? undefined
-    : `${from} -> ${name}: ${room?.folder} may use ${room?.packages.join(', ') || 'no package'}`;
+    : `${from} -> ${name}: ${module?.folder} may use ${module?.packages.join(', ') || 'no package'}`;
 }

@@ -23,7 +23,7 @@ export async function writeHistory(gateway: CommandGateway, events: number): Pro
   let customers = 0;
   const worker = async (): Promise<void> => {
     while (stored < events) {
-      const past = new Past(gateway, numbers(++customers), customers);
+      const past = new CustomerHistory(gateway, numbers(++customers), customers);
       await past.live();
       stored += past.events;
     }
@@ -32,7 +32,7 @@ export async function writeHistory(gateway: CommandGateway, events: number): Pro
 }
 
 /** One customer's past. */
-class Past {
+class CustomerHistory {
   events = 0;
   private time: number;
   private readonly contact = newId();

@@ -121,7 +121,7 @@ const PAIRS: [earlier: string, later: string, ofOne: (a: any, b: any) => boolean
   [`${contact}related`, `${contact}unrelated`, sameRelation],
   [`${contact}absorbed`, `${contact}released`, (a, b) => a.merged === b.unmerged],
   ['crm.service.case.resolved', 'crm.service.case.satisfaction-recorded', always],
-  ['crm.service.case.absorbed', 'crm.service.case.released', (a, b) => a.merged === b.reopened],
+  ['crm.service.case.duplicate-merged', 'crm.service.case.merge-undone', (a, b) => a.merged === b.reopened],
 ];
 
 const line = { line: 1, sku: 'CUP', quantity: '1', unitPrice: '10' };

@@ -49,8 +49,8 @@ export class Fleet {
   }
 
   /** Waits until a member answers; starts it again where it ended by itself, as a supervisor would. */
-  async alive(member: Member, patienceMs = 60_000): Promise<void> {
-    for (const until = Date.now() + patienceMs; ; await sleep(100)) {
+  async alive(member: Member, timeoutMs = 60_000): Promise<void> {
+    for (const until = Date.now() + timeoutMs; ; await sleep(100)) {
       const ok = await fetch(`${this.url(member)}/health/live`).then(
         (response) => response.ok,
         () => false,

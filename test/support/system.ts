@@ -46,7 +46,7 @@ export async function startSystem(): Promise<System> {
     catalogue,
     projections,
     databaseUrl,
-    onTrouble: (error) => troubles.push(error),
+    onError: (error) => troubles.push(error),
   });
   const aggregates = [...new Set(commands.map(({ on }) => on))];
   const cursorKeys = await PostgresCursorKeys.connect(databaseUrl);

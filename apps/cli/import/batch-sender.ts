@@ -25,7 +25,7 @@ export interface SenderOptions {
 }
 
 /** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 const FIRST_PATIENCE_MS = 15_000;
 /** How long one batch may be without an answer before it is sent again. */
 const SILENCE_MS = 120_000;
@@ -35,7 +35,7 @@ interface Item {
   onOutcome: (outcome: SendOutcome) => void;
 }
 
-interface Lane {
+interface ProjectionWorker {
   waiting: Item[];
   bytes: number;
   sending: Promise<void>;
@@ -46,7 +46,7 @@ interface Lane {
  * contact is there before its orders. Waits when the server is slower than the file.
  */
 export class BatchSender {
-  private readonly lanes: Lane[];
+  private readonly lanes: ProjectionWorker[];
   private answered = false;
   private readonly options: SenderOptions & { lanes: number; batchItems: number; batchBytes: number };
 
@@ -91,7 +91,7 @@ export class BatchSender {
     await Promise.allSettled(this.lanes.map(({ sending }) => sending));
   }
 
-  private flush(lane: Lane): void {
+  private flush(lane: ProjectionWorker): void {
     if (lane.waiting.length === 0) return;
     const batch = lane.waiting;
     lane.waiting = [];
@@ -107,7 +107,7 @@ export class BatchSender {
    */
   private async post(batch: readonly Item[]): Promise<void> {
     let open = batch;
-    let end = Date.now() + PATIENCE_MS;
+    let end = Date.now() + TIMEOUT_MS;
     for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
       const outcomes = await this.request(open);
       const first = outcomes.findIndex(isForNow);
@@ -118,7 +118,7 @@ export class BatchSender {
         else item.onOutcome(outcomeOf(outcome));
       });
       if (again.length === 0) return;
-      if (again.length < open.length) end = Date.now() + PATIENCE_MS;
+      if (again.length < open.length) end = Date.now() + TIMEOUT_MS;
       if (Date.now() > end) throw new Error(`${this.options.url} takes nothing: ${describe(outcomes[first])}`);
       open = again;
       await sleep(pause, undefined, { signal: this.options.signal });
@@ -141,7 +141,7 @@ export class BatchSender {
   /** Posts, and posts again while the server is starting, busy or gone: the keys make a repeat harmless. */
   private async answerTo(body: string): Promise<any> {
     const { url, signal } = this.options;
-    const end = Date.now() + (this.answered ? PATIENCE_MS : FIRST_PATIENCE_MS);
+    const end = Date.now() + (this.answered ? TIMEOUT_MS : FIRST_PATIENCE_MS);
     for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
       let why: string;
       try {

@@ -3,7 +3,7 @@ import type { ReadModels } from '#platform/projections/definition/query.js';
 
 /**
  * SQL for `with recursive`: `aliased (subject, root)`, one row for each subject whose facts are another's, with the
- * customer at the end of the chain. Walked from the ends, each alias once; a ring of aliases (two merges seen in
+ * customer at the end of the chain. Walked from the ends, each alias once; a cycle of aliases (two merges seen in
  * the wrong order by partitions that run apart) has no end and so stays out until the undoing arrives.
  */
 export const aliased = `aliased (subject, root) as (
@@ -21,7 +21,7 @@ export interface Family {
   readonly subjects: string[];
 }
 
-// No chain of merges is longer; the bound ends a ring, which only passes by.
+// No chain of merges is longer; the bound ends a cycle, which only passes by.
 export const LONGEST_CHAIN = 1000;
 
 /** Resolves a contact's id. @throws NotFound when no such contact was ever registered. */

@@ -81,8 +81,8 @@ export const caseHandlers = [
   })),
   ofCase(service.caseRejected, ({ occurredAt }) => ({ closed_at: occurredAt })),
   ofCase(service.caseMerged, ({ data }) => ({ merged_into: data.into })),
-  ofCase(service.caseAbsorbed),
-  ofCase(service.caseReleased),
+  ofCase(service.caseDuplicateMerged),
+  ofCase(service.caseMergeUndone),
   ofCase(service.caseArticleLinked),
   ofCase(service.caseSatisfactionRecorded, ({ data }) => ({ satisfaction: data.score })),
 ];

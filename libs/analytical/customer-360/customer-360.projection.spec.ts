@@ -3,19 +3,19 @@ import { eventContracts } from '#contracts/index.js';
 import * as contact from '#contracts/contacts/contact.events.js';
 import * as order from '#contracts/sales/order.events.js';
 import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
-import { ExampleLog, idOf } from '#test/fixtures/read-models.fixture.js';
+import { EventLogFixture, idOf } from '#test/fixtures/read-models.fixture.js';
 import { caseHandlers } from './cases.projection.js';
 import { customer360, summaryFields } from './customer-360.projection.js';
 import { profileHandlers } from './profile.projection.js';
 import { salesHandlers } from './sales.projection.js';
 
 const ann = idOf('ann');
-const tables = (log: ExampleLog) => foldInMemory(customer360, log.events);
+const tables = (log: EventLogFixture) => foldInMemory(customer360, log.events);
 const attribute = (value: string) => ({ name: 'size', content: { type: 'string', value } as const });
 
 const registered = () => {
-  const log = new ExampleLog();
-  const add = (on: string, event: Parameters<ExampleLog['add']>[1]) =>
+  const log = new EventLogFixture();
+  const add = (on: string, event: Parameters<EventLogFixture['add']>[1]) =>
     log.add({ stream: `contact-${ann}`, subject: ann, on: `${on}T00:00:00Z` }, event);
   add(
     '2026-01-10',
@@ -131,9 +131,9 @@ describe('customer 360, the fold', () => {
   });
 
   it('follows an order from draft over hold and amendment to the end', () => {
-    const log = new ExampleLog();
+    const log = new EventLogFixture();
     const id = idOf('o');
-    const add = (day: number, event: Parameters<ExampleLog['add']>[1]) =>
+    const add = (day: number, event: Parameters<EventLogFixture['add']>[1]) =>
       log.add({ stream: `order-${id}`, subject: ann, on: `2026-01-0${day}T00:00:00Z` }, event);
     const row = () => tables(log).get('orders')![0]!;
     const about = { contact: ann, currency: 'GBP' };

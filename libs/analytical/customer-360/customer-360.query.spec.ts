@@ -4,7 +4,7 @@ import * as order from '#contracts/sales/order.events.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
 import { idOf } from '#test/fixtures/read-models.fixture.js';
 import { customer360, customer360Queries } from './index.js';
-import { Past } from '#test/fixtures/customer-history.fixture.js';
+import { CustomerHistory } from '#test/fixtures/customer-history.fixture.js';
 
 const asking = (path: string) => {
   const found = customer360Queries.find((one) => one.path === path);
@@ -15,13 +15,13 @@ const view = asking('/v1/customers/:id');
 const [ann, ben, cem] = ['ann', 'ben', 'cem'].map(idOf) as [string, string, string];
 
 let read: ReadModelTables;
-let past: Past;
+let past: CustomerHistory;
 beforeAll(async () => {
   read = await createReadModelTables([customer360]);
 });
 afterAll(() => read.drop());
 beforeEach(() => {
-  past = new Past();
+  past = new CustomerHistory();
 });
 
 describe('customer 360', () => {
@@ -198,7 +198,7 @@ describe('customer 360', () => {
     expect((await shown(cem)).relations).toEqual([]);
   });
 
-  it('ends when two merges seen in the wrong order make a ring', async () => {
+  it('ends when two merges seen in the wrong order make a cycle', async () => {
     past.merge('ann', 'ben');
     past.merge('ben', 'ann');
     await read.fold(past.events);

@@ -83,7 +83,7 @@ function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof
   const {
     subject: id,
     name,
-    absorbed: _absorbed,
+    merged_duplicates: _merged_duplicates,
     status_before,
     first_seen_at,
     last_event_at,

@@ -31,7 +31,7 @@ export class Customer {
   /** Of a contact that was merged into another: what its status was, and will be again if that is undone. */
   @Column('text', { nullable: true }) status_before!: ContactStatus | null;
   /** How many contacts were merged into this one, so that nobody looks for those of all others. */
-  @Column('integer') absorbed!: number;
+  @Column('integer') merged_duplicates!: number;
   @Column('text') stage!: LifecycleStage;
   /** The name in full; empty when none is known, so that pages by name have no gap. */
   @Column('text') name!: string;

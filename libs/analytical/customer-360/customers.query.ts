@@ -32,7 +32,7 @@ type CustomerListed = z.infer<typeof CustomerListed>;
 
 type Filtered = Omit<CustomerListed['mergedFrom'][number], 'id'> & { subject: string };
 interface Listed extends Filtered {
-  absorbed: number;
+  merged_duplicates: number;
   name: string;
   first_seen_at: Date;
   last_event_at: Date;
@@ -90,7 +90,7 @@ const conditions = Object.entries({
   owner: (row: string, p: string) => `${row}.owner = ${p}`,
 } satisfies Record<Filter, (row: string, p: string) => string>) as [Filter, (row: string, p: string) => string][];
 
-const columns = 'subject, kind, status, absorbed, stage, name, tags, owner, first_seen_at, last_event_at';
+const columns = 'subject, kind, status, merged_duplicates, stage, name, tags, owner, first_seen_at, last_event_at';
 
 /** A page of contacts that meet every filter by themselves. */
 function contactsPage(
@@ -116,7 +116,7 @@ function contactsPage(
 /**
  * Those whom the filters find only by a contact that was merged into them: a customer is all of its contacts, so each
  * filter asks each of them, and two filters may be met by two of them. Looked for apart from the page, and no further
- * than its last row: only who absorbed others is looked behind, and mostly there is nobody in so short a stretch.
+ * than its last row: only who has merged duplicates is looked behind, and mostly there is nobody in so short a stretch.
  */
 async function foundByMerged(
   read: ReadModels,
@@ -146,7 +146,7 @@ async function foundByMerged(
   const rows = await read.rows<{ subject: string }>(
     `with came as materialized (
        select subject, name from customers c
-        where absorbed > 0 and status <> 'merged' and (${own.join(' and ')}) is not true
+        where merged_duplicates > 0 and status <> 'merged' and (${own.join(' and ')}) is not true
           and ${theirs.join(' and ')} and ${here('customers')})
      select subject from came join customer_activity using (subject)
       where ${here('activity')} order by ${order.by} limit ${where.parameter(most)}`,
@@ -219,7 +219,8 @@ export const listCustomers = pagedQuery({
   reads: ['customer-360'],
   run: async ({ sort, limit: size, ...filters }, { read, after }) => {
     const rows = await customersPage(read, filters, orders[sort], after, size + 1);
-    const survivors = filters.status === 'merged' ? [] : rows.slice(0, size).filter(({ absorbed }) => absorbed > 0);
+    const survivors =
+      filters.status === 'merged' ? [] : rows.slice(0, size).filter(({ merged_duplicates }) => merged_duplicates > 0);
     const merged = await mergedInto(
       read,
       survivors.map(({ subject }) => subject),
@@ -227,7 +228,7 @@ export const listCustomers = pagedQuery({
     return pageOf(
       rows,
       size,
-      ({ subject: id, name, absorbed: _absorbed, first_seen_at, last_event_at, ...row }) => ({
+      ({ subject: id, name, merged_duplicates: _merged_duplicates, first_seen_at, last_event_at, ...row }) => ({
         id,
         ...row,
         name: name === '' ? null : name,

@@ -4,7 +4,7 @@ import * as service from '#contracts/service/case.events.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
 import { idOf } from '#test/fixtures/read-models.fixture.js';
 import { customer360, customer360Queries } from './index.js';
-import { Past, caseAbout } from '#test/fixtures/customer-history.fixture.js';
+import { CustomerHistory, caseAbout } from '#test/fixtures/customer-history.fixture.js';
 
 const asking = (path: string) => {
   const found = customer360Queries.find((one) => one.path === path);
@@ -14,13 +14,13 @@ const asking = (path: string) => {
 const [ann, ben, cem] = ['ann', 'ben', 'cem'].map(idOf) as [string, string, string];
 
 let read: ReadModelTables;
-let past: Past;
+let past: CustomerHistory;
 beforeAll(async () => {
   read = await createReadModelTables([customer360]);
 });
 afterAll(() => read.drop());
 beforeEach(() => {
-  past = new Past();
+  past = new CustomerHistory();
 });
 
 describe('the timeline', () => {

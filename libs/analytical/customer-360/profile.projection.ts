@@ -46,14 +46,14 @@ function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }
 
-const placeOf = ({ source, name }: CustomerFact): string => JSON.stringify([source, name]);
+const factKey = ({ source, name }: CustomerFact): string => JSON.stringify([source, name]);
 
 /** Newer facts of a source replace its older ones of the same name, in whatever order they were imported. */
 function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFact[]): CustomerFact[] {
-  const newest = new Map(known.map((fact) => [placeOf(fact), fact]));
+  const newest = new Map(known.map((fact) => [factKey(fact), fact]));
   for (const fact of imported) {
-    const before = newest.get(placeOf(fact));
-    if (!before || before.date <= fact.date) newest.set(placeOf(fact), fact);
+    const before = newest.get(factKey(fact));
+    if (!before || before.date <= fact.date) newest.set(factKey(fact), fact);
   }
   return [...newest.values()];
 }
@@ -66,7 +66,7 @@ export const profileHandlers = [
       kind: data.kind,
       status: data.status,
       status_before: null,
-      absorbed: 0,
+      merged_duplicates: 0,
       stage: data.stage,
       name: data.name?.full ?? '',
       details: detailsOf(data),
@@ -138,8 +138,12 @@ export const profileHandlers = [
       change(Alias, { subject }, () => ({ subject, target: data.into, reason: 'merged', since })),
     ];
   }),
-  on(contact.contactAbsorbed, (event) => ofCustomer(event, ({ absorbed }) => ({ absorbed: absorbed + 1 }))),
-  on(contact.contactReleased, (event) => ofCustomer(event, ({ absorbed }) => ({ absorbed: absorbed - 1 }))),
+  on(contact.contactDuplicateMerged, (event) =>
+    ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates + 1 })),
+  ),
+  on(contact.contactMergeUndone, (event) =>
+    ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates - 1 })),
+  ),
   on(contact.contactUnmerged, (event) => [
     ofCustomer(event, () => ({ status: event.data.status, status_before: null })),
     change(Alias, { subject: event.subject }, () => null),

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { orderCancelled, orderCompleted } from '#contracts/sales/order.events.js';
 import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
 import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
-import { ExampleLog, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
+import { EventLogFixture, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
 import { ordersByCustomerDay } from './index.js';
 
 const ann = idOf('ann');
@@ -20,8 +20,8 @@ const completed = (given: Partial<Parameters<typeof orderCompleted>[0]>) =>
     ...given,
   });
 
-function rowsOf(...happened: [on: string, event: Parameters<ExampleLog['add']>[1], subject?: string][]) {
-  const log = new ExampleLog();
+function rowsOf(...happened: [on: string, event: Parameters<EventLogFixture['add']>[1], subject?: string][]) {
+  const log = new EventLogFixture();
   for (const [on, event, subject = ann] of happened) log.add({ stream: `order-${order}`, subject, on }, event);
   return foldInMemory(ordersByCustomerDay, log.events).get('orders_by_customer_day');
 }

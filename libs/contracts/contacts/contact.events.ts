@@ -170,8 +170,8 @@ export const contactMerged = defineEvent({
 });
 
 /** With the contact that stays. */
-export const contactAbsorbed = defineEvent({
-  type: 'crm.contacts.contact.absorbed',
+export const contactDuplicateMerged = defineEvent({
+  type: 'crm.contacts.contact.duplicate-merged',
   fields: { merged: open(Id), note: personal(Note.optional()) },
 });
 
@@ -181,9 +181,9 @@ export const contactUnmerged = defineEvent({
   fields: { from: open(Id), status: open(ContactStatus), note: personal(Note.optional()) },
 });
 
-/** The inverse of `contactAbsorbed`. */
-export const contactReleased = defineEvent({
-  type: 'crm.contacts.contact.released',
+/** The inverse of `contactDuplicateMerged`. */
+export const contactMergeUndone = defineEvent({
+  type: 'crm.contacts.contact.merge-undone',
   fields: { unmerged: open(Id), note: personal(Note.optional()) },
 });
 

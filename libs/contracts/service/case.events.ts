@@ -185,14 +185,14 @@ export const caseMerged = defineEvent({
 });
 
 /** With the case that stays. */
-export const caseAbsorbed = defineEvent({
-  type: 'crm.service.case.absorbed',
+export const caseDuplicateMerged = defineEvent({
+  type: 'crm.service.case.duplicate-merged',
   fields: { ...about, merged: open(Id) },
 });
 
-/** The inverse of `caseAbsorbed`: the duplicate was reopened as a case of its own. */
-export const caseReleased = defineEvent({
-  type: 'crm.service.case.released',
+/** The inverse of `caseDuplicateMerged`: the duplicate was reopened as a case of its own. */
+export const caseMergeUndone = defineEvent({
+  type: 'crm.service.case.merge-undone',
   fields: { ...about, reopened: open(Id) },
 });
 

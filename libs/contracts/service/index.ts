@@ -22,8 +22,8 @@ export const serviceEvents: EventContract<any>[] = [
   events.caseReopened,
   events.caseRejected,
   events.caseMerged,
-  events.caseAbsorbed,
-  events.caseReleased,
+  events.caseDuplicateMerged,
+  events.caseMergeUndone,
   events.caseArticleLinked,
   events.caseSatisfactionRecorded,
 ];

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Contact } from './contact/contact.aggregate.js';
 import type { ContactState } from './contact/contact.aggregate.js';
 import { contactCommands } from './index.js';
-import { World } from '#test/fixtures/in-memory-command-runner.js';
+import { InMemoryCommandRunner } from '#test/fixtures/in-memory-command-runner.js';
 
 const ids = [1, 2, 3, 4].map((n) => `0198f3a0-0000-7000-8000-00000000c00${n}`);
 const id = fc.constantFrom(...ids);
@@ -61,15 +61,15 @@ const all = Object.keys(inputs);
 const merging = ['MergeContacts', 'UnmergeContacts'];
 const history = (names: string[], most: number) => fc.array(stepOf(names), { maxLength: most, size: 'max' });
 
-const statesOf = (world: World): ContactState[] => ids.map((id) => world.state(Contact, id));
-const begin = (): World => new World(contactCommands);
+const statesOf = (runner: InMemoryCommandRunner): ContactState[] => ids.map((id) => runner.state(Contact, id));
+const begin = (): InMemoryCommandRunner => new InMemoryCommandRunner(contactCommands);
 
 /** Four contacts with some past, none of them merged. */
-function livedIn(past: { name: string; id: string; input: Record<string, unknown> }[]): World {
-  const world = begin();
-  for (const id of ids) world.run('RegisterContact', id, { name: { full: 'Sara' } });
-  for (const { name, id, input } of past) world.run(name, id, input);
-  return world;
+function livedIn(past: { name: string; id: string; input: Record<string, unknown> }[]): InMemoryCommandRunner {
+  const runner = begin();
+  for (const id of ids) runner.run('RegisterContact', id, { name: { full: 'Sara' } });
+  for (const { name, id, input } of past) runner.run(name, id, input);
+  return runner;
 }
 const peaceful = history(
   all.filter((name) => !merging.includes(name)),
@@ -93,13 +93,13 @@ describe('contacts, whatever is sent', () => {
     let merged = 0;
     fc.assert(
       fc.property(peaceful, id, id, (past, loser, survivor) => {
-        const world = livedIn(past);
-        const before = statesOf(world);
-        if (typeof world.run('MergeContacts', loser, { into: survivor }) === 'string') return;
+        const runner = livedIn(past);
+        const before = statesOf(runner);
+        if (typeof runner.run('MergeContacts', loser, { into: survivor }) === 'string') return;
         merged++;
-        expect(world.state(Contact, loser).status).toBe('merged');
-        expect(world.run('UnmergeContacts', loser, { from: survivor })).toBe(2);
-        expect(statesOf(world)).toStrictEqual(before);
+        expect(runner.state(Contact, loser).status).toBe('merged');
+        expect(runner.run('UnmergeContacts', loser, { from: survivor })).toBe(2);
+        expect(statesOf(runner)).toStrictEqual(before);
       }),
       { numRuns: 300 },
     );
@@ -109,14 +109,14 @@ describe('contacts, whatever is sent', () => {
   it('merges undone in any order give back every state, chains of them too', () => {
     fc.assert(
       fc.property(peaceful, history(merging, 30), fc.shuffledSubarray(ids, { minLength: 4 }), (past, merges, order) => {
-        const world = livedIn(past);
-        const before = statesOf(world);
-        for (const { name, id, input } of merges) world.run(name, id, input);
+        const runner = livedIn(past);
+        const before = statesOf(runner);
+        for (const { name, id, input } of merges) runner.run(name, id, input);
         for (const id of order) {
-          const { mergedInto } = world.state(Contact, id);
-          if (mergedInto !== null) expect(world.run('UnmergeContacts', id, { from: mergedInto })).toBe(2);
+          const { mergedInto } = runner.state(Contact, id);
+          if (mergedInto !== null) expect(runner.run('UnmergeContacts', id, { from: mergedInto })).toBe(2);
         }
-        expect(statesOf(world)).toStrictEqual(before);
+        expect(statesOf(runner)).toStrictEqual(before);
       }),
       { numRuns: 300 },
     );
@@ -126,20 +126,20 @@ describe('contacts, whatever is sent', () => {
     const reached = new Set<string>();
     fc.assert(
       fc.property(fc.array(stepOf(all), { minLength: 60, maxLength: 120, size: 'max' }), (steps) => {
-        const world = begin();
+        const runner = begin();
         for (const id of ids)
-          world.run('RegisterContact', id, id === ids[3] ? { kind: 'organisation', name: { full: 'Acme' } } : {});
+          runner.run('RegisterContact', id, id === ids[3] ? { kind: 'organisation', name: { full: 'Acme' } } : {});
         for (const { name, id, input } of steps) {
-          const events = world.steps.length;
-          const outcome = world.run(name, id, input);
-          assert.equal(world.steps.length - events, typeof outcome === 'string' ? 0 : outcome);
-          if (outcome !== 0 && typeof outcome !== 'string') agree(world);
+          const events = runner.steps.length;
+          const outcome = runner.run(name, id, input);
+          assert.equal(runner.steps.length - events, typeof outcome === 'string' ? 0 : outcome);
+          if (outcome !== 0 && typeof outcome !== 'string') agree(runner);
         }
-        for (const { before, after } of world.steps) {
+        for (const { before, after } of runner.steps) {
           const legal = before.status === after.status || LEGAL[before.status]!.includes(after.status);
           assert(legal, `${before.status} became ${after.status}`);
         }
-        for (const name of world.accepted) reached.add(name);
+        for (const name of runner.accepted) reached.add(name);
       }),
       { numRuns: 300 },
     );
@@ -149,22 +149,22 @@ describe('contacts, whatever is sent', () => {
 });
 
 // By node:assert: it is called so often that Jest's expect would take most of the time.
-function agree(world: World): void {
+function agree(runner: InMemoryCommandRunner): void {
   for (const id of ids) {
-    const contact = world.state(Contact, id);
+    const contact = runner.state(Contact, id);
     assert.equal(contact.status === 'merged', contact.mergedInto !== null);
-    if (contact.mergedInto) assert(world.state(Contact, contact.mergedInto).absorbed.includes(id));
-    for (const alias of contact.absorbed) assert.equal(world.state(Contact, alias).mergedInto, id);
+    if (contact.mergedInto) assert(runner.state(Contact, contact.mergedInto).mergedDuplicates.includes(id));
+    for (const alias of contact.mergedDuplicates) assert.equal(runner.state(Contact, alias).mergedInto, id);
     for (const { kind, other, direction } of contact.relations) {
       const back = direction === 'to' ? 'from' : 'to';
-      const { relations } = world.state(Contact, other);
+      const { relations } = runner.state(Contact, other);
       assert(relations.some((one) => one.kind === kind && one.other === id && one.direction === back));
     }
     assert.equal(new Set(contact.points.map(({ point }) => point)).size, contact.points.length);
     let survivor: string | null = id;
     for (let hops = 0; survivor; hops++) {
       assert(hops < ids.length, 'the aliases go in a circle');
-      survivor = world.state(Contact, survivor).mergedInto;
+      survivor = runner.state(Contact, survivor).mergedInto;
     }
   }
 }

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { salesEvents } from '#contracts/sales/index.js';
 import { registerContact } from '../contacts/contact/register-contact.command.js';
-import { World } from '#test/fixtures/in-memory-command-runner.js';
+import { InMemoryCommandRunner } from '#test/fixtures/in-memory-command-runner.js';
 import type { Step } from '#test/fixtures/in-memory-command-runner.js';
 import { anyInput } from '../../../test/support/any-input.js';
 import { salesCommands } from './index.js';
@@ -169,17 +169,17 @@ const definitions = [...salesCommands, registerContact];
 const schemas = new Map(salesCommands.map(({ name, input }) => [name, input]));
 
 class Shop {
-  readonly world = new World(definitions);
+  readonly runner = new InMemoryCommandRunner(definitions);
   readonly ledger = new Ledger();
 
   constructor() {
-    this.world.run('RegisterContact', customer, { name: { full: 'Ada' } });
+    this.runner.run('RegisterContact', customer, { name: { full: 'Ada' } });
   }
 
   send(name: string, id: string, input: Record<string, unknown>): boolean {
-    const known = this.world.steps.length;
-    if (typeof this.world.run(name, id, input) === 'string') return false;
-    this.ledger.take(this.world.steps.slice(known));
+    const known = this.runner.steps.length;
+    if (typeof this.runner.run(name, id, input) === 'string') return false;
+    this.ledger.take(this.runner.steps.slice(known));
     return true;
   }
 
@@ -209,7 +209,7 @@ class Shop {
   }
 
   order(id: string): OrderState {
-    return this.world.state(Order, id);
+    return this.runner.state(Order, id);
   }
 
   /** No more went out than came in, of any order and in any currency; each order stands as the ledger says. */

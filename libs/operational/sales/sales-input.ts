@@ -12,7 +12,7 @@ import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { isPayable, minorUnit, writtenDecimal } from '#platform/kernel/money.js';
 import type { Contact } from '../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../contacts/contact/contact.rules.js';
 
 // As they may be sent: parsing gives the plain form that events have.
 const Quantity = writtenDecimal(QUANTITY_DIGITS).meta({ id: 'Quantity', examples: ['6'] });
@@ -71,10 +71,10 @@ type ContactState = typeof Contact.initial;
  * Refuses new business with a contact that does not exist, was merged into another (what happens now, happens to the
  * survivor, who may be blocked), is blocked or is archived. History about it may still be recorded.
  */
-export function mayBuy(contact: Referenced<ContactState> | undefined): void {
+export function assertMayBuy(contact: Referenced<ContactState> | undefined): void {
   if (!contact) return;
   const { id, state } = contact;
-  contactExists(contact);
+  assertContactExists(contact);
   const { mergedInto, blocked, archived } = state;
   rule('contact-not-merged', mergedInto === null, `contact ${id} was merged into ${mergedInto}: name that one`);
   rule('contact-not-blocked', !blocked, `contact ${id} is blocked`);

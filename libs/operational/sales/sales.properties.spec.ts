@@ -1,10 +1,10 @@
+import { eventsOf } from '#platform/kernel/command.js';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { RuleViolation } from '#platform/kernel/errors.js';
 import { minus } from '#platform/kernel/money.js';
-import { list } from '#test/fixtures/specify.js';
 import { orderId } from '#test/fixtures/sales.fixture.js';
 import { held, outstanding, overpaid } from './order/order-account.js';
 import { Order } from './order/order.aggregate.js';
@@ -19,7 +19,7 @@ const returnIds = [1, 2].map((n) => `0198f3a0-0000-7000-8000-00000000e00${n}`);
 const now = new Date('2026-01-15T12:00:00Z');
 
 /** One order and two returns that race for its goods; ids are the streams. */
-class World {
+class SalesModel {
   readonly states = new Map<string, any>();
   readonly accepted = new Set<string>();
   refunds = 0n;
@@ -51,9 +51,9 @@ class World {
     const own = deepFreeze(this.state(command.on, id));
     const refs = this.refsOf(command, input, own);
     const before = JSON.stringify([...this.states]);
-    let decided: ReturnType<typeof list>;
+    let decided: ReturnType<typeof eventsOf>;
     try {
-      decided = list(command.decide(own, input, { id, now, actor: 'property', refs }));
+      decided = eventsOf(command.decide(own, input, { id, now, actor: 'property', refs }));
     } catch (error) {
       if (!(error instanceof RuleViolation)) throw error;
       expect(error.rule).toMatch(/^[a-z-]+$/);
@@ -105,11 +105,11 @@ const MICRO = 10n ** 12n;
 const worthOf = (lines: readonly { quantity: string; unitPrice: string }[]): bigint =>
   lines.reduce((total, { quantity, unitPrice }) => total + (micros(quantity) * micros(unitPrice)) / MICRO, 0n);
 
-function holds(world: World): void {
-  const { terms, fulfilled, returned, status } = world.order;
+function holds(model: SalesModel): void {
+  const { terms, fulfilled, returned, status } = model.order;
   expect(micros(terms.net)).toBe(worthOf(terms.lines));
-  expect(micros(outstanding(world.order))).toBeGreaterThanOrEqual(0n);
-  expect(micros(overpaid(world.order))).toBeLessThanOrEqual(micros(held(world.order)));
+  expect(micros(outstanding(model.order))).toBeGreaterThanOrEqual(0n);
+  expect(micros(overpaid(model.order))).toBeLessThanOrEqual(micros(held(model.order)));
   const ordered = new Map(terms.lines.map(({ line, quantity }) => [String(line), micros(quantity)]));
   for (const [line, quantity] of Object.entries(fulfilled)) {
     expect(micros(quantity)).toBeLessThanOrEqual(ordered.get(line)!);
@@ -123,9 +123,9 @@ function holds(world: World): void {
   }
   // To whole pence, half a penny up.
   const worthBack = worthOf(terms.lines.map((line) => ({ ...line, quantity: returned[line.line] ?? '0' })));
-  expect(world.refunds).toBeLessThanOrEqual(worthBack + MICRO / 200n);
+  expect(model.refunds).toBeLessThanOrEqual(worthBack + MICRO / 200n);
   for (const id of returnIds) {
-    const { terms: asked } = world.state<ReturnState>(Return, id);
+    const { terms: asked } = model.state<ReturnState>(Return, id);
     expect(micros(asked.value)).toBe(worthOf(asked.lines));
   }
 }
@@ -195,13 +195,13 @@ describe('orders and returns, whatever is sent', () => {
         beginning,
         fc.noBias(fc.array(step, { minLength: 60, maxLength: 120, size: 'max' })),
         (first, begun, steps) => {
-          const world = new World();
-          world.run('PlaceOrder', { lines: first, currency: 'GBP', zone: 'Europe/London' }, orderId);
+          const model = new SalesModel();
+          model.run('PlaceOrder', { lines: first, currency: 'GBP', zone: 'Europe/London' }, orderId);
           for (const { name, input, id } of [...begun, ...steps]) {
-            world.run(name, world.meant(input), id);
-            holds(world);
+            model.run(name, model.meant(input), id);
+            holds(model);
           }
-          for (const name of world.accepted) reached.add(name);
+          for (const name of model.accepted) reached.add(name);
         },
       ),
       { numRuns: 100 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { World } from '#test/fixtures/in-memory-command-runner.js';
+import { InMemoryCommandRunner } from '#test/fixtures/in-memory-command-runner.js';
 import { Case } from './case/case.aggregate.js';
 import { serviceCommands } from './index.js';
 
@@ -71,20 +71,20 @@ describe('cases, whatever is sent', () => {
     const reached = new Set<string>();
     fc.assert(
       fc.property(fc.array(step, { minLength: 40, maxLength: 120, size: 'max' }), (steps) => {
-        const world = new World(serviceCommands);
-        for (const id of ids.slice(1)) world.run('OpenCase', id, { kind: 'incident', channel: 'phone', title: 'Now' });
+        const runner = new InMemoryCommandRunner(serviceCommands);
+        for (const id of ids.slice(1)) runner.run('OpenCase', id, { kind: 'incident', channel: 'phone', title: 'Now' });
         for (const { name, id, input } of steps) {
-          const events = world.steps.length;
-          const outcome = world.run(name, id, input);
-          assert.equal(world.steps.length - events, typeof outcome === 'string' ? 0 : outcome);
-          if (outcome !== 0 && typeof outcome !== 'string') for (const id of ids) holds(world, id);
+          const events = runner.steps.length;
+          const outcome = runner.run(name, id, input);
+          assert.equal(runner.steps.length - events, typeof outcome === 'string' ? 0 : outcome);
+          if (outcome !== 0 && typeof outcome !== 'string') for (const id of ids) holds(runner, id);
         }
-        for (const { before, after, type } of world.steps) {
+        for (const { before, after, type } of runner.steps) {
           const legal = before.status === after.status || LEGAL[before.status]!.includes(after.status);
           assert(legal, `${before.status} became ${after.status}`);
           assert(!type.endsWith('.first-response-recorded') || before.firstRespondedAt === undefined);
         }
-        for (const name of world.accepted) reached.add(name);
+        for (const name of runner.accepted) reached.add(name);
       }),
       { numRuns: 300 },
     );
@@ -94,8 +94,8 @@ describe('cases, whatever is sent', () => {
 });
 
 // By node:assert: it is called so often that Jest's expect would take most of the time.
-function holds(world: World, id: string): void {
-  const state = world.state(Case, id);
+function holds(runner: InMemoryCommandRunner, id: string): void {
+  const state = runner.state(Case, id);
   const { status, overview } = state;
   if (status === 'none') return;
   assert.equal(overview.status, status);
@@ -106,9 +106,9 @@ function holds(world: World, id: string): void {
   assert.equal(state.party !== undefined, status === 'pending-third-party');
   assert.equal(state.resolution !== undefined, status === 'resolved' || status === 'closed');
   assert.equal(state.duplicateOf !== undefined, status === 'duplicate');
-  if (state.duplicateOf) assert(world.state(Case, state.duplicateOf).absorbed.includes(id));
+  if (state.duplicateOf) assert(runner.state(Case, state.duplicateOf).mergedDuplicates.includes(id));
   // From merge to merge there is an end, where the case is worked on.
   const seen = new Set([id]);
-  for (let at = state.duplicateOf; at; at = world.state(Case, at).duplicateOf) assert(seen.size < seen.add(at).size);
-  for (const duplicate of state.absorbed) assert.equal(world.state(Case, duplicate).duplicateOf, id);
+  for (let at = state.duplicateOf; at; at = runner.state(Case, at).duplicateOf) assert(seen.size < seen.add(at).size);
+  for (const duplicate of state.mergedDuplicates) assert.equal(runner.state(Case, duplicate).duplicateOf, id);
 }

@@ -8,7 +8,13 @@ import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import type { EventPage, EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
-import { pagedQuery, query, type Page, type QueryContext, type QueryDefinition } from '#platform/projections/definition/query.js';
+import {
+  pagedQuery,
+  query,
+  type Page,
+  type QueryContext,
+  type QueryDefinition,
+} from '#platform/projections/definition/query.js';
 import { stateAsOf } from './as-of.js';
 
 const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
@@ -62,7 +68,7 @@ export interface AuditOptions {
   aggregates: readonly Aggregate[];
 }
 
-/** The auditors' door: what is in the log, and any aggregate as it was. Reads the store, never a read model. */
+/** The auditors' API: what is in the log, and any aggregate as it was. Reads the store, never a read model. */
 export function auditQueries({ store, catalogue, aggregates }: AuditOptions): QueryDefinition[] {
   const show = (stored: StoredEvent): z.infer<typeof AuditedEvent> => {
     const event = catalogue.decode(stored);
@@ -93,11 +99,11 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
   const pageUpTo = (
     size: number,
     found: EventPage,
-    placeOf: (last: StoredEvent) => string | number,
+    keyOf: (last: StoredEvent) => string | number,
   ): Page<z.infer<typeof AuditedEvent>> => {
     const events = found.slice(0, size);
     const more = found.length > size || found.cut;
-    return { items: events.map(show), next: more ? [placeOf(events.at(-1)!)] : undefined };
+    return { items: events.map(show), next: more ? [keyOf(events.at(-1)!)] : undefined };
   };
 
   return [

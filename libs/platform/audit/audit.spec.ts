@@ -23,7 +23,7 @@ const Counter = aggregate<{ total: number }>()({
   evolve: { counted: ({ total }, { by }) => ({ total: total + by }) },
 });
 
-describe("the auditor's door", () => {
+describe("the auditors' API", () => {
   const clock = new TestClock();
   const store = new MemoryEventStore(clock);
   const catalogue = new EventCatalogue([counted]);

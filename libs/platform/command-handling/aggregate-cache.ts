@@ -5,7 +5,7 @@ import { charactersOf } from '#platform/kernel/sizes.js';
 import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 
 /** What is held of a stream between commands: its folded state, so that a hot stream costs what a fresh one costs. */
-export interface WarmState {
+export interface CachedAggregate {
   readonly stream: string;
   state: any;
   /** What its events' dates forbid those to come. */
@@ -15,7 +15,7 @@ export interface WarmState {
   subject: string | undefined;
   /** Appends under way that the state counts on. */
   pending: number;
-  /** The last of them, which rests on the others. */
+  /** The last of them, which depends on the others. */
   last: AppendRequest | undefined;
   /** Settles with the last of them. */
   settled: Promise<unknown> | undefined;
@@ -32,14 +32,14 @@ const MOST_CHARACTERS = 32 * 1024 * 1024;
 
 /**
  * A bounded cache of folded streams. Safe to be stale: the append names the revision it follows, those it looked at,
- * and those under way that it rests on, so a stale state costs a reload, never a wrong event.
+ * and those under way that it depends on, so a stale state costs a reload, never a wrong event.
  */
-export class WarmStates {
+export class AggregateCache {
   // Two generations instead of a list of uses: a hit moves an entry to the young one, and the old one is dropped whole.
-  private young = new Map<string, WarmState>();
-  private old = new Map<string, WarmState>();
+  private young = new Map<string, CachedAggregate>();
+  private old = new Map<string, CachedAggregate>();
   private youngWeight = 0;
-  private readonly loading = new Map<string, Promise<WarmState>>();
+  private readonly loading = new Map<string, Promise<CachedAggregate>>();
   /** How often all were forgotten. */
   private cleared = 0;
 
@@ -51,7 +51,7 @@ export class WarmStates {
   ) {}
 
   /** The state of a stream if it is held. */
-  peek(stream: string): WarmState | undefined {
+  peek(stream: string): CachedAggregate | undefined {
     const found = this.young.get(stream);
     if (found) return found;
     const aged = this.old.get(stream);
@@ -60,7 +60,7 @@ export class WarmStates {
   }
 
   /** The state of a stream, read from the store when it is not held. */
-  load(on: Aggregate, stream: string): Promise<WarmState> {
+  load(on: Aggregate, stream: string): Promise<CachedAggregate> {
     let loading = this.loading.get(stream);
     if (!loading) {
       loading = this.read(on, stream).finally(() => this.loading.delete(stream));
@@ -70,15 +70,15 @@ export class WarmStates {
   }
 
   /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
-  fresh(on: Aggregate, stream: string): WarmState {
+  fresh(on: Aggregate, stream: string): CachedAggregate {
     const begun = { dates: new Chronology(), revision: -1, subject: undefined, weight: 0 };
-    const entry: WarmState = { stream, state: on.initial, ...begun, ...settled };
+    const entry: CachedAggregate = { stream, state: on.initial, ...begun, ...settled };
     this.hold(entry);
     return entry;
   }
 
   /** Takes note that a state has grown by an event. */
-  weigh(entry: WarmState, event: { data: string; sealed: string | null }): void {
+  weigh(entry: CachedAggregate, event: { data: string; sealed: string | null }): void {
     const more = charactersOf(event) - entry.weight;
     if (more <= 0) return;
     entry.weight += more;
@@ -86,7 +86,7 @@ export class WarmStates {
   }
 
   /** Forgets a state that did not come to be. */
-  drop(entry: WarmState): void {
+  drop(entry: CachedAggregate): void {
     entry.dropped = true;
     if (this.young.get(entry.stream) === entry) {
       this.young.delete(entry.stream);
@@ -105,7 +105,7 @@ export class WarmStates {
     this.youngWeight = 0;
   }
 
-  private hold(entry: WarmState): void {
+  private hold(entry: CachedAggregate): void {
     if (this.young.size >= this.capacity / 2 || this.youngWeight >= this.characters / 2) {
       this.old = this.young;
       this.young = new Map();
@@ -115,7 +115,7 @@ export class WarmStates {
     this.young.set(entry.stream, entry);
   }
 
-  private async read(on: Aggregate, stream: string): Promise<WarmState> {
+  private async read(on: Aggregate, stream: string): Promise<CachedAggregate> {
     const { cleared } = this;
     let state = on.initial;
     const dates = new Chronology();
@@ -138,7 +138,7 @@ export class WarmStates {
     // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
     const held = this.peek(stream);
     if (held && held.revision >= revision) return held;
-    const entry: WarmState = { stream, state, dates, revision, subject, weight, ...settled };
+    const entry: CachedAggregate = { stream, state, dates, revision, subject, weight, ...settled };
     this.hold(entry);
     return entry;
   }

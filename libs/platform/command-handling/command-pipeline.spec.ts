@@ -279,7 +279,7 @@ describe('the command pipeline', () => {
     expect(await pipeline.execute(exact)).toMatchObject({ revision: 4 });
   });
 
-  it('stores nothing that rests on an event which then is not stored', async () => {
+  it('stores nothing that depends on an event which then is not stored', async () => {
     const { pipeline, other, message, balances } = setUp();
     const id = newId();
     await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 10 }));
@@ -363,7 +363,7 @@ describe('the command pipeline', () => {
     expect((await Promise.all(results)).toSorted()).toEqual(['StaleRevision', 'StaleRevision', 'won']);
   });
 
-  it('gives no refusal that rests on an append which then fails', async () => {
+  it('gives no refusal that depends on an append which then fails', async () => {
     const { store, pipeline, message, events } = setUp();
     const id = newId();
     let letGo!: () => void;

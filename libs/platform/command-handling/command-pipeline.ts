@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { assertNotAhead } from '#platform/kernel/chronology.js';
-import { assertInOrder, type DecideContext, type Referenced } from '#platform/kernel/command.js';
+import { assertInOrder, eventsOf, type DecideContext, type Referenced } from '#platform/kernel/command.js';
 import { streamOf, type EventMeta, type EventToAppend } from '#platform/kernel/envelope.js';
 import {
   InvalidInput,
@@ -16,7 +16,6 @@ import { encode, type EventCatalogue } from '#platform/kernel/event-catalogue.js
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { MOST_EVENT_BYTES } from '#platform/kernel/sizes.js';
-import { list } from '#test/fixtures/specify.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
 import type {
   AppendOutcome,
@@ -28,7 +27,7 @@ import type {
 } from '#platform/event-store/event-store.js';
 import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
 import { ReceiptLookup } from './receipt-lookup.js';
-import { WarmStates, type WarmState } from './aggregate-cache.js';
+import { AggregateCache, type CachedAggregate } from './aggregate-cache.js';
 
 const MAX_TRIES = 12;
 const TOLERANCE_MS = 5 * 60_000;
@@ -42,22 +41,22 @@ export interface CommandPipelineOptions extends AppenderOptions {
   /** How far ahead of the clock a sender may date a command, in milliseconds: clocks differ. */
   toleranceMs?: number;
   /** Streams whose state is held in memory. */
-  warmStreams?: number;
+  cachedStreams?: number;
 }
 
 interface Participants {
-  own: WarmState;
-  refs: Record<string, { entry: WarmState; aggregate: Aggregate; id: string } | undefined>;
+  own: CachedAggregate;
+  refs: Record<string, { entry: CachedAggregate; aggregate: Aggregate; id: string } | undefined>;
 }
 
 /** Held by a command that decides again, so that those behind it on its stream wait. */
-interface Turn {
-  readonly over: Promise<void>;
-  readonly end: () => void;
+interface StreamLock {
+  readonly released: Promise<void>;
+  readonly release: () => void;
 }
 
 interface Target {
-  entry: WarmState;
+  entry: CachedAggregate;
   aggregate: Aggregate;
   id: string;
 }
@@ -68,10 +67,10 @@ interface Target {
  * that safe against other processes.
  */
 export class CommandPipeline implements CommandGateway {
-  private readonly states: WarmStates;
+  private readonly states: AggregateCache;
   private readonly appender: Appender;
   private readonly receipts: ReceiptLookup;
-  private readonly turns = new Map<string, Turn>();
+  private readonly locks = new Map<string, StreamLock>();
   private readonly underWay = new Map<string, { message: CommandMessage; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
   private readonly clock: Clock;
@@ -79,11 +78,11 @@ export class CommandPipeline implements CommandGateway {
   private reservationKey: Buffer | undefined;
 
   constructor(options: CommandPipelineOptions) {
-    const { store, catalogue, clock = systemClock, toleranceMs = TOLERANCE_MS, warmStreams, ...appending } = options;
+    const { store, catalogue, clock = systemClock, toleranceMs = TOLERANCE_MS, cachedStreams, ...appending } = options;
     this.store = store;
     this.clock = clock;
     this.toleranceMs = toleranceMs;
-    this.states = new WarmStates(store, catalogue, warmStreams);
+    this.states = new AggregateCache(store, catalogue, cachedStreams);
     this.appender = new Appender(store, appending);
     this.receipts = new ReceiptLookup(store);
     store.onIncarnation(() => this.states.clear());
@@ -117,40 +116,40 @@ export class CommandPipeline implements CommandGateway {
   private async run(message: CommandMessage): Promise<CommandResult> {
     const { definition, id } = message;
     const stream = streamOf(definition.on.name, id);
-    let turn: Turn | undefined;
+    let lock: StreamLock | undefined;
     try {
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         // One that has to wait and decide again, or to load, must not be overtaken by those that came after it.
-        for (let other = this.turns.get(stream); other && other !== turn; other = this.turns.get(stream)) {
-          await other.over;
+        for (let other = this.locks.get(stream); other && other !== lock; other = this.locks.get(stream)) {
+          await other.released;
         }
         // A state may wait while others are loaded, and change meanwhile: all are taken from the cache at once.
         let participants = this.peekAll(message, stream, attempt);
         if (!participants) {
-          turn ??= this.takeTurn(stream);
+          lock ??= this.takeLock(stream);
           participants = await this.loadAll(message, stream, attempt);
         }
-        const result = await this.decideAndAppend(message, participants, () => (turn ??= this.takeTurn(stream)));
+        const result = await this.decideAndAppend(message, participants, () => (lock ??= this.takeLock(stream)));
         if (result === 'others-first') attempt--;
         else if (result) return result;
       }
       throw new TooContended(stream);
     } finally {
-      if (turn) {
-        this.turns.delete(stream);
-        turn.end();
+      if (lock) {
+        this.locks.delete(stream);
+        lock.release();
       }
     }
   }
 
-  private takeTurn(stream: string): Turn | undefined {
+  private takeLock(stream: string): StreamLock | undefined {
     // Somebody who came before holds it: we wait for them, and then have ours.
-    if (this.turns.has(stream)) return undefined;
-    let end!: () => void;
-    const over = new Promise<void>((resolve) => (end = resolve));
-    const turn = { over, end };
-    this.turns.set(stream, turn);
-    return turn;
+    if (this.locks.has(stream)) return undefined;
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const lock = { released, release };
+    this.locks.set(stream, lock);
+    return lock;
   }
 
   private peekAll(message: CommandMessage, stream: string, attempt: number): Participants | undefined {
@@ -177,7 +176,7 @@ export class CommandPipeline implements CommandGateway {
       const own =
         this.states.peek(stream) ??
         (definition.creates && attempt === 0 ? undefined : await this.states.load(definition.on, stream));
-      const missing: Promise<WarmState>[] = [];
+      const missing: Promise<CachedAggregate>[] = [];
       for (const { aggregate, id: idOf } of Object.values(definition.refs)) {
         const id = idOf(input, own?.state ?? definition.on.initial);
         const refStream = id && streamOf(aggregate.name, id);
@@ -197,7 +196,7 @@ export class CommandPipeline implements CommandGateway {
   private async decideAndAppend(
     message: CommandMessage,
     participants: Participants,
-    takeTurn: () => void,
+    takeLock: () => void,
   ): Promise<CommandResult | 'others-first' | undefined> {
     const { definition, commandId, fingerprint, expectedRevision } = message;
     const { own } = participants;
@@ -207,7 +206,7 @@ export class CommandPipeline implements CommandGateway {
     const occurredAt = message.occurredAt ?? notBefore(now, participants, this.toleranceMs);
     definition.pastDays.assertCome(message.input, occurredAt);
 
-    let decided: ReturnType<typeof list>;
+    let decided: ReturnType<typeof eventsOf>;
     try {
       if (own.revision < 0 && !definition.mayBegin) {
         throw new NotFound(`there is no ${definition.on.name} ${message.id}`);
@@ -216,11 +215,11 @@ export class CommandPipeline implements CommandGateway {
         throw new StaleRevision(own.stream, expectedRevision, own.revision);
       }
       if (message.occurredAt) assertNotAhead(occurredAt.getTime(), now.getTime(), this.toleranceMs);
-      decided = list(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
+      decided = eventsOf(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));
       if (decided.length > 0) assertInOrder(definition, own, participants.refs, decided, occurredAt.getTime());
     } catch (refusal) {
       if (!REFUSALS.some((kind) => refusal instanceof kind)) throw refusal;
-      takeTurn();
+      takeLock();
       const seen = seenOf(entries);
       // A refusal must not rest on what may yet fail to be stored.
       if (await settle(entries)) return undefined;
@@ -232,20 +231,20 @@ export class CommandPipeline implements CommandGateway {
       throw refusal;
     }
     if (decided.length === 0) {
-      takeTurn();
+      takeLock();
       const seen = seenOf(entries);
       if ((await settle(entries)) || (await this.isBehind(seen))) return undefined;
       return this.answerWithoutEvents(message, own);
     }
 
-    const restsOn = underWay(entries);
-    const touched: WarmState[] = [];
+    const dependsOn = underWay(entries);
+    const touched: CachedAggregate[] = [];
     const events = this.place(message, participants, decided, occurredAt, touched);
     const { revision } = own;
-    const looksAt = lookedAt(entries, touched);
+    const readSet = readSetOf(entries, touched);
     const reserves = this.reservations(decided, events);
     const incarnation = this.store.identity.current.number;
-    const request: AppendRequest = { commandId, fingerprint, events, restsOn, looksAt, incarnation, reserves };
+    const request: AppendRequest = { commandId, fingerprint, events, dependsOn, readSet, incarnation, reserves };
     const appended = this.appender.append(request);
     for (const entry of touched) {
       entry.pending++;
@@ -271,8 +270,8 @@ export class CommandPipeline implements CommandGateway {
       const { reservation, holder } = outcome;
       throw new RuleViolation(`${reservation.scope}-is-unique`, `${holder} has this ${reservation.scope} already`);
     }
-    takeTurn();
-    return outcome.groundless ? 'others-first' : undefined;
+    takeLock();
+    return outcome.dependencyFailed ? 'others-first' : undefined;
   }
 
   /** Whether the store holds events that a decision did not know, or not those that it knew; such states are dropped. */
@@ -291,13 +290,13 @@ export class CommandPipeline implements CommandGateway {
     return newer.includes(true);
   }
 
-  /** Gives each decided event its stream, revision and subject, and moves the warm states on. */
+  /** Gives each decided event its stream, revision and subject, and moves the cached states on. */
   private place(
     message: CommandMessage,
     { own, refs }: Participants,
-    decided: ReturnType<typeof list>,
+    decided: ReturnType<typeof eventsOf>,
     occurredAt: Date,
-    touched: WarmState[],
+    touched: CachedAggregate[],
   ): EventToAppend[] {
     const meta = metaOf(message);
     // All that may throw comes before the first state moves: one that had moved without an append would mislead.
@@ -336,7 +335,7 @@ export class CommandPipeline implements CommandGateway {
 
   /** The keys that the decided events claim; nothing where there are none, as for most commands. */
   private reservations(
-    decided: ReturnType<typeof list>,
+    decided: ReturnType<typeof eventsOf>,
     events: readonly EventToAppend[],
   ): readonly Reservation[] | undefined {
     let claimed: Reservation[] | undefined;
@@ -351,7 +350,7 @@ export class CommandPipeline implements CommandGateway {
     return claimed;
   }
 
-  private async answerWithoutEvents(message: CommandMessage, own: WarmState): Promise<CommandResult> {
+  private async answerWithoutEvents(message: CommandMessage, own: CachedAggregate): Promise<CommandResult> {
     const { position } = await this.store.head();
     const { commandId, fingerprint } = message;
     if (fingerprint) {
@@ -363,8 +362,8 @@ export class CommandPipeline implements CommandGateway {
         position,
         events: 0,
       };
-      const standing = (await this.receiptOf(message)) ?? (await this.store.keepReceipt(receipt));
-      if (standing !== receipt) return this.repeat(message, standing);
+      const first = (await this.receiptOf(message)) ?? (await this.store.keepReceipt(receipt));
+      if (first !== receipt) return this.repeat(message, first);
     }
     return { id: message.id, stream: own.stream, revision: own.revision, position, events: 0, repeated: false };
   }
@@ -388,7 +387,7 @@ export class CommandPipeline implements CommandGateway {
   }
 }
 
-function entriesOf({ own, refs }: Participants): WarmState[] {
+function entriesOf({ own, refs }: Participants): CachedAggregate[] {
   const entries = [own];
   for (const name in refs) entries.push(refs[name]!.entry);
   return entries;
@@ -396,14 +395,18 @@ function entriesOf({ own, refs }: Participants): WarmState[] {
 
 /** A state and the revision of it that a decision saw; the state itself may move on meanwhile. */
 interface Seen {
-  readonly entry: WarmState;
+  readonly entry: CachedAggregate;
   readonly revision: number;
 }
 
-const seenOf = (entries: readonly WarmState[]): Seen[] => entries.map((entry) => ({ entry, revision: entry.revision }));
+const seenOf = (entries: readonly CachedAggregate[]): Seen[] =>
+  entries.map((entry) => ({ entry, revision: entry.revision }));
 
 /** The states that a decision looked at and did not move; nothing where there are none, as for most commands. */
-function lookedAt(entries: readonly WarmState[], touched: readonly WarmState[]): StreamRevision[] | undefined {
+function readSetOf(
+  entries: readonly CachedAggregate[],
+  touched: readonly CachedAggregate[],
+): StreamRevision[] | undefined {
   const left = entries.filter((entry) => !touched.includes(entry));
   return left.length > 0 ? left.map(({ stream, revision }) => ({ stream, revision })) : undefined;
 }
@@ -438,14 +441,14 @@ function notBefore(now: Date, { own, refs }: Participants, toleranceMs: number):
 }
 
 /** The appends that the states count on, if there are any. */
-function underWay(entries: readonly WarmState[]): AppendRequest[] | undefined {
+function underWay(entries: readonly CachedAggregate[]): AppendRequest[] | undefined {
   let found: AppendRequest[] | undefined;
   for (const { last } of entries) if (last && !found?.includes(last)) (found ??= []).push(last);
   return found;
 }
 
 /** Waits for appends that the states count on; false when there were none to wait for. */
-async function settle(entries: readonly WarmState[]): Promise<boolean> {
+async function settle(entries: readonly CachedAggregate[]): Promise<boolean> {
   const pending = entries.filter((entry) => entry.pending > 0);
   await Promise.all(pending.map(({ settled }) => settled));
   return pending.length > 0;

@@ -39,7 +39,7 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
-/** Takes news from the store to consumers: at least once, in order per partition. The consumer makes it exactly once. */
+/** Takes events from the store to consumers: at least once, in order per partition. The consumer makes it exactly once. */
 export interface EventBus {
   readonly partitions: number;
   /** Starts a member of a consumer group; partitions are shared out among the members. */

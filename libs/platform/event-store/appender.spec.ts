@@ -7,10 +7,10 @@ import type { AppendOutcome, AppendRequest } from './event-store.js';
 const stored: AppendOutcome = { kind: 'stored', firstPosition: 1n, recordedAt: new Date(0) };
 const conflict: AppendOutcome = { kind: 'conflict', stream: 'thing-1' };
 
-const aRequest = (...restsOn: AppendRequest[]): AppendRequest => {
+const aRequest = (...dependsOn: AppendRequest[]): AppendRequest => {
   const id = newId();
   const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', sealed: null };
-  return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], restsOn };
+  return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], dependsOn };
 };
 const ofSize = (characters: number): AppendRequest => {
   const request = aRequest();
@@ -79,7 +79,7 @@ describe('the appender', () => {
     expect(await more).toEqual(stored);
   });
 
-  it('holds back what rests on a call under way, and lets the others pass', async () => {
+  it('holds back what depends on a call under way, and lets the others pass', async () => {
     const base = aRequest();
     const appended = [appender.append(base)];
     await soon();
@@ -102,7 +102,7 @@ describe('the appender', () => {
   it.each([
     ['is refused', async (base: AppendRequest) => answer(0, [base])],
     ['fails', async () => calls[0]!.fail(new Error('disk full'))],
-  ])('refuses what rests on a request that %s, without asking the store', async (_, settle) => {
+  ])('refuses what depends on a request that %s, without asking the store', async (_, settle) => {
     const base = aRequest();
     const first = appender.append(base).catch((error: Error) => error.message);
     await soon();
@@ -117,7 +117,7 @@ describe('the appender', () => {
     expect(appender.depth).toBe(0);
   });
 
-  it('refuses what rests on the one request whose data the store does not take', async () => {
+  it('refuses what depends on the one request whose data the store does not take', async () => {
     const [bad, good] = [aRequest(), aRequest()];
     const appended = [bad, aRequest(bad), good].map((request) => appender.append(request).catch(() => 'failed'));
     await soon();
@@ -130,7 +130,7 @@ describe('the appender', () => {
     expect(await Promise.all(appended)).toEqual(['failed', expect.objectContaining({ kind: 'conflict' }), stored]);
   });
 
-  it('waits without work while all rests on what is under way', async () => {
+  it('waits without work while all depends on what is under way', async () => {
     const base = aRequest();
     const appended = [appender.append(base)];
     await soon();
@@ -150,7 +150,7 @@ describe('the appender', () => {
       await soon();
     }
     expect(await Promise.all(appended)).toHaveLength(41);
-    expect(previous.restsOn).toBeUndefined();
+    expect(previous.dependsOn).toBeUndefined();
   });
 
   describe('when the store is away', () => {
@@ -163,7 +163,7 @@ describe('the appender', () => {
         append: (requests: AppendRequest[]) =>
           new Promise<AppendOutcome[]>((done, fail) => calls.push({ requests, answer: done, fail })),
       };
-      return new Appender(store, { patienceMs: 0 });
+      return new Appender(store, { timeoutMs: 0 });
     };
     const failOnce = async (...messages: string[]) => {
       for (const message of messages) {

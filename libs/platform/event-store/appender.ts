@@ -1,6 +1,6 @@
 import { OutcomeUnknown, Overloaded, YadError } from '#platform/kernel/errors.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import { groundless, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
+import { dependencyFailed, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
 
 export interface AppenderOptions {
   /** Events in one call of the store at most. */
@@ -12,7 +12,7 @@ export interface AppenderOptions {
   /** Characters of their events that may wait, and one request more. */
   capacityCharacters?: number;
   /** How long a call is tried again after errors that may pass. */
-  patienceMs?: number;
+  timeoutMs?: number;
 }
 
 interface Waiting {
@@ -33,7 +33,7 @@ const MOST_PASSED_OVER = 1000;
 /**
  * Gathers the appends of all commands of this process into few large calls of the store, in the order in which
  * they came. Nothing waits for a timer: an idle appender sends at once, a busy one sends what has gathered.
- * What rests on requests goes with or after them, and is refused where one of them was not stored: an answer that
+ * What depends on requests goes with or after them, and is refused where one of them was not stored: an answer that
  * is still under way in another call would come too late to stop it.
  */
 export class Appender {
@@ -42,7 +42,7 @@ export class Appender {
   private waiting = 0;
   private waitingCharacters = 0;
   private scheduled = false;
-  /** All that waits rests on what is under way. */
+  /** All that waits depends on what is under way. */
   private stuck = false;
   private readonly sent = new Set<AppendRequest>();
   private readonly refused = new WeakSet<AppendRequest>();
@@ -58,7 +58,7 @@ export class Appender {
       capacity: 50_000,
       // Above what the bodies of requests under way may hold together: they are refused first, and whole.
       capacityCharacters: 128 * 1024 * 1024,
-      patienceMs: 10_000,
+      timeoutMs: 10_000,
       ...options,
     };
   }
@@ -120,14 +120,14 @@ export class Appender {
     for (; batch.length < fair && seen < length && passedOver.length < MOST_PASSED_OVER; seen++) {
       const waiting = this.queue[seen]!;
       const { request } = waiting;
-      if (request.restsOn) {
-        if (this.isGroundless(request)) {
+      if (request.dependsOn) {
+        if (this.hasFailedDependency(request)) {
           this.waiting--;
           this.waitingCharacters -= waiting.characters;
-          this.settle(waiting, groundless(request));
+          this.settle(waiting, dependencyFailed(request));
           continue;
         }
-        if (request.restsOn.some((each) => this.sent.has(each) || held.has(each))) {
+        if (request.dependsOn.some((each) => this.sent.has(each) || held.has(each))) {
           held.add(request);
           passedOver.push(waiting);
           continue;
@@ -142,20 +142,20 @@ export class Appender {
     return batch;
   }
 
-  private isGroundless({ restsOn }: AppendRequest): boolean {
-    return restsOn?.some((each) => this.refused.has(each)) ?? false;
+  private hasFailedDependency({ dependsOn }: AppendRequest): boolean {
+    return dependsOn?.some((each) => this.refused.has(each)) ?? false;
   }
 
   private settle({ request, resolve }: Waiting, outcome: AppendOutcome): void {
     if (outcome.kind !== 'stored') this.refused.add(request);
-    // On a busy stream each rests on the one before: those that are settled must not be kept in memory by the last.
-    request.restsOn = undefined;
+    // On a busy stream each depends on the one before: those that are settled must not be kept in memory by the last.
+    request.dependsOn = undefined;
     resolve(outcome);
   }
 
   private fail({ request, reject }: Waiting, error: unknown): void {
     this.refused.add(request);
-    request.restsOn = undefined;
+    request.dependsOn = undefined;
     reject(error instanceof AnswerLost ? new OutcomeUnknown(request.fingerprint !== null, error.cause) : error);
   }
 
@@ -180,7 +180,7 @@ export class Appender {
 
   /** An error that is not a clash comes from one request's data: each goes alone, so that only the culprit fails. */
   private async sendEach(batch: Waiting[]): Promise<void> {
-    // Where the store went away meanwhile, patience is spent once for all of them.
+    // Where the store went away meanwhile, the time is waited once for all of them.
     let away: unknown;
     for (const waiting of batch) {
       const { request } = waiting;
@@ -188,8 +188,8 @@ export class Appender {
         this.fail(waiting, away);
         continue;
       }
-      if (this.isGroundless(request)) {
-        this.settle(waiting, groundless(request));
+      if (this.hasFailedDependency(request)) {
+        this.settle(waiting, dependencyFailed(request));
         continue;
       }
       await this.call([request]).then(
@@ -220,10 +220,10 @@ export class Appender {
         return end === undefined ? outcomes : await this.tellOwn(requests, outcomes);
       } catch (error) {
         if (!this.store.isTransient(error)) throw error;
-        // From the first failure on: how long it took to show is no part of the patience.
+        // From the first failure on: how long it took to show is no part of that time.
         lost ||= this.store.isOutcomeUnknown(error);
         // Once an answer is lost, what the store says to later calls does not tell what became of the first.
-        if (Date.now() > (end ??= Date.now() + this.options.patienceMs)) throw lost ? new AnswerLost(error) : error;
+        if (Date.now() > (end ??= Date.now() + this.options.timeoutMs)) throw lost ? new AnswerLost(error) : error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

@@ -13,13 +13,13 @@ export interface AppendRequest {
    * comes before this one, and when it is not stored, neither is this; that others are is for the caller to see to.
    * A revision alone does not tell: another writer may have taken it with another event.
    */
-  restsOn?: readonly AppendRequest[];
+  dependsOn?: readonly AppendRequest[];
   /**
    * Streams that the decision looked at and leaves as they are, with the revision that it saw (-1: no event). Where
    * another event has followed by then, or that one is no longer there, the request clashes: what was allowed may not
    * be any more.
    */
-  looksAt?: readonly StreamRevision[];
+  readSet?: readonly StreamRevision[];
   /**
    * The incarnation of the log that the decision's states were read in. In a later one the request clashes: an event
    * that it counts on may have been lost, and its revision taken by another.
@@ -63,17 +63,17 @@ export type AppendOutcome =
   | { kind: 'repeated'; receipt: Receipt }
   /**
    * Another writer was first: `stream` is not at the revision that the events follow or that was looked at, or what
-   * the request rests on was not stored (`groundless`). Nothing was stored.
+   * the request depends on was not stored (`dependencyFailed`). Nothing was stored.
    */
-  | { kind: 'conflict'; stream: string; groundless?: true }
+  | { kind: 'conflict'; stream: string; dependencyFailed?: true }
   /** Another stream has a key that was to be reserved. Nothing was stored. */
   | { kind: 'taken'; reservation: Reservation; holder: string };
 
-/** The outcome of a request that rests on one which was not stored. */
-export const groundless = ({ events }: AppendRequest): AppendOutcome => ({
+/** The outcome of a request that depends on one which was not stored. */
+export const dependencyFailed = ({ events }: AppendRequest): AppendOutcome => ({
   kind: 'conflict',
   stream: events[0]!.stream,
-  groundless: true,
+  dependencyFailed: true,
 });
 
 export interface Head {

@@ -6,7 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BodiesUnderWay } from './bodies-under-way.js';
-import { allowedHosts, checkDoors, hasBody } from './doors.js';
+import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
 import { openApiDocument } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -58,7 +58,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   fastify.server.maxHeadersCount = 0;
   fastify.addHook('onRequest', (request, reply, done) => {
     try {
-      checkDoors(request.raw, hosts);
+      checkRequest(request.raw, hosts);
     } catch (error) {
       // What is refused unread is passed over to its end, or a sender who has not sent it all would find a broken
       // connection instead of the answer; but not where it is large, or nobody knows how large it is.

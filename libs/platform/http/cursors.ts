@@ -34,7 +34,7 @@ export class Cursors {
   constructor(private readonly source: CursorKeys) {}
 
   async seal(query: string, parameters: unknown, keyset: Keyset): Promise<string> {
-    const key = (await this.ring())[0]!;
+    const key = (await this.keyList())[0]!;
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt8(VERSION, 0);
     head.writeUInt16BE(key.id, 1);
@@ -64,14 +64,14 @@ export class Cursors {
 
   /** A key by its id. One that is not known may have been added by now. */
   private async keyOf(id: number): Promise<Key | undefined> {
-    const known = (await this.ring()).find((key) => key.id === id);
+    const known = (await this.keyList()).find((key) => key.id === id);
     if (known || performance.now() - this.readAt < READ_AGAIN_MS) return known;
     this.keys = undefined;
-    return (await this.ring()).find((key) => key.id === id);
+    return (await this.keyList()).find((key) => key.id === id);
   }
 
   /** The keys, the newest first: that one seals. */
-  private ring(): Promise<readonly Key[]> {
+  private keyList(): Promise<readonly Key[]> {
     if (!this.keys) {
       this.readAt = performance.now();
       const reading = this.source.read().then((keys) => keys.map(derived).toSorted((a, b) => b.id - a.id));

@@ -5,7 +5,7 @@ import { READINESS } from './tokens.js';
 /** Checks by name; one that rejects says why the service is not ready, a text that it resolves to is shown. */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
-const PATIENCE_MS = 2000;
+const TIMEOUT_MS = 2000;
 
 /** `GET /health/live`: the process turns; `GET /health/ready`: it can serve. */
 @Controller('health')
@@ -54,7 +54,7 @@ export class HealthController {
 function inTime<T>(check: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   });
   return Promise.race([check, late]).finally(() => clearTimeout(timer));
 }

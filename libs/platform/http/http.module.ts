@@ -31,7 +31,7 @@ export interface HttpModuleOptions {
   /** What cursors are encrypted with; the same for all processes that serve the same queries. */
   cursorKeys?: CursorKeys;
   /** How long a query waits for its `minPosition`, in milliseconds. */
-  patienceMs?: number;
+  timeoutMs?: number;
   /** How many heavy queries the process runs at once, and how many wait. */
   heavyQueries?: QueryBudgetOptions;
   readiness?: ReadinessChecks;
@@ -60,11 +60,11 @@ export class HttpModule {
       controllers.push(commandController(commands, ids), BatchController);
     }
     if (queries.length > 0) {
-      const { read, freshness, cursorKeys, patienceMs = 5000 } = options;
+      const { read, freshness, cursorKeys, timeoutMs = 5000 } = options;
       if (!read || !freshness || !cursorKeys) throw new Error('queries need read, freshness and cursorKeys');
       const cursors = new Cursors(cursorKeys);
       const budget = new QueryBudget(options.heavyQueries);
-      const parts: QueryParts = { read, freshness, clock, patienceMs, cursors, budget };
+      const parts: QueryParts = { read, freshness, clock, timeoutMs, cursors, budget };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));
     }

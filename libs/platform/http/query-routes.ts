@@ -13,7 +13,7 @@ import { authorise, type Authenticator } from './authenticator.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
 import { pointer } from './json-pointer.js';
-import { hostileIn } from './safe-json.js';
+import { findUnsafeInput } from './safe-json.js';
 import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
 import { issuesOf, strict } from './validation.js';
 
@@ -24,7 +24,7 @@ export interface QueryParts {
   readonly cursors: Cursors;
   readonly clock: Clock;
   /** How long `minPosition` is waited for. */
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
   /** Of the process: how many heavy queries it runs at once. */
   readonly budget: QueryBudget;
 }
@@ -62,7 +62,7 @@ function handlerOf(definition: QueryDefinition) {
   const BusMessage = busQueryOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const { read, freshness, cursors, clock, patienceMs, budget } = this.parts;
+      const { read, freshness, cursors, clock, timeoutMs, budget } = this.parts;
       const principal = await this.authenticator.authenticate(request.headers);
       authorise(principal, definition.allowed, definition.name);
       const { parameters, minPosition, cursor } = parse(request);
@@ -71,7 +71,7 @@ function handlerOf(definition: QueryDefinition) {
       const position =
         minPosition === undefined
           ? await freshness.current(definition.reads)
-          : await freshness.waitFor(minPosition, definition.reads, patienceMs);
+          : await freshness.waitFor(minPosition, definition.reads, timeoutMs);
       if (position === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
@@ -135,7 +135,7 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     if (Array.isArray(minPosition)) refuse('/minPosition', 'is given twice');
     const position = minPosition === undefined ? undefined : positionOf(minPosition);
     const parsed = schema.safeParse(raw);
-    const hostile = hostileIn(raw);
+    const hostile = findUnsafeInput(raw);
     if (hostile || !parsed.success) {
       const issues = hostile ? [hostile] : issuesOf(parsed.error!);
       const place: Place = issues.every(({ pointer }) => inPath.has(pointer.split('/')[1]!)) ? 'path' : 'query';

@@ -1,16 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LARGE, parseItems } from './batch-body.js';
-import { hasBody } from './doors.js';
+import { hasBody } from './request-guards.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { parseJson } from './safe-json.js';
 
 /** A body that has not come whole after this, and a second for each piece of it, does not come. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 const BYTES_A_SECOND = 256 * 1024;
 
 /** How long a body of so many bytes may take. */
-export const patienceFor = (bytes: number, least = PATIENCE_MS): number => least + (bytes / BYTES_A_SECOND) * 1000;
+export const patienceFor = (bytes: number, least = TIMEOUT_MS): number => least + (bytes / BYTES_A_SECOND) * 1000;
 
 const TIMER = 'bodyTimer';
 type Timed = FastifyRequest & { [TIMER]: NodeJS.Timeout | undefined };
@@ -19,7 +19,7 @@ type Timed = FastifyRequest & { [TIMER]: NodeJS.Timeout | undefined };
  * Has an app take JSON bodies, and nothing else.
  * @param leastMs how long the smallest of bodies may take to come
  */
-export function takeJson(fastify: FastifyInstance, leastMs = PATIENCE_MS): void {
+export function takeJson(fastify: FastifyInstance, leastMs = TIMEOUT_MS): void {
   fastify.removeAllContentTypeParsers();
   fastify.decorateRequest(TIMER, undefined);
   fastify.addHook('preParsing', (request, reply, _payload, done) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson, hostileIn, parseJson } from './safe-json.js';
+import { canonicalJson, findUnsafeInput, parseJson } from './safe-json.js';
 
 /** The same value, with the keys of its objects in another order. */
 function shuffled(value: unknown): unknown {
@@ -35,13 +35,13 @@ describe('canonical JSON', () => {
 
 describe('hostile JSON', () => {
   it('is named where it stands', () => {
-    expect(hostileIn(parseJson('{"a":[1,{"constructor":2}]}'))?.pointer).toBe('/a/1/constructor');
-    expect(hostileIn(parseJson('{"a\\u0000":1}'))?.pointer).toBe('/a\0');
-    expect(hostileIn(parseJson('{"a":"😀","b":[{}],"c":null}'))).toBeUndefined();
+    expect(findUnsafeInput(parseJson('{"a":[1,{"constructor":2}]}'))?.pointer).toBe('/a/1/constructor');
+    expect(findUnsafeInput(parseJson('{"a\\u0000":1}'))?.pointer).toBe('/a\0');
+    expect(findUnsafeInput(parseJson('{"a":"😀","b":[{}],"c":null}'))).toBeUndefined();
   });
 
   it('may be a whole megabyte deep without harm', () => {
     const deep = parseJson('['.repeat(500_000) + ']'.repeat(500_000));
-    expect(hostileIn(deep)?.message).toContain('deeper');
+    expect(findUnsafeInput(deep)?.message).toContain('deeper');
   });
 });

@@ -7,7 +7,7 @@ import { pointer } from './json-pointer.js';
 export const MAX_DEPTH = 32;
 
 /**
- * Parses a body; an empty one is undefined. `__proto__` becomes an ordinary key here, which `hostileIn` then names.
+ * Parses a body; an empty one is undefined. `__proto__` becomes an ordinary key here, which `findUnsafeInput` then names.
  * What JSON.parse would take and alter is refused: of two keys of one name it keeps the last, and of a number what a
  * double holds.
  * @throws HttpProblem malformed-request, InvalidInput naming the key or number
@@ -30,7 +30,7 @@ export function parseJson(text: string): unknown {
  * The first thing in a parsed body that no schema should have to meet: keys that reach for prototypes, nesting beyond
  * MAX_DEPTH, and text that the database cannot hold (NUL, half a surrogate pair).
  */
-export function hostileIn(value: unknown, depth = 0): InputIssue | undefined {
+export function findUnsafeInput(value: unknown, depth = 0): InputIssue | undefined {
   if (typeof value === 'string') {
     return isStorable(value) ? undefined : { pointer: '', message: 'holds a character that cannot be stored' };
   }
@@ -38,7 +38,7 @@ export function hostileIn(value: unknown, depth = 0): InputIssue | undefined {
   if (depth >= MAX_DEPTH) return { pointer: '', message: `is nested deeper than ${MAX_DEPTH} levels` };
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      const issue = hostileIn(value[i], depth + 1);
+      const issue = findUnsafeInput(value[i], depth + 1);
       if (issue) return under(i, issue);
     }
     return undefined;
@@ -47,7 +47,7 @@ export function hostileIn(value: unknown, depth = 0): InputIssue | undefined {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
       return { pointer: pointer([key]), message: 'is not allowed as a key' };
     }
-    const issue = hostileIn((value as Record<string, unknown>)[key], depth + 1);
+    const issue = findUnsafeInput((value as Record<string, unknown>)[key], depth + 1);
     if (issue) return under(key, issue);
     if (!isStorable(key)) return { pointer: pointer([key]), message: 'holds a character that cannot be stored' };
   }

@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { listenHost } from './doors.js';
+import { listenHost } from './request-guards.js';
 
 export interface ServeOptions {
   port: number;
@@ -9,7 +9,7 @@ export interface ServeOptions {
 }
 
 /** Longest wait for an orderly end before the process ends anyway: it must not hang and look healthy. */
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 
 const IDLE_MS = 50;
 
@@ -34,7 +34,7 @@ export async function serve(app: NestFastifyApplication, options: ServeOptions):
   const end = async (signal: string): Promise<void> => {
     if (ending) return;
     ending = true;
-    setTimeout(() => process.exit(1), PATIENCE_MS).unref();
+    setTimeout(() => process.exit(1), TIMEOUT_MS).unref();
     try {
       await closeInOrder(app);
       await close();

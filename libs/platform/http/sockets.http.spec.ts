@@ -6,14 +6,14 @@ import { startParcels } from '#test/fixtures/parcels.fixture.js';
 // Requests byte by byte over a socket: what a client library would never send.
 
 type Parcels = Awaited<ReturnType<typeof startParcels>>;
-const PATIENCE_MS = 400;
+const TIMEOUT_MS = 400;
 
 describe('requests as bytes', () => {
   let app: Parcels['app'];
   let store: Parcels['store'];
   let port: number;
   beforeAll(async () => {
-    ({ app, store } = await startParcels({ logger: false, bodyLimit: 65_536, bodyPatienceMs: PATIENCE_MS }));
+    ({ app, store } = await startParcels({ logger: false, bodyLimit: 65_536, bodyPatienceMs: TIMEOUT_MS }));
     await app.listen(0, '127.0.0.1');
     ({ port } = app.getHttpServer().address() as { port: number });
   });
@@ -192,7 +192,7 @@ describe('requests as bytes', () => {
       const hidden = `{"label":"x"}POST /v1/parcels HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}`;
       const before = (await store.head()).position;
       const { text } = await send(post(hidden, { 'Content-Length': '13' }));
-      // The first is a whole request, and the second one goes through the same doors.
+      // The first is a whole request, and the second one passes the same guards.
       expect((await store.head()).position).toBe(before + 1n);
       expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 403']);
     });
@@ -202,7 +202,7 @@ describe('requests as bytes', () => {
       const answer = await refused(send(post(sound, { 'Content-Length': '18' }), 5000));
       expect(answer).toMatchObject({ status: 408, kind: 'too-slow', closed: true });
       const took = performance.now() - start;
-      expect([took > PATIENCE_MS - 50, took < PATIENCE_MS + 10_000]).toEqual([true, true]);
+      expect([took > TIMEOUT_MS - 50, took < TIMEOUT_MS + 10_000]).toEqual([true, true]);
       const chunked = post('1\r\n{\r\n', { 'Transfer-Encoding': 'chunked', 'Content-Length': '' }).toString();
       // As large as it may become, a body in chunks has a little longer.
       const open = chunked.replace('Content-Length: \r\n', '');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidInput, type InputIssue } from '#platform/kernel/errors.js';
 import { pointer } from './json-pointer.js';
-import { hostileIn } from './safe-json.js';
+import { findUnsafeInput } from './safe-json.js';
 
 const MAX_ISSUES = 50;
 
@@ -55,7 +55,7 @@ const isStrict = (schema: z.ZodObject): boolean => schema._zod.def.catchall?._zo
 
 /** The body as its schema gives it. @throws InvalidInput with a pointer for each thing that is wrong. */
 export function validated(schema: z.ZodObject<any>, body: unknown): any {
-  const hostile = hostileIn(body);
+  const hostile = findUnsafeInput(body);
   if (hostile) throw new InvalidInput([hostile]);
   const parsed = schema.safeParse(body ?? {});
   if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error));

@@ -23,7 +23,7 @@ describe('dates of a stream', () => {
     stream.check(STEP_DATING, day(5), of);
   });
 
-  it('what is told late is after what it rests on, and holds nothing up', () => {
+  it('what is told late is after what it depends on, and holds nothing up', () => {
     const placing = step({ marks: ['placing'] });
     const payment = { follows: ['placing'], marks: ['last payment'] };
     const stream = dates([STEP_DATING, 1], [placing, 3], [STEP_DATING, 9]);

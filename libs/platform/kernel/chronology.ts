@@ -22,7 +22,7 @@ export const step = (also: Partial<Dating> = {}): Dating => ({
   marks: [...STEP, ...(also.marks ?? [])],
 });
 
-/** An event that may be told late: it is between steps that were recorded before it, after those that it rests on. */
+/** An event that may be told late: it is between steps that were recorded before it, after those that it depends on. */
 export const late = (...follows: string[]): Dating => ({ follows, marks: [] });
 
 /** An event about a part of its document, in order with the others about the same part only. */

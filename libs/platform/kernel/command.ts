@@ -30,6 +30,10 @@ export const at = (reference: string, event: DomainEvent<any>): EventAt => ({ at
 
 export type Decision = DomainEvent<any> | EventAt | readonly (DomainEvent<any> | EventAt)[] | undefined | void;
 
+/** The events that a decision came to, in order; none when it came to nothing. */
+export const eventsOf = (decision: Decision): (DomainEvent<any> | EventAt)[] =>
+  decision === undefined ? [] : Array.isArray(decision) ? [...decision] : [decision as DomainEvent<any>];
+
 type StatesOf<Refs> = {
   [K in keyof Refs]: Refs[K] extends Reference<infer State, any, any> ? Referenced<State> | undefined : never;
 };
@@ -110,7 +114,7 @@ export const reference = <State, Input = any, Own = any>(
 ): Reference<State, Input, Own> => ({ aggregate, id });
 
 /** A stream that a decision is about or looks at. */
-export interface Standing {
+export interface DatedStream {
   readonly stream: string;
   readonly state: any;
   readonly dates: Chronology;
@@ -122,8 +126,8 @@ export interface Standing {
  */
 export function assertInOrder(
   { on, refs: references }: Pick<CommandDefinition, 'on' | 'refs'>,
-  own: Standing,
-  refs: Readonly<Record<string, { readonly entry: Standing } | undefined>>,
+  own: DatedStream,
+  refs: Readonly<Record<string, { readonly entry: DatedStream } | undefined>>,
   decided: readonly (DomainEvent<any> | EventAt)[],
   at: number,
 ): void {

@@ -31,7 +31,7 @@ export class CopyRows {
 
   /** Begins a row; as many `field` calls follow. */
   row(fields: number): void {
-    this.room(2);
+    this.reserve(2);
     this.at = this.chunk.writeInt16BE(fields, this.at);
     this.count++;
   }
@@ -39,7 +39,7 @@ export class CopyRows {
   /** @throws RangeError for a value that is not of the type */
   field(type: CopyType, value: unknown): void {
     if (value === null || value === undefined) {
-      this.room(4);
+      this.reserve(4);
       this.at = this.chunk.writeInt32BE(-1, this.at);
       return;
     }
@@ -47,7 +47,7 @@ export class CopyRows {
       case 'numeric':
         return this.numeric(value as string);
       case 'float8':
-        this.room(12);
+        this.reserve(12);
         this.at = this.chunk.writeInt32BE(8, this.at);
         // As text -0 is 0; so it is here.
         this.at = this.chunk.writeDoubleBE((value as number) + 0, this.at);
@@ -62,7 +62,7 @@ export class CopyRows {
         return this.text(value as string, 1);
       default: {
         const size = fixedSize[type]!;
-        this.room(4 + size);
+        this.reserve(4 + size);
         this.at = this.chunk.writeInt32BE(size, this.at);
         writeFixed(this.chunk, type, value, this.at);
         this.at += size;
@@ -81,7 +81,7 @@ export class CopyRows {
     return chunks;
   }
 
-  private room(bytes: number): void {
+  private reserve(bytes: number): void {
     if (this.at + bytes <= this.chunk.length) return;
     this.full.push(this.chunk.subarray(0, this.at));
     this.filled += this.chunk.length;
@@ -90,7 +90,7 @@ export class CopyRows {
   }
 
   private bytes(value: Buffer): void {
-    this.room(4 + value.length);
+    this.reserve(4 + value.length);
     this.at = this.chunk.writeInt32BE(value.length, this.at);
     this.at += value.copy(this.chunk, this.at);
   }
@@ -99,7 +99,7 @@ export class CopyRows {
   private text(value: string, version: 0 | 1): void {
     const { length } = value;
     // No character takes more than three bytes.
-    this.room(5 + length * 3);
+    this.reserve(5 + length * 3);
     const { chunk } = this;
     const start = this.at + 4 + version;
     if (version) chunk[start - 1] = version;
@@ -122,7 +122,7 @@ export class CopyRows {
     const whole = Math.ceil((end - first) / 4);
     const part = Math.ceil(scale / 4);
     if (whole === 0) throw new RangeError(`'${text}' is not a decimal`);
-    this.room(12 + 2 * (whole + part));
+    this.reserve(12 + 2 * (whole + part));
     const { chunk } = this;
     let at = chunk.writeInt32BE(8 + 2 * (whole + part), this.at);
     at = chunk.writeInt16BE(whole + part, at);

@@ -62,7 +62,7 @@ export class Pipeline {
     private readonly options: ConnectionOptions,
   ) {}
 
-  /** @param query one that rests on what was done on the same connection is made for the connection it goes down */
+  /** @param query one that depends on what was done on the same connection is made for the connection it goes down */
   async query(query: PipelineQuery | ((connection: object) => PipelineQuery)): Promise<pg.QueryResult<any>> {
     const connected = (this.client ??= this.connect());
     const client = await connected;

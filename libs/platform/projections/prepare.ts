@@ -58,8 +58,8 @@ export async function openProjectionAdmin(
   });
   try {
     const models = await prepareProjections(pool, projections, partitions);
-    const shop = { pool, log: { store, partitions }, decoded: new DecodedEvents(catalogue) };
-    return { admin: new ProjectionAdmin(shop, models), close: () => pool.end() };
+    const runtime = { pool, log: { store, partitions }, decoded: new DecodedEvents(catalogue) };
+    return { admin: new ProjectionAdmin(runtime, models), close: () => pool.end() };
   } catch (error) {
     await pool.end();
     throw error;

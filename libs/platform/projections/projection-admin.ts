@@ -10,7 +10,7 @@ import {
   type RetryResult,
 } from './dead-letters/dead-letters.js';
 import type { FillOptions } from './builds/fill.js';
-import type { Patience } from './builds/lock-waits.js';
+import type { WaitOptions } from './builds/lock-waits.js';
 import {
   buildAsOf,
   rebuild,
@@ -20,7 +20,7 @@ import {
   type RebuildResult,
   type Verification,
   type VerifyOptions,
-  type Workshop,
+  type ProjectionRuntime,
 } from './builds/rebuild.js';
 import { listSwaps, type SwapRecord } from './builds/swap-records.js';
 import type { Model } from './running/build-writer.js';
@@ -30,7 +30,7 @@ export class ProjectionAdmin {
   private readonly models: ReadonlyMap<string, Model>;
 
   constructor(
-    private readonly shop: Workshop,
+    private readonly runtime: ProjectionRuntime,
     models: readonly Model[],
   ) {
     this.models = new Map(models.map((model) => [model.projection.name, model]));
@@ -42,38 +42,38 @@ export class ProjectionAdmin {
 
   deadLetters(filter?: Parameters<typeof listDeadLetters>[1]): Promise<ParkedEvent[]> {
     if (filter?.projection) this.model(filter.projection);
-    return listDeadLetters(this.shop, filter);
+    return listDeadLetters(this.runtime, filter);
   }
 
   countDeadLetters(filter?: DeadLetterFilter): Promise<number> {
-    return countDeadLetters(this.shop, filter);
+    return countDeadLetters(this.runtime, filter);
   }
 
   retry(projection: string, subject: string): Promise<RetryResult> {
-    return retryDeadLetters(this.shop, this.model(projection), subject);
+    return retryDeadLetters(this.runtime, this.model(projection), subject);
   }
 
   discard(projection: string, subject: string, which: 'first' | 'all' = 'first'): Promise<RetryResult> {
-    return discardDeadLetters(this.shop, this.model(projection), subject, which);
+    return discardDeadLetters(this.runtime, this.model(projection), subject, which);
   }
 
   /** The builds of a projection that have tables, newest first. */
   builds(projection: string): Promise<Build[]> {
-    return buildsOf(this.shop.pool, this.model(projection).projection.name);
+    return buildsOf(this.runtime.pool, this.model(projection).projection.name);
   }
 
   /** Rebuilds these projections (all when none is named) from one pass over the log. */
   rebuild(projections: readonly string[] = [], options?: RebuildOptions): Promise<RebuildResult[]> {
-    return rebuild(this.shop, this.chosen(projections), options);
+    return rebuild(this.runtime, this.chosen(projections), options);
   }
 
-  swapBack(projection: string, options?: Patience & { by?: string; reason?: string }): Promise<Build> {
-    return swapBack(this.shop, this.model(projection), options);
+  swapBack(projection: string, options?: WaitOptions & { by?: string; reason?: string }): Promise<Build> {
+    return swapBack(this.runtime, this.model(projection), options);
   }
 
   /** When builds were made live, by whom and why, the latest first. */
   swaps(projection?: string, limit?: number): Promise<SwapRecord[]> {
-    return listSwaps(this.shop.pool, projection && this.model(projection).projection.name, limit);
+    return listSwaps(this.runtime.pool, projection && this.model(projection).projection.name, limit);
   }
 
   /** Whether the live rows are what the log gives. @throws Error where that cannot be found out */
@@ -86,18 +86,18 @@ export class ProjectionAdmin {
 
   /** Whether the live rows of these projections (all when none is named) are what the log gives, and the log is whole. */
   verifyAll(projections: readonly string[] = [], options?: VerifyOptions): Promise<Verification> {
-    return verify(this.shop, this.chosen(projections), options);
+    return verify(this.runtime, this.chosen(projections), options);
   }
 
   asOf(projection: string, position: bigint, schema: string, options?: FillOptions): Promise<Build> {
-    return buildAsOf(this.shop, this.model(projection), position, schema, options);
+    return buildAsOf(this.runtime, this.model(projection), position, schema, options);
   }
 
   /** Drops a build that is not live. */
   async drop(projection: string, generation: number): Promise<void> {
     const build = (await this.builds(projection)).find((candidate) => candidate.generation === generation);
     if (!build) throw new Error(`${projection} has no generation ${generation}`);
-    await dropBuild(this.shop.pool, build);
+    await dropBuild(this.runtime.pool, build);
   }
 
   /** All when none is named; one that is named twice once. */

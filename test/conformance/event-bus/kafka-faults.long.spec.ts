@@ -107,7 +107,7 @@ describe('relay and Kafka when things go wrong', () => {
     const bus = new KafkaBus({
       ...options(),
       stallMs,
-      news: { heads: () => state.heads(), eventAt },
+      published: { heads: () => state.heads(), eventAt },
       onFatal: (error) => fatal.push(error),
     });
     ends.push(() => bus.close());

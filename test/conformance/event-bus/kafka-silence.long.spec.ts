@@ -59,13 +59,13 @@ describeWithKafka('a broker whose side of the connections vanishes without a wor
     const running = relay.run();
     const eventAt = async (position: bigint) => (await store.readAll({ after: position - 1n, limit: 1 }))[0];
     const news = { heads: () => state.heads(), eventAt };
-    const bus = new KafkaBus({ ...options, news, onFatal: (error) => fatal.push(error) });
+    const bus = new KafkaBus({ ...options, published: news, onFatal: (error) => fatal.push(error) });
     const consumer = new TestConsumer();
     try {
       await bus.subscribe('silence', consumer);
       await append(store, 200);
       await until('200 events', () => consumer.total >= 200);
-      expect(publisher.trouble).toBeUndefined();
+      expect(publisher.outage).toBeUndefined();
       expect(proxy.freeze()).toBeGreaterThan(1);
       const frozen = performance.now();
       await append(store, 200);

@@ -153,9 +153,9 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const [late, known] = [aRequest(taken), aRequest(newStream())];
       await store.append([known]);
       // Its revision is the next one, but what it follows is not what its decision counted on.
-      const follower = { ...aRequest(taken, 1), restsOn: [late] };
-      const reader = { ...aRequest(free), restsOn: [follower] };
-      const repeat = { ...aRequest(newStream()), restsOn: [known] };
+      const follower = { ...aRequest(taken, 1), dependsOn: [late] };
+      const reader = { ...aRequest(free), dependsOn: [follower] };
+      const repeat = { ...aRequest(newStream()), dependsOn: [known] };
       const before = await store.head();
       expect(await store.append([late, follower, reader, known, repeat])).toMatchObject([
         { kind: 'conflict', stream: taken },
@@ -166,7 +166,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       ]);
       expect(await store.head()).toEqual(before);
       const first = aRequest(free);
-      expect(await store.append([first, { ...aRequest(free, 1), restsOn: [first] }])).toMatchObject([
+      expect(await store.append([first, { ...aRequest(free, 1), dependsOn: [first] }])).toMatchObject([
         { kind: 'stored' },
         { kind: 'stored' },
       ]);
@@ -175,7 +175,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('stores nothing that looked at a stream which has moved on since', async () => {
       const [own, seen, empty] = [newStream(), newStream(), newStream()];
       await store.append([aRequest(seen, 0, 2)]);
-      const looking = (...looksAt: { stream: string; revision: number }[]) => ({ ...aRequest(own), looksAt });
+      const looking = (...readSet: { stream: string; revision: number }[]) => ({ ...aRequest(own), readSet });
       expect(await store.append([looking({ stream: seen, revision: 0 })])).toEqual([
         { kind: 'conflict', stream: seen },
       ]);
@@ -186,12 +186,12 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const outcomes = await store.append([
         looking({ stream: seen, revision: 1 }, { stream: empty, revision: -1 }),
         aRequest(seen, 2),
-        { ...aRequest(own, 1), looksAt: [{ stream: seen, revision: 2 }] },
+        { ...aRequest(own, 1), readSet: [{ stream: seen, revision: 2 }] },
         aRequest(empty),
       ]);
       expect(outcomes.map(({ kind }) => kind)).toEqual(['stored', 'stored', 'stored', 'stored']);
       // One that is refused for it takes none of its neighbours with it.
-      const late = { ...aRequest(own, 2), looksAt: [{ stream: seen, revision: 1 }] };
+      const late = { ...aRequest(own, 2), readSet: [{ stream: seen, revision: 1 }] };
       const [refused, stored] = await store.append([late, aRequest(newStream())]);
       expect([refused?.kind, stored?.kind]).toEqual(['conflict', 'stored']);
     });
@@ -200,13 +200,13 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const [own, seen] = [newStream(), newStream()];
       await store.append([aRequest(seen, 0, 2)]);
       // As a state does that was read from a server which has lost its last commits since.
-      const late = { ...aRequest(own), looksAt: [{ stream: seen, revision: 5 }] };
+      const late = { ...aRequest(own), readSet: [{ stream: seen, revision: 5 }] };
       expect(await store.append([late])).toEqual([{ kind: 'conflict', stream: seen }]);
-      const never = { ...aRequest(own), looksAt: [{ stream: newStream(), revision: 0 }] };
+      const never = { ...aRequest(own), readSet: [{ stream: newStream(), revision: 0 }] };
       expect((await store.append([never]))[0]!.kind).toBe('conflict');
       expect(await store.readStream(own)).toEqual([]);
       // What the same call brings is there.
-      const reader = { ...aRequest(own), looksAt: [{ stream: seen, revision: 2 }] };
+      const reader = { ...aRequest(own), readSet: [{ stream: seen, revision: 2 }] };
       expect(await store.append([aRequest(seen, 2), reader])).toMatchObject([{ kind: 'stored' }, { kind: 'stored' }]);
     });
 

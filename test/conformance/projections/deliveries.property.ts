@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { BusMessage } from '#platform/event-bus/event-bus.js';
-import type { Lane } from '#platform/projections/running/projection-worker.js';
+import type { ProjectionWorker } from '#platform/projections/running/projection-worker.js';
 import { counts, PARTITIONS, timeline, type Happening, type World } from './fixture.js';
 
 const happening: fc.Arbitrary<Happening> = fc.record({
@@ -11,15 +11,15 @@ const happening: fc.Arbitrary<Happening> = fc.record({
 });
 
 interface Batch {
-  /** Which lane of two gets it; a zombie is just another lane. */
-  lane: 0 | 1;
+  /** Which worker of two gets it; a zombie is just another worker. */
+  worker: 0 | 1;
   /** Messages by index into the log; out of order, doubled, with holes. */
   picks: number[];
   wait: boolean;
 }
 
 const batch: fc.Arbitrary<Batch> = fc.record({
-  lane: fc.constantFrom(0, 1),
+  worker: fc.constantFrom(0, 1),
   picks: fc.array(fc.nat({ max: 999 }), { maxLength: 12 }),
   wait: fc.boolean(),
 });
@@ -38,9 +38,9 @@ export async function deliveriesProperty(world: World, runs: number, size: numbe
         await world.happen(...happenings);
         const messages = await world.messages();
         for (const definition of [counts(), timeline()]) {
-          const lanes = [await world.lane(definition), await world.lane(definition)];
-          await play(lanes, messages, batches);
-          await finish(lanes[0]!, world);
+          const workers = [await world.worker(definition), await world.worker(definition)];
+          await play(workers, messages, batches);
+          await finish(workers[0]!, world);
           const admin = await world.admin(definition);
           const { equal, differences } = await admin.verify(definition.name);
           if (!equal) throw new Error(`${definition.name}: ${JSON.stringify(differences)}`);
@@ -53,12 +53,16 @@ export async function deliveriesProperty(world: World, runs: number, size: numbe
   );
 }
 
-async function play(lanes: readonly Lane[], messages: readonly BusMessage[], batches: readonly Batch[]): Promise<void> {
+async function play(
+  workers: readonly ProjectionWorker[],
+  messages: readonly BusMessage[],
+  batches: readonly Batch[],
+): Promise<void> {
   const underWay: Promise<void>[] = [];
-  for (const { lane, picks, wait } of batches) {
+  for (const { worker, picks, wait } of batches) {
     const chosen = picks.map((pick) => messages[pick % messages.length]!);
     const partitions = [...new Set(chosen.map(({ partition }) => partition))];
-    const delivered = lanes[lane]!.deliver({ messages: chosen, partitions });
+    const delivered = workers[worker]!.deliver({ messages: chosen, partitions });
     underWay.push(delivered);
     if (wait) await delivered;
   }
@@ -66,7 +70,7 @@ async function play(lanes: readonly Lane[], messages: readonly BusMessage[], bat
 }
 
 /** What was never delivered, the reconciler brings. */
-async function finish(lane: Lane, world: World): Promise<void> {
+async function finish(worker: ProjectionWorker, world: World): Promise<void> {
   const { position } = await world.store.head();
-  await lane.reconcile(new Map(Array.from({ length: PARTITIONS }, (_, partition) => [partition, position])));
+  await worker.reconcile(new Map(Array.from({ length: PARTITIONS }, (_, partition) => [partition, position])));
 }

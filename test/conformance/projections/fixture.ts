@@ -11,7 +11,7 @@ import { defineEvent, open, personal, type DomainEvent } from '#platform/kernel/
 import { derivedId, newId } from '#platform/kernel/ids.js';
 import { ensureLive } from '#platform/projections/builds/builds.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
-import { Lane } from '#platform/projections/running/projection-worker.js';
+import { ProjectionWorker } from '#platform/projections/running/projection-worker.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
 import { append, change, on, projection, type Projection } from '#platform/projections/definition/projection.js';
 import { ProjectionAdmin } from '#platform/projections/projection-admin.js';
@@ -132,7 +132,7 @@ export class World {
   store = new MemoryEventStore(new TestClock());
   readonly decoded = new DecodedEvents(catalogue);
   private revision = 0;
-  private readonly lanes: Lane[] = [];
+  private readonly workers: ProjectionWorker[] = [];
 
   private constructor(
     readonly url: string,
@@ -196,12 +196,18 @@ export class World {
   }
 
   /** A writer of a projection, as another process would have one. */
-  async lane(definition: Projection): Promise<Lane> {
+  async worker(definition: Projection): Promise<ProjectionWorker> {
     const [model] = await prepareProjections(this.pool, [definition], PARTITIONS);
     await ensureLive(this.pool, model!, PARTITIONS);
-    const lane = new Lane({ pool: this.pool, model: model!, log: this.log, decoded: this.decoded, capacity: 20 });
-    this.lanes.push(lane);
-    return lane;
+    const worker = new ProjectionWorker({
+      pool: this.pool,
+      model: model!,
+      log: this.log,
+      decoded: this.decoded,
+      capacity: 20,
+    });
+    this.workers.push(worker);
+    return worker;
   }
 
   async admin(...definitions: Projection[]): Promise<ProjectionAdmin> {
@@ -242,7 +248,7 @@ export class World {
   }
 
   async closeLanes(): Promise<void> {
-    await Promise.all(this.lanes.splice(0).map((lane) => lane.close()));
+    await Promise.all(this.workers.splice(0).map((worker) => worker.close()));
   }
 
   async close(): Promise<void> {

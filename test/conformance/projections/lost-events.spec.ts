@@ -29,7 +29,7 @@ async function start(): Promise<ProjectionHost> {
     catalogue,
     projections: [counts(), timeline()],
     databaseUrl,
-    onTrouble: (e) => process.env['DBG'] && console.log(e),
+    onError: (e) => process.env['DBG'] && console.log(e),
   });
   closes.push(
     () => bus.close(),

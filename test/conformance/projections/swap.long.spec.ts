@@ -29,7 +29,7 @@ describe('swaps under load', () => {
       catalogue,
       projections: [counts(), timeline()],
       databaseUrl: database.url,
-      onTrouble: (error) => troubles.push(error),
+      onError: (error) => troubles.push(error),
     });
     pool = createPool(database.url, { max: 4 });
   });

@@ -2,7 +2,7 @@ import { MAX_POINTS, contactPointAdded } from '#contracts/contacts/contact.event
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { identifiedBy, isCurrent } from './contact.rules.js';
+import { identifiedBy, assertCurrent } from './contact.rules.js';
 import { PointInput, samePoint } from './contact-input.js';
 
 export const addContactPoint = command({
@@ -13,7 +13,7 @@ export const addContactPoint = command({
   allowed: ['service', 'admin'],
   input: PointInput,
   decide: (contact, { reach, label }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const known = samePoint(contact.points, reach);
     if (known) {
       const agrees = label === undefined || label === known.label;

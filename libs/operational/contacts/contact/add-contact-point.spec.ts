@@ -8,7 +8,16 @@ import {
 } from '#contracts/contacts/contact.events.js';
 import { specify } from '#test/fixtures/specify.js';
 import { addContactPoint } from './add-contact-point.command.js';
-import { anonymous, archived, blocked, email, emailAdded, merged, phone, sara } from '#test/fixtures/contacts.fixture.js';
+import {
+  anonymous,
+  archived,
+  blocked,
+  email,
+  emailAdded,
+  merged,
+  phone,
+  sara,
+} from '#test/fixtures/contacts.fixture.js';
 
 describe('AddContactPoint', () => {
   it('adds the point in its normal form, under the next number', () => {

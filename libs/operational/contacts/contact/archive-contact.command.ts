@@ -3,7 +3,7 @@ import { contactArchived } from '#contracts/contacts/contact.events.js';
 import { Code, Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact, statusOf } from './contact.aggregate.js';
-import { notMerged } from './contact.rules.js';
+import { assertNotMerged } from './contact.rules.js';
 
 export const archiveContact = command({
   name: 'ArchiveContact',
@@ -13,7 +13,7 @@ export const archiveContact = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (contact, { reason, note }) => {
-    notMerged(contact);
+    assertNotMerged(contact);
     if (contact.archived) return;
     const status = statusOf(contact, { archived: true });
     return contactArchived({ reason, status, previousStatus: statusOf(contact), note });

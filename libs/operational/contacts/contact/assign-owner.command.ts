@@ -3,7 +3,7 @@ import { contactOwnerAssigned } from '#contracts/contacts/contact.events.js';
 import { Staff } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const assignOwner = command({
   name: 'AssignOwner',
@@ -13,7 +13,7 @@ export const assignOwner = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ owner: Staff.nullable() }),
   decide: (contact, { owner }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     if (owner === contact.owner) return;
     return contactOwnerAssigned({ owner: owner ?? undefined, previousOwner: contact.owner ?? undefined });
   },

@@ -3,7 +3,7 @@ import { contactBlocked } from '#contracts/contacts/contact.events.js';
 import { Code, Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact, statusOf } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const blockContact = command({
   name: 'BlockContact',
@@ -13,7 +13,7 @@ export const blockContact = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (contact, { reason, note }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     if (contact.blocked) return;
     const status = statusOf(contact, { blocked: true });
     return contactBlocked({ reason, status, previousStatus: statusOf(contact), note });

@@ -4,7 +4,7 @@ import { LifecycleStage } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { activatedBy, inBusiness, isCurrent } from './contact.rules.js';
+import { activatedBy, inBusiness, assertCurrent } from './contact.rules.js';
 
 /** Who once bought does not become a lead again, only lapsed and won back. */
 const NEXT: Record<LifecycleStage, readonly LifecycleStage[]> = {
@@ -24,7 +24,7 @@ export const changeLifecycleStage = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ stage: LifecycleStage }),
   decide: (contact, { stage }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const { stage: previousStage } = contact;
     if (stage === previousStage) return;
     rule('stage-follows', NEXT[previousStage].includes(stage), `a ${previousStage} does not become a ${stage}`);

@@ -16,7 +16,7 @@ import { about, late } from '#platform/kernel/chronology.js';
 export type ContactDetails = Pick<Parameters<typeof events.contactRegistered>[0], DetailName>;
 export type ContactRelation = Parameters<typeof events.contactRelated>[0];
 /** How well a contact is known, whatever else its status says. */
-export type Acquaintance = 'anonymous' | 'identified' | 'active';
+export type IdentificationLevel = 'anonymous' | 'identified' | 'active';
 
 /** A custom attribute; the type stays declared when the value is cleared. */
 export interface DeclaredAttribute {
@@ -36,12 +36,12 @@ export interface ExternalFact extends Attribute {
 export interface ContactState {
   /** Follows from the four fields below: merged before archived before blocked before how well it is known. */
   readonly status: 'none' | ContactStatus;
-  readonly acquaintance: Acquaintance;
+  readonly identificationLevel: IdentificationLevel;
   readonly blocked: boolean;
   readonly archived: boolean;
   readonly mergedInto: string | null;
   /** The contacts that are aliases of this one. */
-  readonly absorbed: readonly string[];
+  readonly mergedDuplicates: readonly string[];
   readonly kind: ContactKind;
   readonly stage: LifecycleStage;
   readonly details: ContactDetails;
@@ -59,11 +59,11 @@ export interface ContactState {
 
 const initial: ContactState = {
   status: 'none',
-  acquaintance: 'anonymous',
+  identificationLevel: 'anonymous',
   blocked: false,
   archived: false,
   mergedInto: null,
-  absorbed: [],
+  mergedDuplicates: [],
   kind: 'person',
   stage: 'visitor',
   details: {},
@@ -78,18 +78,18 @@ const initial: ContactState = {
   dismissed: [],
 };
 
-type Standing = Pick<ContactState, 'acquaintance' | 'blocked' | 'archived' | 'mergedInto'>;
+type ContactFlags = Pick<ContactState, 'identificationLevel' | 'blocked' | 'archived' | 'mergedInto'>;
 
 /** The status that a contact has, or would have after a change. */
-export function statusOf(contact: Standing, change: Partial<Standing> = {}): ContactStatus {
-  const { acquaintance, blocked, archived, mergedInto } = { ...contact, ...change };
+export function statusOf(contact: ContactFlags, change: Partial<ContactFlags> = {}): ContactStatus {
+  const { identificationLevel, blocked, archived, mergedInto } = { ...contact, ...change };
   if (mergedInto !== null) return 'merged';
   if (archived) return 'archived';
-  return blocked ? 'blocked' : acquaintance;
+  return blocked ? 'blocked' : identificationLevel;
 }
 
 // The flags do not overwrite each other, so that each undoing gives back exactly what was before.
-const standing = (contact: ContactState, change: Partial<Standing>): ContactState => ({
+const withFlags = (contact: ContactState, change: Partial<ContactFlags>): ContactState => ({
   ...contact,
   ...change,
   status: statusOf(contact, change),
@@ -120,9 +120,9 @@ export const Contact = aggregate<ContactState>()({
     contactRelated: events.contactRelated,
     contactUnrelated: events.contactUnrelated,
     contactMerged: events.contactMerged,
-    contactAbsorbed: events.contactAbsorbed,
+    contactDuplicateMerged: events.contactDuplicateMerged,
     contactUnmerged: events.contactUnmerged,
-    contactReleased: events.contactReleased,
+    contactMergeUndone: events.contactMergeUndone,
     contactDuplicateDismissed: events.contactDuplicateDismissed,
     contactBlocked: events.contactBlocked,
     contactArchived: events.contactArchived,
@@ -145,11 +145,11 @@ export const Contact = aggregate<ContactState>()({
         nextPoint: points.length + 1,
         attributes: attributes.map(({ name, content }) => ({ name, type: content.type, content })),
       };
-      return standing(known, { acquaintance: status as Acquaintance });
+      return withFlags(known, { identificationLevel: status as IdentificationLevel });
     },
     contactDetailsUpdated: (contact, { changed: _changed, ...details }) => ({ ...contact, details }),
-    contactIdentified: (contact) => standing(contact, { acquaintance: 'identified' }),
-    contactActivated: (contact) => standing(contact, { acquaintance: 'active' }),
+    contactIdentified: (contact) => withFlags(contact, { identificationLevel: 'identified' }),
+    contactActivated: (contact) => withFlags(contact, { identificationLevel: 'active' }),
     contactPointAdded: (contact, { point, label, reach }) => ({
       ...contact,
       points: [...contact.points, { point, label, reach, verified: false }],
@@ -185,18 +185,21 @@ export const Contact = aggregate<ContactState>()({
       ...contact,
       relations: contact.relations.filter((known) => !sameRelation(known, relation)),
     }),
-    contactMerged: (contact, { into }) => standing(contact, { mergedInto: into }),
-    contactUnmerged: (contact) => standing(contact, { mergedInto: null }),
-    contactAbsorbed: (contact, { merged }) => ({ ...contact, absorbed: [...contact.absorbed, merged] }),
-    contactReleased: (contact, { unmerged }) => ({
+    contactMerged: (contact, { into }) => withFlags(contact, { mergedInto: into }),
+    contactUnmerged: (contact) => withFlags(contact, { mergedInto: null }),
+    contactDuplicateMerged: (contact, { merged }) => ({
       ...contact,
-      absorbed: contact.absorbed.filter((id) => id !== unmerged),
+      mergedDuplicates: [...contact.mergedDuplicates, merged],
+    }),
+    contactMergeUndone: (contact, { unmerged }) => ({
+      ...contact,
+      mergedDuplicates: contact.mergedDuplicates.filter((id) => id !== unmerged),
     }),
     contactDuplicateDismissed: (contact, { other }) => ({ ...contact, dismissed: [...contact.dismissed, other] }),
-    contactBlocked: (contact) => standing(contact, { blocked: true }),
-    contactArchived: (contact) => standing(contact, { archived: true }),
+    contactBlocked: (contact) => withFlags(contact, { blocked: true }),
+    contactArchived: (contact) => withFlags(contact, { archived: true }),
     contactRestored: (contact, { previousStatus }) =>
-      standing(contact, previousStatus === 'archived' ? { archived: false } : { blocked: false }),
+      withFlags(contact, previousStatus === 'archived' ? { archived: false } : { blocked: false }),
     contactLifecycleStageChanged: (contact, { stage }) => ({ ...contact, stage }),
   },
   // We meet most customers long after they were born, and often after they first bought.

@@ -7,21 +7,21 @@ import { statusOf } from './contact.aggregate.js';
 import type { ContactState } from './contact.aggregate.js';
 
 /** Refuses by `contact-exists` a contact that was never registered or is erased. */
-export function exists({ status }: ContactState, id?: string): void {
+export function assertExists({ status }: ContactState, id?: string): void {
   const named = id === undefined ? 'this contact' : `contact ${id}`;
   rule('contact-exists', status !== 'none' && status !== 'erased', `${named} does not exist`);
 }
 
 /** Refuses what does not exist, and by `contact-not-merged` an alias: what happens now, happens to the survivor. */
-export function notMerged(contact: ContactState): void {
-  exists(contact);
+export function assertNotMerged(contact: ContactState): void {
+  assertExists(contact);
   const { mergedInto } = contact;
   rule('contact-not-merged', mergedInto === null, `the contact was merged into ${mergedInto}`);
 }
 
 /** Refuses changes of a contact that does not exist, is an alias of another, or is archived. */
-export function isCurrent(contact: ContactState): void {
-  notMerged(contact);
+export function assertCurrent(contact: ContactState): void {
+  assertNotMerged(contact);
   rule('contact-not-archived', !contact.archived, 'the contact is archived; restore it first');
 }
 
@@ -29,12 +29,12 @@ export function isCurrent(contact: ContactState): void {
  * Refuses by `contact-exists` a reference to a contact that was never registered or is erased. A merged contact
  * passes: facts stay under the contact that they happened to.
  */
-export function contactExists(contact: Referenced<ContactState> | undefined): void {
-  if (contact) exists(contact.state, contact.id);
+export function assertContactExists(contact: Referenced<ContactState> | undefined): void {
+  if (contact) assertExists(contact.state, contact.id);
 }
 
 /** Refuses by `another-contact` a contact that is set beside itself. */
-export function isAnother(id: string, other: string): void {
+export function assertAnother(id: string, other: string): void {
   rule('another-contact', id !== other, 'this is the contact itself');
 }
 
@@ -47,14 +47,14 @@ export function identifiedBy(
   contact: ContactState,
   by: Parameters<typeof contactIdentified>[0]['by'],
 ): DomainEvent<any>[] {
-  if (contact.acquaintance !== 'anonymous') return [];
-  const identified = contactIdentified({ by, status: statusOf(contact, { acquaintance: 'identified' }) });
+  if (contact.identificationLevel !== 'anonymous') return [];
+  const identified = contactIdentified({ by, status: statusOf(contact, { identificationLevel: 'identified' }) });
   return inBusiness(contact.stage) ? [identified, activated(contact, 'business')] : [identified];
 }
 
 /** What follows when an identified contact has shown to be real; nothing when it had before. */
 export const activatedBy = (contact: ContactState, by: 'verified-point' | 'business'): DomainEvent<any>[] =>
-  contact.acquaintance === 'identified' ? [activated(contact, by)] : [];
+  contact.identificationLevel === 'identified' ? [activated(contact, by)] : [];
 
 const activated = (contact: ContactState, by: 'verified-point' | 'business') =>
-  contactActivated({ by, status: statusOf(contact, { acquaintance: 'active' }) });
+  contactActivated({ by, status: statusOf(contact, { identificationLevel: 'active' }) });

@@ -5,7 +5,7 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from './contact.aggregate.js';
-import { contactExists, isAnother, isCurrent } from './contact.rules.js';
+import { assertContactExists, assertAnother, assertCurrent } from './contact.rules.js';
 
 export const dismissDuplicate = command({
   name: 'DismissDuplicate',
@@ -16,10 +16,10 @@ export const dismissDuplicate = command({
   input: z.strictObject({ other: Id, note: Note.optional() }),
   refs: { other: reference(Contact, (input: { other: string }) => input.other) },
   decide: (contact, { other, note }, { id, refs }) => {
-    isCurrent(contact);
-    isAnother(id, other);
-    contactExists(refs.other);
-    rule('not-merged-with-it', !contact.absorbed.includes(other), `contact ${other} is merged into this one`);
+    assertCurrent(contact);
+    assertAnother(id, other);
+    assertContactExists(refs.other);
+    rule('not-merged-with-it', !contact.mergedDuplicates.includes(other), `contact ${other} is merged into this one`);
     // Said of either, it holds for both.
     if (contact.dismissed.includes(other) || refs.other!.state.dismissed.includes(id)) return;
     return contactDuplicateDismissed({ other, note });

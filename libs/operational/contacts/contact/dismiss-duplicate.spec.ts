@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import { contactAbsorbed, contactDuplicateDismissed } from '#contracts/contacts/contact.events.js';
+import { contactDuplicateMerged, contactDuplicateDismissed } from '#contracts/contacts/contact.events.js';
 import { specify } from '#test/fixtures/specify.js';
 import { dismissDuplicate } from './dismiss-duplicate.command.js';
 import { archived, otherId, sara, specId } from '#test/fixtures/contacts.fixture.js';
@@ -18,8 +18,12 @@ describe('DismissDuplicate', () => {
   it('refuses itself, nobody, and what is merged into it', () => {
     specify(dismissDuplicate).given(sara).where('other', sara).when({ other: specId }).refused('another-contact');
     specify(dismissDuplicate).given(sara).when(when).refused('contact-exists');
-    const absorbed = contactAbsorbed({ merged: otherId });
-    specify(dismissDuplicate).given(sara, absorbed).where('other', sara).when(when).refused('not-merged-with-it');
+    const mergedDuplicates = contactDuplicateMerged({ merged: otherId });
+    specify(dismissDuplicate)
+      .given(sara, mergedDuplicates)
+      .where('other', sara)
+      .when(when)
+      .refused('not-merged-with-it');
   });
   it('refuses what is not current', () => {
     specify(dismissDuplicate).where('other', sara).when(when).refused('contact-exists');

@@ -6,7 +6,7 @@ import { PastDay } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const importExternalFacts = command({
   name: 'ImportExternalFacts',
@@ -21,7 +21,7 @@ export const importExternalFacts = command({
     facts: z.array(Attribute).min(1).max(MAX_FACTS),
   }),
   decide: (contact, { source, date, licence, facts }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const names = new Set(facts.map(({ name }) => name));
     rule('fact-named-once', names.size === facts.length, 'a fact is named twice');
     const told = contact.externalFacts.filter((known) => known.source === source && known.date === date);

@@ -3,7 +3,7 @@ import { Identity } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { identifiedBy, isCurrent } from './contact.rules.js';
+import { identifiedBy, assertCurrent } from './contact.rules.js';
 
 export const linkIdentity = command({
   name: 'LinkIdentity',
@@ -13,7 +13,7 @@ export const linkIdentity = command({
   allowed: ['service', 'admin'],
   input: Identity,
   decide: (contact, { system, key }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const { identities } = contact;
     if (identities.some((known) => known.system === system && known.key === key)) return;
     rule('identities-within-limit', identities.length < MAX_IDENTITIES, `a contact has at most ${MAX_IDENTITIES}`);

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { contactAbsorbed, contactMerged } from '#contracts/contacts/contact.events.js';
+import { contactDuplicateMerged, contactMerged } from '#contracts/contacts/contact.events.js';
 import { Note } from '#contracts/terms.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact, statusOf } from './contact.aggregate.js';
-import { exists, isAnother, notMerged } from './contact.rules.js';
+import { assertExists, assertAnother, assertNotMerged } from './contact.rules.js';
 
 export const mergeContacts = command({
   name: 'MergeContacts',
@@ -16,22 +16,22 @@ export const mergeContacts = command({
   input: z.strictObject({ into: Id.meta({ description: 'The contact that stays' }), note: Note.optional() }),
   refs: { into: reference(Contact, (input: { into: string }) => input.into) },
   decide: (contact, { into, note }, { id, refs }) => {
-    notMerged(contact);
-    isAnother(id, into);
+    assertNotMerged(contact);
+    assertAnother(id, into);
     const survivor = refs.into!.state;
-    exists(survivor, into);
+    assertExists(survivor, into);
     rule('survivor-not-merged', survivor.mergedInto === null, `contact ${into} was merged into ${survivor.mergedInto}`);
     const away = survivor.archived && !contact.archived;
     rule('survivor-not-archived', !away, `contact ${into} is archived; restore it first`);
     // Of somebody anonymous the kind is only a guess.
-    const alike = contact.kind === survivor.kind || contact.acquaintance === 'anonymous';
+    const alike = contact.kind === survivor.kind || contact.identificationLevel === 'anonymous';
     rule('same-kind', alike, `a ${contact.kind} does not merge into a ${survivor.kind}`);
     rule('block-not-lost', !contact.blocked || survivor.blocked, `contact ${into} is not blocked, this one is`);
     // An event for each stream: of two racing merges that touch one contact the second is decided anew, so
     // that no contact is ever merged into its own alias.
     return [
       contactMerged({ into, previousStatus: statusOf(contact), note }),
-      at('into', contactAbsorbed({ merged: id, note })),
+      at('into', contactDuplicateMerged({ merged: id, note })),
     ];
   },
 });

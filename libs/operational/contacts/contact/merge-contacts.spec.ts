@@ -1,28 +1,38 @@
 import { describe, it } from '@jest/globals';
-import { contactAbsorbed, contactBlocked, contactMerged } from '#contracts/contacts/contact.events.js';
+import { contactDuplicateMerged, contactBlocked, contactMerged } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#test/fixtures/specify.js';
-import { acme, anonymous, archived, blocked, merged, otherId, sara, specId, thirdId } from '#test/fixtures/contacts.fixture.js';
+import {
+  acme,
+  anonymous,
+  archived,
+  blocked,
+  merged,
+  otherId,
+  sara,
+  specId,
+  thirdId,
+} from '#test/fixtures/contacts.fixture.js';
 import { mergeContacts } from './merge-contacts.command.js';
 
 const into = { into: otherId };
-const absorbed = at('into', contactAbsorbed({ merged: specId }));
+const mergedDuplicates = at('into', contactDuplicateMerged({ merged: specId }));
 
 describe('MergeContacts', () => {
   it('tells both, and what the status was', () => {
-    specify(mergeContacts).given(sara).where('into', sara).when(into).then(merged, absorbed);
+    specify(mergeContacts).given(sara).where('into', sara).when(into).then(merged, mergedDuplicates);
     specify(mergeContacts)
       .given(sara, archived)
       .where('into', sara, archived)
       .when(into)
-      .then(contactMerged({ into: otherId, previousStatus: 'archived' }), absorbed);
+      .then(contactMerged({ into: otherId, previousStatus: 'archived' }), mergedDuplicates);
   });
   it('merges one that has aliases of its own', () =>
     specify(mergeContacts)
-      .given(sara, contactAbsorbed({ merged: thirdId }))
+      .given(sara, contactDuplicateMerged({ merged: thirdId }))
       .where('into', sara)
       .when(into)
-      .then(merged, absorbed));
+      .then(merged, mergedDuplicates));
   it('refuses to merge twice, into an alias, into itself, into nobody', () => {
     specify(mergeContacts).given(sara, merged).where('into', sara).when(into).refused('contact-not-merged');
     specify(mergeContacts).given(sara).where('into', sara, merged).when(into).refused('survivor-not-merged');
@@ -36,7 +46,7 @@ describe('MergeContacts', () => {
       .given(anonymous)
       .where('into', acme)
       .when(into)
-      .then(contactMerged({ into: otherId, previousStatus: 'anonymous' }), absorbed);
+      .then(contactMerged({ into: otherId, previousStatus: 'anonymous' }), mergedDuplicates);
   });
   it('refuses to put a contact away by a merge', () =>
     specify(mergeContacts).given(sara).where('into', sara, archived).when(into).refused('survivor-not-archived'));
@@ -47,6 +57,6 @@ describe('MergeContacts', () => {
       .given(sara, blocked)
       .where('into', sara, other)
       .when(into)
-      .then(contactMerged({ into: otherId, previousStatus: 'blocked' }), absorbed);
+      .then(contactMerged({ into: otherId, previousStatus: 'blocked' }), mergedDuplicates);
   });
 });

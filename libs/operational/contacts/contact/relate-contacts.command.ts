@@ -5,7 +5,7 @@ import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact, sameRelation } from './contact.aggregate.js';
-import { exists, isAnother, isCurrent } from './contact.rules.js';
+import { assertExists, assertAnother, assertCurrent } from './contact.rules.js';
 import { fits, inverse, relationWith } from './relations.js';
 
 export const relateContacts = command({
@@ -17,10 +17,10 @@ export const relateContacts = command({
   input: z.strictObject({ kind: RelationKind, to: Id }),
   refs: { to: reference(Contact, (input: { to: string }) => input.to) },
   decide: (contact, { kind, to }, { id, refs }) => {
-    isCurrent(contact);
-    isAnother(id, to);
+    assertCurrent(contact);
+    assertAnother(id, to);
     const other = refs.to!.state;
-    exists(other, to);
+    assertExists(other, to);
     rule('other-not-merged', other.mergedInto === null, `contact ${to} was merged into ${other.mergedInto}`);
     const suits = fits(kind, contact.kind, other.kind);
     rule('relation-fits-kinds', suits, `${kind} does not lead from a ${contact.kind} to a ${other.kind}`);

@@ -5,7 +5,7 @@ import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const removeContactPoint = command({
   name: 'RemoveContactPoint',
@@ -15,7 +15,7 @@ export const removeContactPoint = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ point: PointNumber, reason: Code.optional() }),
   decide: (contact, { point: number, reason }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const known = contact.points.find(({ point }) => point === number);
     rule('point-exists', known !== undefined, `the contact has no point ${number}`);
     const { label, reach } = known;

@@ -4,7 +4,7 @@ import { Note } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact, statusOf } from './contact.aggregate.js';
-import { notMerged } from './contact.rules.js';
+import { assertNotMerged } from './contact.rules.js';
 
 export const restoreContact = command({
   name: 'RestoreContact',
@@ -14,7 +14,7 @@ export const restoreContact = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (contact, { note }) => {
-    notMerged(contact);
+    assertNotMerged(contact);
     const { archived, blocked } = contact;
     rule('contact-is-blocked-or-archived', archived || blocked, `the contact is ${contact.status}`);
     const status = statusOf(contact, archived ? { archived: false } : { blocked: false });

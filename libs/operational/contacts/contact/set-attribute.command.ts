@@ -4,7 +4,7 @@ import { AttributeName, TypedValue } from '#contracts/contacts/contact-terms.js'
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const setAttribute = command({
   name: 'SetAttribute',
@@ -14,7 +14,7 @@ export const setAttribute = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ name: AttributeName, content: TypedValue.nullable() }),
   decide: (contact, { name, content }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const known = contact.attributes.find((attribute) => attribute.name === name);
     if (content === null) {
       if (!known?.content) return;

@@ -4,7 +4,7 @@ import { Tag } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const tagContact = command({
   name: 'TagContact',
@@ -14,7 +14,7 @@ export const tagContact = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ tags: z.array(Tag).min(1).max(MAX_TAGS) }),
   decide: (contact, input) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const added = [...new Set(input.tags)].filter((tag) => !contact.tags.includes(tag));
     if (added.length === 0) return;
     const tags = [...contact.tags, ...added];

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { contactReleased, contactUnmerged } from '#contracts/contacts/contact.events.js';
+import { contactMergeUndone, contactUnmerged } from '#contracts/contacts/contact.events.js';
 import { Note } from '#contracts/terms.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact, statusOf } from './contact.aggregate.js';
-import { exists } from './contact.rules.js';
+import { assertExists } from './contact.rules.js';
 
 export const unmergeContacts = command({
   name: 'UnmergeContacts',
@@ -19,11 +19,11 @@ export const unmergeContacts = command({
   }),
   refs: { from: reference(Contact, (input: { from: string }) => input.from) },
   decide: (contact, { from, note }, { id }) => {
-    exists(contact);
+    assertExists(contact);
     rule('merged-into-it', contact.mergedInto === from, `the contact is not merged into ${from}`);
     return [
       contactUnmerged({ from, status: statusOf(contact, { mergedInto: null }), note }),
-      at('from', contactReleased({ unmerged: id, note })),
+      at('from', contactMergeUndone({ unmerged: id, note })),
     ];
   },
 });

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals';
 import {
-  contactAbsorbed,
+  contactDuplicateMerged,
   contactMerged,
-  contactReleased,
+  contactMergeUndone,
   contactUnmerged,
 } from '#contracts/contacts/contact.events.js';
 import { at } from '#platform/kernel/command.js';
@@ -12,22 +12,26 @@ import { unmergeContacts } from './unmerge-contacts.command.js';
 
 const from = { from: otherId };
 const unmerged = contactUnmerged({ from: otherId, status: 'identified' });
-const released = at('from', contactReleased({ unmerged: specId }));
-const absorbed = contactAbsorbed({ merged: specId });
+const released = at('from', contactMergeUndone({ unmerged: specId }));
+const mergedDuplicates = contactDuplicateMerged({ merged: specId });
 
 describe('UnmergeContacts', () => {
   it('tells both, and what the status is again', () => {
-    specify(unmergeContacts).given(sara, merged).where('from', sara, absorbed).when(from).then(unmerged, released);
+    specify(unmergeContacts)
+      .given(sara, merged)
+      .where('from', sara, mergedDuplicates)
+      .when(from)
+      .then(unmerged, released);
     specify(unmergeContacts)
       .given(sara, archived, merged)
-      .where('from', sara, absorbed)
+      .where('from', sara, mergedDuplicates)
       .when(from)
       .then(contactUnmerged({ from: otherId, status: 'archived' }), released);
   });
   it('works when the survivor was itself merged since', () =>
     specify(unmergeContacts)
       .given(sara, merged)
-      .where('from', sara, absorbed, contactMerged({ into: thirdId, previousStatus: 'identified' }))
+      .where('from', sara, mergedDuplicates, contactMerged({ into: thirdId, previousStatus: 'identified' }))
       .when(from)
       .then(unmerged, released));
   it('refuses what is not merged, or not into that one', () => {

@@ -4,7 +4,7 @@ import { RelationKind } from '#contracts/contacts/contact-terms.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from './contact.aggregate.js';
-import { isAnother, isCurrent } from './contact.rules.js';
+import { assertAnother, assertCurrent } from './contact.rules.js';
 import { inverse, relationWith } from './relations.js';
 
 export const unrelateContacts = command({
@@ -16,8 +16,8 @@ export const unrelateContacts = command({
   input: z.strictObject({ kind: RelationKind, to: Id }),
   refs: { to: reference(Contact, (input: { to: string }) => input.to) },
   decide: (contact, { kind, to }, { id }) => {
-    isCurrent(contact);
-    isAnother(id, to);
+    assertCurrent(contact);
+    assertAnother(id, to);
     const relation = relationWith(contact, kind, to);
     if (!relation) return;
     return [contactUnrelated(relation), at('to', contactUnrelated(inverse(relation, id)))];

@@ -3,7 +3,7 @@ import { MAX_TAGS, contactUntagged } from '#contracts/contacts/contact.events.js
 import { Tag } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact } from './contact.aggregate.js';
-import { isCurrent } from './contact.rules.js';
+import { assertCurrent } from './contact.rules.js';
 
 export const untagContact = command({
   name: 'UntagContact',
@@ -13,7 +13,7 @@ export const untagContact = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ tags: z.array(Tag).min(1).max(MAX_TAGS) }),
   decide: (contact, input) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const removed = contact.tags.filter((tag) => input.tags.includes(tag));
     if (removed.length === 0) return;
     return contactUntagged({ removed, tags: contact.tags.filter((tag) => !removed.includes(tag)) });

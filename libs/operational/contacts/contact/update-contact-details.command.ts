@@ -6,7 +6,7 @@ import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
 import { Contact } from './contact.aggregate.js';
 import type { ContactDetails } from './contact.aggregate.js';
-import { identifiedBy, isCurrent } from './contact.rules.js';
+import { identifiedBy, assertCurrent } from './contact.rules.js';
 import { NameInput, nameOf } from './contact-input.js';
 
 export const updateContactDetails = command({
@@ -27,7 +27,7 @@ export const updateContactDetails = command({
     remarks: contactDetails.remarks.nullable().optional(),
   }),
   decide: (contact, { name, ...input }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const language = input.language === undefined ? contact.details.language : (input.language ?? undefined);
     const patch = { ...input, name: name ? nameOf(name, language) : (name ?? reordered(contact.details, language)) };
     // Through JSON, as stored: an absent part of a name and an undefined one are the same.

@@ -5,7 +5,7 @@ import { Code } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
-import { activatedBy, isCurrent } from './contact.rules.js';
+import { activatedBy, assertCurrent } from './contact.rules.js';
 
 export const verifyContactPoint = command({
   name: 'VerifyContactPoint',
@@ -18,7 +18,7 @@ export const verifyContactPoint = command({
     method: Code.meta({ description: 'How it was shown, e.g. link-clicked or called-back' }),
   }),
   decide: (contact, { point: number, method }) => {
-    isCurrent(contact);
+    assertCurrent(contact);
     const known = contact.points.find(({ point }) => point === number);
     rule('point-exists', known !== undefined, `the contact has no point ${number}`);
     const { label, reach, verified } = known;

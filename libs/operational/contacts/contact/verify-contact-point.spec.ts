@@ -1,7 +1,15 @@
 import { describe, it } from '@jest/globals';
 import { contactActivated, contactPointAdded, contactPointVerified } from '#contracts/contacts/contact.events.js';
 import { specify } from '#test/fixtures/specify.js';
-import { activated, archived, blocked, emailAdded, emailVerified, phone, sara } from '#test/fixtures/contacts.fixture.js';
+import {
+  activated,
+  archived,
+  blocked,
+  emailAdded,
+  emailVerified,
+  phone,
+  sara,
+} from '#test/fixtures/contacts.fixture.js';
 import { verifyContactPoint } from './verify-contact-point.command.js';
 
 const when = { point: 1, method: 'link-clicked' };

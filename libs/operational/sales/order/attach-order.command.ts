@@ -4,7 +4,7 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../../contacts/contact/contact.rules.js';
 
 import { Order } from './order.aggregate.js';
 
@@ -20,7 +20,7 @@ export const attachOrder = command({
     rule('order-exists', status !== 'none', 'there is no such order');
     const known = terms.contact ?? attached;
     rule('order-has-no-contact', known === undefined, `the order belongs to contact ${known}`);
-    contactExists(refs.contact);
+    assertContactExists(refs.contact);
     return orderAttached({ contact, number: terms.number });
   },
 });

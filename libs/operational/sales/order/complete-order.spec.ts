@@ -1,7 +1,16 @@
 import { describe, it } from '@jest/globals';
 import { orderAmended, orderCompleted, orderPlaced } from '#contracts/sales/order.events.js';
 import { dated, specify } from '#test/fixtures/specify.js';
-import { completed, confirmed, customer, delivered, deliveredAll, placed, teapots, terms } from '#test/fixtures/sales.fixture.js';
+import {
+  completed,
+  confirmed,
+  customer,
+  delivered,
+  deliveredAll,
+  placed,
+  teapots,
+  terms,
+} from '#test/fixtures/sales.fixture.js';
 import { completeOrder } from './complete-order.command.js';
 
 describe('CompleteOrder', () => {

@@ -30,7 +30,7 @@ export const noAccount: Account = {
   allowance: '0',
 };
 
-type Standing = Pick<OrderState, 'status' | 'terms' | 'account'>;
+type PaidOrder = Pick<OrderState, 'status' | 'terms' | 'account'>;
 
 /** What is held of the customer's money: never negative. */
 export const held = ({ account: { paid, moved, paidBack } }: Pick<OrderState, 'account'>): string =>
@@ -41,30 +41,30 @@ export const spendable = (order: Pick<OrderState, 'account'>, kept: string): str
   max('0', minus(held(order), plus(order.account.kept, kept)));
 
 /** What the goods that stay with the customer cost, rounded once, so that returns one by one add up to the whole. */
-const charged = ({ terms: { net, currency }, account: { takenBack } }: Standing, less = '0'): string =>
+const charged = ({ terms: { net, currency }, account: { takenBack } }: PaidOrder, less = '0'): string =>
   payable(minus(net, plus(takenBack, less)), currency);
 
 /** What the order comes to, in the currency's minor unit. Below 0 where goods without their discount came back. */
-function due(order: Standing): string {
+function due(order: PaidOrder): string {
   if (order.status === 'cancelled') return '0';
   const { kept, allowance } = order.account;
   return minus(plus(charged(order), kept), allowance);
 }
 
 /** What is still to be paid: 0 or above, and can be paid to the last unit. */
-export const outstanding = (order: Standing): string => max('0', minus(due(order), held(order)));
+export const outstanding = (order: PaidOrder): string => max('0', minus(due(order), held(order)));
 
 /** What is held above what the order comes to, and can be paid back: 0 or above. */
-export const overpaid = (order: Standing): string => max('0', minus(held(order), max('0', due(order))));
+export const overpaid = (order: PaidOrder): string => max('0', minus(held(order), max('0', due(order))));
 
 /** How the order stands, as its events say it. */
-export const standing = (order: Standing): { outstanding: string; overpaid: string } => ({
+export const standing = (order: PaidOrder): { outstanding: string; overpaid: string } => ({
   outstanding: outstanding(order),
   overpaid: overpaid(order),
 });
 
 /** What the customer gets for goods of this exact worth, paid back or taken off: what the order comes to less. */
-export const creditFor = (order: Standing, value: string): string => minus(charged(order), charged(order, value));
+export const creditFor = (order: PaidOrder, value: string): string => minus(charged(order), charged(order, value));
 
 /** The order with changes to its account: amounts to add by name, below 0 to take away. */
 export function booked<O extends Pick<OrderState, 'account'>>(order: O, changes: Partial<Account>): O {

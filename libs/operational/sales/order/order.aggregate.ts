@@ -136,7 +136,7 @@ export const Order = aggregate<OrderState>()({
       replaces: { return: of, order: from, value, moved },
     }),
   },
-  // Money, papers and goods are often told late: each after what it rests on, whatever has been recorded since.
+  // Money, papers and goods are often told late: each after what it depends on, whatever has been recorded since.
   dates: {
     orderPlaced: step({ marks: ['placing'] }),
     orderConfirmed: step({ marks: ['confirmation'] }),

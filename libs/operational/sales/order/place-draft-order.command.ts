@@ -3,7 +3,7 @@ import { orderPlaced } from '#contracts/sales/order.events.js';
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { mayBuy } from '../sales-input.js';
+import { assertMayBuy } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import type { OrderState } from './order.aggregate.js';
 
@@ -18,7 +18,7 @@ export const placeDraftOrder = command({
   refs: { contact: reference(Contact, (_input: unknown, order: OrderState) => order.terms.contact ?? order.attached) },
   decide: (order, _input, { refs }) => {
     rule('order-is-draft', order.status === 'draft', `the order is ${order.status}`);
-    mayBuy(refs.contact);
+    assertMayBuy(refs.contact);
     return orderPlaced(order.terms);
   },
 });

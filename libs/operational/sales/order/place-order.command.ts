@@ -4,7 +4,7 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { OrderLineInput, linesOf, mayBuy } from '../sales-input.js';
+import { OrderLineInput, linesOf, assertMayBuy } from '../sales-input.js';
 import { Order } from './order.aggregate.js';
 import { orderHeader, termsOf } from './order-terms.js';
 
@@ -21,8 +21,8 @@ export const placeOrder = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (order, { draft, ...input }, { refs }) => {
-    rule('order-is-new', order.status === 'none', 'this order exists already');
-    mayBuy(refs.contact);
+    rule('order-is-new', order.status === 'none', 'this order assertExists already');
+    assertMayBuy(refs.contact);
     const { terms } = termsOf(input);
     rule('net-not-negative', compare(terms.net, '0') >= 0, `the lines sum to ${terms.net}`);
     return draft ? orderDrafted(terms) : orderPlaced(terms);

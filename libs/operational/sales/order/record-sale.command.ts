@@ -3,7 +3,7 @@ import { orderCompleted, orderPaymentRecorded, orderPlaced } from '#contracts/sa
 import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../../contacts/contact/contact.rules.js';
 import { RecordedLineInput, UnsignedAmount, amountCanBePaid, linesOf } from '../sales-input.js';
 import { booked, standing } from './order-account.js';
 import { Order, aboutOrder } from './order.aggregate.js';
@@ -26,9 +26,9 @@ export const recordSale = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (order, { paid = '0', ...input }, { now, refs }) => {
-    rule('order-is-new', order.status === 'none', 'this order exists already');
+    rule('order-is-new', order.status === 'none', 'this order assertExists already');
     // A blocked contact passes: what has happened has happened.
-    contactExists(refs.contact);
+    assertContactExists(refs.contact);
     const { terms, worth } = termsOf(input);
     const sale = [orderPlaced(terms), orderCompleted(completionOf(terms, now.toISOString(), worth))];
     if (paid === '0') return sale;

@@ -1,7 +1,16 @@
 import { describe, it } from '@jest/globals';
 import { returnClosed, returnExchanged } from '#contracts/sales/return.events.js';
 import { specify } from '#test/fixtures/specify.js';
-import { authorised, inspected, ofOrder, orderId, received, refunded, requested, teapots } from '#test/fixtures/sales.fixture.js';
+import {
+  authorised,
+  inspected,
+  ofOrder,
+  orderId,
+  received,
+  refunded,
+  requested,
+  teapots,
+} from '#test/fixtures/sales.fixture.js';
 import { closeReturn } from './close-return.command.js';
 
 const back = [requested, authorised, received];

@@ -8,7 +8,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { Currency, compare, minus } from '#platform/kernel/money.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
 import { totals } from '../amounts.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../../contacts/contact/contact.rules.js';
 import { RecordedLineInput, linesOf, newAggregateId, numbered } from '../sales-input.js';
 import { Return } from './return.aggregate.js';
 
@@ -36,8 +36,8 @@ export const recordCreditNote = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (back, { id: _id, quantities, note, source, lines: given, ...about }, { refs }) => {
-    rule('return-is-new', back.status === 'none', 'this return exists already');
-    contactExists(refs.contact);
+    rule('return-is-new', back.status === 'none', 'this return assertExists already');
+    assertContactExists(refs.contact);
     const numberedLines = numbered(given);
     const lines =
       quantities === 'sold'

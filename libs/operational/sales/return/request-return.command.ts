@@ -13,7 +13,7 @@ import { Contact } from '../../contacts/contact/contact.aggregate.js';
 import { totals } from '../amounts.js';
 import { Order, returnable } from '../order/order.aggregate.js';
 import type { OrderState } from '../order/order.aggregate.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../../contacts/contact/contact.rules.js';
 import {
   PositiveQuantity,
   UnitPrice,
@@ -60,8 +60,8 @@ export const requestReturn = command({
   },
   decide: (back, asked, context) => {
     const { order: orderId, contact, number, currency, zone, country, salesperson, source, note, ...input } = asked;
-    rule('return-is-new', back.status === 'none', 'this return exists already');
-    contactExists(context.refs.contact);
+    rule('return-is-new', back.status === 'none', 'this return assertExists already');
+    assertContactExists(context.refs.contact);
     const order = context.refs.order?.state;
     if (!order) {
       rule('currency-and-zone-named', currency !== undefined && zone !== undefined, 'no order says them');
@@ -138,6 +138,6 @@ function priceAgrees(bought: string, asked: string | undefined, line: number): v
 /** The order's contact, or the one that it was merged into. */
 function contactAgrees({ terms, attached }: OrderState, contact: Referenced<typeof Contact.initial> | undefined): void {
   const known = terms.contact ?? attached;
-  const same = known !== undefined && (contact?.id === known || contact?.state.absorbed.includes(known));
+  const same = known !== undefined && (contact?.id === known || contact?.state.mergedDuplicates.includes(known));
   rule('contact-agrees', !contact || same === true, `the order is of contact ${known ?? 'nobody'}`);
 }

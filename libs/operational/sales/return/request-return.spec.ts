@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { contactAbsorbed } from '#contracts/contacts/contact.events.js';
+import { contactDuplicateMerged } from '#contracts/contacts/contact.events.js';
 import { orderAttached, orderPlaced, orderReturnOpened, orderReturnReleased } from '#contracts/sales/order.events.js';
 import { returnRequested } from '#contracts/sales/return.events.js';
 import { at } from '#platform/kernel/command.js';
@@ -84,7 +84,7 @@ describe('RequestReturn of an order', () => {
   it("takes the contact that the order's was merged into", () =>
     byContact()
       .where('order', orderPlaced({ ...terms, contact: otherId }), completed)
-      .where('contact', ...contacts.known, contactAbsorbed({ merged: otherId }))
+      .where('contact', ...contacts.known, contactDuplicateMerged({ merged: otherId }))
       .when({ ...back('2'), contact: customer })
       .then(returnRequested({ ...requested.data, contact: otherId }), at('order', opened('2'))));
   it('refuses an order that does not exist, and another currency', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CaseText, caseInternalNoteAdded } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { exists } from './case.rules.js';
+import { assertExists } from './case.rules.js';
 
 export const addInternalNote = command({
   name: 'AddInternalNote',
@@ -12,7 +12,7 @@ export const addInternalNote = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ text: CaseText }),
   decide: (state, { text }) => {
-    exists(state);
+    assertExists(state);
     return caseInternalNoteAdded({ ...state.overview, text });
   },
 });

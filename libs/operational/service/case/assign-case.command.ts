@@ -4,7 +4,7 @@ import { Note } from '#contracts/terms.js';
 import { caseAssigned } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const assignCase = command({
   name: 'AssignCase',
@@ -14,7 +14,7 @@ export const assignCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ assignee: Staff, note: Note.optional() }),
   decide: (state, { assignee, note }) => {
-    isOpen(state);
+    assertOpen(state);
     const { assignee: previousAssignee, status } = state.overview;
     if (assignee === previousAssignee) return;
     const next = status === 'new' ? 'assigned' : status;

@@ -3,7 +3,7 @@ import { Note } from '#contracts/terms.js';
 import { caseCustomerAwaited } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned } from './case.rules.js';
+import { assertAssigned } from './case.rules.js';
 
 export const awaitCustomer = command({
   name: 'AwaitCustomer',
@@ -13,7 +13,7 @@ export const awaitCustomer = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
-    isAssigned(state);
+    assertAssigned(state);
     if (state.status === 'pending-customer') return;
     return caseCustomerAwaited({ ...state.overview, status: 'pending-customer', note });
   },

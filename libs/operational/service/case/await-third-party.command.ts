@@ -3,7 +3,7 @@ import { Note, words } from '#contracts/terms.js';
 import { caseThirdPartyAwaited } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned } from './case.rules.js';
+import { assertAssigned } from './case.rules.js';
 
 export const awaitThirdParty = command({
   name: 'AwaitThirdParty',
@@ -13,7 +13,7 @@ export const awaitThirdParty = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ party: words(200), note: Note.optional() }),
   decide: (state, { party, note }) => {
-    isAssigned(state);
+    assertAssigned(state);
     if (state.status === 'pending-third-party' && state.party === party) return;
     return caseThirdPartyAwaited({ ...state.overview, status: 'pending-third-party', party, note });
   },

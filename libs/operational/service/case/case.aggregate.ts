@@ -28,7 +28,7 @@ export interface CaseState {
   readonly resolvedAt?: string;
   readonly duplicateOf?: string;
   /** The cases that are duplicates of this one. */
-  readonly absorbed: readonly string[];
+  readonly mergedDuplicates: readonly string[];
   readonly articles: readonly string[];
   readonly satisfaction?: number;
 }
@@ -39,7 +39,7 @@ const initial: CaseState = {
   title: '',
   escalations: 0,
   reopenings: 0,
-  absorbed: [],
+  mergedDuplicates: [],
   articles: [],
 };
 
@@ -83,8 +83,8 @@ export const Case = aggregate<CaseState>()({
     caseReopened: events.caseReopened,
     caseRejected: events.caseRejected,
     caseMerged: events.caseMerged,
-    caseAbsorbed: events.caseAbsorbed,
-    caseReleased: events.caseReleased,
+    caseDuplicateMerged: events.caseDuplicateMerged,
+    caseMergeUndone: events.caseMergeUndone,
     caseArticleLinked: events.caseArticleLinked,
     caseSatisfactionRecorded: events.caseSatisfactionRecorded,
   },
@@ -121,10 +121,13 @@ export const Case = aggregate<CaseState>()({
     }),
     caseRejected: moved,
     caseMerged: (state, data) => ({ ...moved(state, data), duplicateOf: data.into }),
-    caseAbsorbed: (state, data) => ({ ...moved(state, data), absorbed: [...state.absorbed, data.merged] }),
-    caseReleased: (state, data) => ({
+    caseDuplicateMerged: (state, data) => ({
       ...moved(state, data),
-      absorbed: state.absorbed.filter((id) => id !== data.reopened),
+      mergedDuplicates: [...state.mergedDuplicates, data.merged],
+    }),
+    caseMergeUndone: (state, data) => ({
+      ...moved(state, data),
+      mergedDuplicates: state.mergedDuplicates.filter((id) => id !== data.reopened),
     }),
     caseArticleLinked: (state, data) => ({ ...moved(state, data), articles: [...state.articles, data.article] }),
     caseSatisfactionRecorded: (state, data) => ({ ...moved(state, data), satisfaction: data.score }),

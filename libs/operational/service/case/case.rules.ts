@@ -16,18 +16,18 @@ const WAITING: readonly CaseState['status'][] = ['pending-customer', 'pending-th
 export const isWaiting = (status: CaseState['status']): boolean => WAITING.includes(status);
 
 /** Refuses by `case-exists` a case that was never opened. */
-export function exists(state: CaseState): void {
+export function assertExists(state: CaseState): void {
   rule('case-exists', state.status !== 'none', 'there is no such case');
 }
 
 /** Refuses by `case-is-open` what is resolved, closed, rejected or a duplicate. */
-export function isOpen(state: CaseState): void {
-  exists(state);
+export function assertOpen(state: CaseState): void {
+  assertExists(state);
   rule('case-is-open', OPEN.includes(state.status), `the case is ${state.status}`);
 }
 
 /** Refuses what is not open, and by `case-is-assigned` what nobody works on yet. */
-export function isAssigned(state: CaseState): void {
-  isOpen(state);
+export function assertAssigned(state: CaseState): void {
+  assertOpen(state);
   rule('case-is-assigned', state.status !== 'new', 'nobody works on the case yet; assign it first');
 }

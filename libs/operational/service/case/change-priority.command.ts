@@ -3,7 +3,7 @@ import { Note } from '#contracts/terms.js';
 import { CasePriority, casePriorityChanged } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const changePriority = command({
   name: 'ChangePriority',
@@ -13,7 +13,7 @@ export const changePriority = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ priority: CasePriority, note: Note.optional() }),
   decide: (state, { priority, note }) => {
-    isOpen(state);
+    assertOpen(state);
     const { priority: previousPriority } = state.overview;
     if (priority === previousPriority) return;
     return casePriorityChanged({ ...state.overview, priority, previousPriority, note });

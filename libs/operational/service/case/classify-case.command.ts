@@ -3,7 +3,7 @@ import { Code } from '#contracts/terms.js';
 import { CaseKind, caseClassified } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const classifyCase = command({
   name: 'ClassifyCase',
@@ -13,7 +13,7 @@ export const classifyCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ kind: CaseKind.optional(), category: Code.nullable().optional() }),
   decide: (state, input) => {
-    isOpen(state);
+    assertOpen(state);
     const { overview } = state;
     const kind = input.kind ?? overview.kind;
     const category = input.category === undefined ? overview.category : (input.category ?? undefined);

@@ -4,7 +4,7 @@ import { caseClosed } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { exists } from './case.rules.js';
+import { assertExists } from './case.rules.js';
 
 export const closeCase = command({
   name: 'CloseCase',
@@ -14,7 +14,7 @@ export const closeCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
-    exists(state);
+    assertExists(state);
     if (state.status === 'closed') return;
     const { overview, firstRespondedAt, resolvedAt, resolution, reopenings } = state;
     const resolved = state.status === 'resolved' && resolvedAt !== undefined && resolution !== undefined;

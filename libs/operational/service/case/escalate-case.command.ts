@@ -4,7 +4,7 @@ import { Code, Note } from '#contracts/terms.js';
 import { caseEscalated } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const escalateCase = command({
   name: 'EscalateCase',
@@ -18,7 +18,7 @@ export const escalateCase = command({
     note: Note.optional(),
   }),
   decide: (state, { reason, to, note }) => {
-    isOpen(state);
+    assertOpen(state);
     return caseEscalated({ ...state.overview, level: state.escalations + 1, to, reason, note });
   },
 });

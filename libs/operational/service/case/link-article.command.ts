@@ -4,7 +4,7 @@ import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Case } from './case.aggregate.js';
-import { exists } from './case.rules.js';
+import { assertExists } from './case.rules.js';
 
 const MAX_ARTICLES = 100;
 
@@ -16,7 +16,7 @@ export const linkArticle = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ article: Id }),
   decide: (state, { article }) => {
-    exists(state);
+    assertExists(state);
     if (state.articles.includes(article)) return;
     rule('articles-within-limit', state.articles.length < MAX_ARTICLES, `a case has at most ${MAX_ARTICLES} articles`);
     return caseArticleLinked({ ...state.overview, article });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Note } from '#contracts/terms.js';
-import { caseAbsorbed, caseMerged } from '#contracts/service/case.events.js';
+import { caseDuplicateMerged, caseMerged } from '#contracts/service/case.events.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
@@ -8,7 +8,7 @@ import { Contact } from '../../contacts/contact/contact.aggregate.js';
 import type { ContactState } from '../../contacts/contact/contact.aggregate.js';
 import { Case } from './case.aggregate.js';
 import type { CaseState } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 const NO_ORIGINAL: readonly CaseState['status'][] = ['rejected', 'duplicate'];
 
@@ -26,7 +26,7 @@ function isSameCustomer(
 ): boolean {
   if (ours === undefined || ours === theirs) return true;
   if (theirs === undefined || contact === undefined) return false;
-  return contact.mergedInto === theirs || contact.absorbed.includes(theirs);
+  return contact.mergedInto === theirs || contact.mergedDuplicates.includes(theirs);
 }
 
 export const mergeCases = command({
@@ -41,7 +41,7 @@ export const mergeCases = command({
     contact: reference(Contact, (_input: unknown, state: CaseState) => state.overview.contact),
   },
   decide: (state, { into, note }, { id, refs }) => {
-    isOpen(state);
+    assertOpen(state);
     rule('another-case', into !== id, 'this is the case itself');
     const original = refs.into!.state;
     rule('original-exists', original.status !== 'none', `there is no case ${into}`);
@@ -56,7 +56,7 @@ export const mergeCases = command({
     // An event for each stream: of two racing merges of each other's case the second is decided anew.
     return [
       caseMerged({ ...state.overview, status: 'duplicate', into, previousStatus: state.overview.status, note }),
-      at('into', caseAbsorbed({ ...original.overview, merged: id })),
+      at('into', caseDuplicateMerged({ ...original.overview, merged: id })),
     ];
   },
 });

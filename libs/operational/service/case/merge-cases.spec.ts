@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
-import { contactAbsorbed, contactMerged, contactReleased } from '#contracts/contacts/contact.events.js';
-import { caseAbsorbed, caseMerged, caseOpened } from '#contracts/service/case.events.js';
+import { contactDuplicateMerged, contactMerged, contactMergeUndone } from '#contracts/contacts/contact.events.js';
+import { caseDuplicateMerged, caseMerged, caseOpened } from '#contracts/service/case.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#test/fixtures/specify.js';
 import { sara, thirdId as customerId } from '#test/fixtures/contacts.fixture.js';
@@ -27,13 +27,13 @@ describe('MergeCases', () => {
       .given(opened)
       .where('into', ...inProgress)
       .when(into)
-      .then(merged, at('into', caseAbsorbed({ ...as('in-progress'), merged: specId }))));
+      .then(merged, at('into', caseDuplicateMerged({ ...as('in-progress'), merged: specId }))));
   it('merges into a closed case, which stays closed', () =>
     specify(mergeCases)
       .given(opened)
       .where('into', ...inProgress, resolved, closed)
       .when(into)
-      .then(merged, at('into', caseAbsorbed({ ...as('closed'), merged: specId }))));
+      .then(merged, at('into', caseDuplicateMerged({ ...as('closed'), merged: specId }))));
   it('refuses itself, nothing, a duplicate and a rejected case', () => {
     specify(mergeCases).given(opened).where('into', opened).when({ into: specId }).refused('another-case');
     specify(mergeCases).given(opened).when(into).refused('original-exists');
@@ -50,10 +50,10 @@ describe('MergeCases', () => {
       .when(into)
       .refused('same-customer');
     const { title: _title, ...overview } = other;
-    const told = [merged, at('into', caseAbsorbed({ ...overview, merged: specId }))] as const;
+    const told = [merged, at('into', caseDuplicateMerged({ ...overview, merged: specId }))] as const;
     for (const past of [
       [sara, contactMerged({ into: customerId, previousStatus: 'identified' })],
-      [sara, contactAbsorbed({ merged: customerId })],
+      [sara, contactDuplicateMerged({ merged: customerId })],
     ]) {
       specify(mergeCases)
         .given(opened)
@@ -65,7 +65,12 @@ describe('MergeCases', () => {
     // Merged once, and undone.
     specify(mergeCases)
       .given(opened)
-      .where('contact', sara, contactAbsorbed({ merged: customerId }), contactReleased({ unmerged: customerId }))
+      .where(
+        'contact',
+        sara,
+        contactDuplicateMerged({ merged: customerId }),
+        contactMergeUndone({ unmerged: customerId }),
+      )
       .where('into', caseOpened(other))
       .when(into)
       .refused('same-customer');
@@ -79,7 +84,7 @@ describe('MergeCases', () => {
       .when(into)
       .then(
         caseMerged({ ...overview, status: 'duplicate', into: otherId, previousStatus: 'new' }),
-        at('into', caseAbsorbed({ ...fresh, merged: specId })),
+        at('into', caseDuplicateMerged({ ...fresh, merged: specId })),
       );
     specify(mergeCases).given(opened).where('into', caseOpened(nobodys)).when(into).refused('same-customer');
   });

@@ -12,7 +12,7 @@ import { command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Contact } from '../../contacts/contact/contact.aggregate.js';
-import { contactExists } from '../../contacts/contact/contact.rules.js';
+import { assertContactExists } from '../../contacts/contact/contact.rules.js';
 import { Case } from './case.aggregate.js';
 
 export const openCase = command({
@@ -37,8 +37,8 @@ export const openCase = command({
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   // A blocked contact passes: whom we do not sell to may still complain.
   decide: ({ status }, { id: _id, ...input }, { now, refs }) => {
-    rule('case-is-new', status === 'none', 'this case exists already');
-    contactExists(refs.contact);
+    rule('case-is-new', status === 'none', 'this case assertExists already');
+    assertContactExists(refs.contact);
     return caseOpened({ ...input, status: 'new', openedAt: now.toISOString() });
   },
 });

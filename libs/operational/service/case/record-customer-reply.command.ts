@@ -3,7 +3,7 @@ import { CaseChannel, CaseText, caseCustomerReplied, caseReopened } from '#contr
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { exists, isOpen } from './case.rules.js';
+import { assertExists, assertOpen } from './case.rules.js';
 
 export const recordCustomerReply = command({
   name: 'RecordCustomerReply',
@@ -17,7 +17,7 @@ export const recordCustomerReply = command({
     via: CaseChannel.optional().meta({ description: 'Else the channel that the case came by' }),
   }),
   decide: (state, { text, via = state.overview.channel }) => {
-    exists(state);
+    assertExists(state);
     const { overview } = state;
     if (state.status === 'resolved') {
       return [
@@ -34,7 +34,7 @@ export const recordCustomerReply = command({
     // Recorded where it arrived, whatever happens to the text then: nobody but the customer can say it again.
     if (state.status === 'duplicate') return caseCustomerReplied({ ...overview, via, text });
     rule('case-not-closed', state.status !== 'closed', 'the case is closed; reopen it or open a new one');
-    isOpen(state);
+    assertOpen(state);
     const woken = overview.status === 'pending-customer' || overview.status === 'snoozed';
     const status = woken ? ('in-progress' as const) : overview.status;
     return caseCustomerReplied({ ...overview, status, via, text });

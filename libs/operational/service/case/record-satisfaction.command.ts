@@ -4,7 +4,7 @@ import { caseSatisfactionRecorded } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { exists } from './case.rules.js';
+import { assertExists } from './case.rules.js';
 
 export const recordSatisfaction = command({
   name: 'RecordSatisfaction',
@@ -14,7 +14,7 @@ export const recordSatisfaction = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ score: z.int().min(1).max(5), comment: Note.optional() }),
   decide: (state, { score, comment }) => {
-    exists(state);
+    assertExists(state);
     const { status, satisfaction: previousScore } = state;
     rule('case-is-resolved', status === 'resolved' || status === 'closed', `the case is ${status}`);
     if (score === previousScore && comment === undefined) return;

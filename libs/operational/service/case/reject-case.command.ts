@@ -4,7 +4,7 @@ import { caseRejected } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const rejectCase = command({
   name: 'RejectCase',
@@ -14,8 +14,8 @@ export const rejectCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (state, { reason, note }) => {
-    isOpen(state);
-    const { length } = state.absorbed;
+    assertOpen(state);
+    const { length } = state.mergedDuplicates;
     rule('no-duplicates-held', length === 0, `${length} other cases are duplicates of this one; reopen them first`);
     return caseRejected({ ...state.overview, status: 'rejected', reason, note });
   },

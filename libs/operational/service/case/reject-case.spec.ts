@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import { caseAbsorbed, caseRejected } from '#contracts/service/case.events.js';
+import { caseDuplicateMerged, caseRejected } from '#contracts/service/case.events.js';
 import { specify } from '#test/fixtures/specify.js';
 import { as, done, inProgress, opened, otherId, rejected } from '#test/fixtures/cases.fixture.js';
 import { rejectCase } from './reject-case.command.js';
@@ -16,7 +16,7 @@ describe('RejectCase', () => {
   });
   it('refuses while other cases wait for this one', () =>
     specify(rejectCase)
-      .given(...inProgress, caseAbsorbed({ ...as('in-progress'), merged: otherId }))
+      .given(...inProgress, caseDuplicateMerged({ ...as('in-progress'), merged: otherId }))
       .when(when)
       .refused('no-duplicates-held'));
   it('refuses what is not open', () => {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { Code, Note } from '#contracts/terms.js';
-import { caseReleased, caseReopened } from '#contracts/service/case.events.js';
+import { caseMergeUndone, caseReopened } from '#contracts/service/case.events.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
 import type { CaseState } from './case.aggregate.js';
-import { exists } from './case.rules.js';
+import { assertExists } from './case.rules.js';
 
 // Only these were thought to be answered: a case that was rejected or merged by mistake was never served badly.
 const ANSWERED: readonly CaseState['status'][] = ['resolved', 'closed'];
@@ -20,7 +20,7 @@ export const reopenCase = command({
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   refs: { original: reference(Case, (_input: unknown, state: CaseState) => state.duplicateOf) },
   decide: (state, { reason, note }, { id, refs }) => {
-    exists(state);
+    assertExists(state);
     rule('case-is-done', REOPENABLE.includes(state.status), `the case is ${state.status}`);
     const { overview } = state;
     const reopened = caseReopened({
@@ -32,6 +32,8 @@ export const reopenCase = command({
       note,
     });
     const { original } = refs;
-    return original ? [reopened, at('original', caseReleased({ ...original.state.overview, reopened: id }))] : reopened;
+    return original
+      ? [reopened, at('original', caseMergeUndone({ ...original.state.overview, reopened: id }))]
+      : reopened;
   },
 });

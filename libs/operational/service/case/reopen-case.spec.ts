@@ -1,8 +1,18 @@
 import { describe, it } from '@jest/globals';
-import { caseAbsorbed, caseReleased, caseReopened, caseResolved } from '#contracts/service/case.events.js';
+import { caseDuplicateMerged, caseMergeUndone, caseReopened, caseResolved } from '#contracts/service/case.events.js';
 import { at } from '#platform/kernel/command.js';
 import { specify } from '#test/fixtures/specify.js';
-import { as, closed, fresh, inProgress, merged, opened, rejected, resolved, specId } from '#test/fixtures/cases.fixture.js';
+import {
+  as,
+  closed,
+  fresh,
+  inProgress,
+  merged,
+  opened,
+  rejected,
+  resolved,
+  specId,
+} from '#test/fixtures/cases.fixture.js';
 import { reopenCase } from './reopen-case.command.js';
 
 const when = { reason: 'came-back' };
@@ -33,11 +43,11 @@ describe('ReopenCase', () => {
   it('tells the original that this is no duplicate', () =>
     specify(reopenCase)
       .given(opened, merged)
-      .where('original', ...inProgress, caseAbsorbed({ ...as('in-progress'), merged: specId }))
+      .where('original', ...inProgress, caseDuplicateMerged({ ...as('in-progress'), merged: specId }))
       .when(when)
       .then(
         caseReopened({ ...fresh, previousStatus: 'duplicate', reason: 'came-back', reopenings: 0 }),
-        at('original', caseReleased({ ...as('in-progress'), reopened: specId })),
+        at('original', caseMergeUndone({ ...as('in-progress'), reopened: specId })),
       ));
   it('refuses what is not done', () => {
     specify(reopenCase).when(when).refused('case-exists');

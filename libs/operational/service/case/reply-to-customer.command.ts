@@ -7,7 +7,7 @@ import {
 } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned } from './case.rules.js';
+import { assertAssigned } from './case.rules.js';
 
 export const replyToCustomer = command({
   name: 'ReplyToCustomer',
@@ -20,7 +20,7 @@ export const replyToCustomer = command({
     via: CaseChannel.optional().meta({ description: 'Else the channel that the case came by' }),
   }),
   decide: (state, { text, via = state.overview.channel }) => {
-    isAssigned(state);
+    assertAssigned(state);
     const status = state.overview.status === 'assigned' ? ('in-progress' as const) : state.overview.status;
     const overview = { ...state.overview, status };
     const replied = caseRepliedToCustomer({ ...overview, via, text });

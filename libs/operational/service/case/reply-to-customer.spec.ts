@@ -1,7 +1,16 @@
 import { describe, it } from '@jest/globals';
 import { caseRepliedToCustomer } from '#contracts/service/case.events.js';
 import { specify } from '#test/fixtures/specify.js';
-import { as, assigned, awaiting, done, firstResponse, inProgress, opened, replied } from '#test/fixtures/cases.fixture.js';
+import {
+  as,
+  assigned,
+  awaiting,
+  done,
+  firstResponse,
+  inProgress,
+  opened,
+  replied,
+} from '#test/fixtures/cases.fixture.js';
 import { replyToCustomer } from './reply-to-customer.command.js';
 
 const when = { text: 'We look into it' };

@@ -3,7 +3,7 @@ import { Code } from '#contracts/terms.js';
 import { CaseText, caseResolved } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned } from './case.rules.js';
+import { assertAssigned } from './case.rules.js';
 
 export const resolveCase = command({
   name: 'ResolveCase',
@@ -13,7 +13,7 @@ export const resolveCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ resolution: Code, text: CaseText.optional() }),
   decide: (state, { resolution, text }) => {
-    isAssigned(state);
+    assertAssigned(state);
     const { overview, firstRespondedAt, reopenings } = state;
     return caseResolved({ ...overview, status: 'resolved', firstRespondedAt, resolution, reopenings, text });
   },

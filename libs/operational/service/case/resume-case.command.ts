@@ -4,7 +4,7 @@ import { caseResumed } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned, isWaiting } from './case.rules.js';
+import { assertAssigned, isWaiting } from './case.rules.js';
 
 export const resumeCase = command({
   name: 'ResumeCase',
@@ -14,7 +14,7 @@ export const resumeCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
-    isAssigned(state);
+    assertAssigned(state);
     if (state.status === 'in-progress') return;
     rule('case-is-waiting', isWaiting(state.status), `the case is ${state.status}`);
     return caseResumed({ ...state.overview, status: 'in-progress', previousStatus: state.overview.status, note });

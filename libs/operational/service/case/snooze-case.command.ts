@@ -5,7 +5,7 @@ import { Instant, TimeZone } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { isAssigned } from './case.rules.js';
+import { assertAssigned } from './case.rules.js';
 
 export const snoozeCase = command({
   name: 'SnoozeCase',
@@ -15,7 +15,7 @@ export const snoozeCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ until: Instant, zone: TimeZone, note: Note.optional() }),
   decide: (state, { until: given, zone, note }, { now }) => {
-    isAssigned(state);
+    assertAssigned(state);
     const until = new Date(given).toISOString();
     rule('until-is-ahead', until > now.toISOString(), `${until} is not after ${now.toISOString()}`);
     const { snoozedUntil } = state;

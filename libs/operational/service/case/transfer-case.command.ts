@@ -5,7 +5,7 @@ import { caseTransferred } from '#contracts/service/case.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Case } from './case.aggregate.js';
-import { isOpen } from './case.rules.js';
+import { assertOpen } from './case.rules.js';
 
 export const transferCase = command({
   name: 'TransferCase',
@@ -15,7 +15,7 @@ export const transferCase = command({
   allowed: ['service', 'admin'],
   input: z.strictObject({ queue: Code, assignee: Staff.optional(), note: Note.optional() }),
   decide: (state, { queue, assignee, note }) => {
-    isOpen(state);
+    assertOpen(state);
     const { queue: previousQueue, assignee: previousAssignee } = state.overview;
     rule(
       'another-queue',

@@ -110,7 +110,7 @@ export class DeliveryQueue {
       }
     }, this.heartbeatMs);
     try {
-      const delivered = await this.insist(entries, turn.signal);
+      const delivered = await this.retry(entries, turn.signal);
       // The group is shared out anew: kafkajs has to hear of it, from the batch, to join again.
       for (const entry of entries) {
         if (lost === undefined) entry.resolve(delivered);
@@ -124,7 +124,7 @@ export class DeliveryQueue {
     }
   }
 
-  private async insist(entries: readonly Entry[], signal: AbortSignal): Promise<boolean> {
+  private async retry(entries: readonly Entry[], signal: AbortSignal): Promise<boolean> {
     const delivery = {
       messages: entries.length === 1 ? entries[0]!.messages : entries.flatMap(({ messages }) => messages),
       partitions: [...new Set(entries.map(({ partition }) => partition))],

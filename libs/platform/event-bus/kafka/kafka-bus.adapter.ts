@@ -1,7 +1,7 @@
 import { consoleLog, type BusLog } from '../backoff.js';
 import type { Consumer, EventBus, Subscription } from '../event-bus.js';
 import type { KafkaConnection } from './client.js';
-import { KafkaMember, type News } from './kafka-member.js';
+import { KafkaMember, type PublishedPositions } from './kafka-member.js';
 import { MessageAuthenticator, type LogSource, type Refusal } from './message-authenticator.js';
 import { RefusedMessages } from './refused-messages.js';
 
@@ -17,8 +17,8 @@ export interface KafkaBusOptions extends KafkaConnection {
    */
   onFatal?: (error: Error) => void;
   /** What is known to be on Kafka, to notice and cure what Kafka or its client lost or withholds. */
-  news?: News;
-  /** How long a partition may stand behind the news without a delivery before something is done about it. */
+  published?: PublishedPositions;
+  /** How long a partition may stand behind what is published without a delivery before something is done about it. */
   stallMs?: number;
   log?: BusLog;
 }
@@ -52,13 +52,13 @@ export class KafkaBus implements EventBus {
    * @throws PartitionsMismatch when the topic has another number of partitions.
    */
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
-    const { topic = 'yad.events', replicationFactor, onFatal, news, stallMs, log, ...rest } = this.options;
+    const { topic = 'yad.events', replicationFactor, onFatal, published, stallMs, log, ...rest } = this.options;
     const { partitions: _, store: __, ...connection } = rest;
     const member = new KafkaMember(group, consumer, {
       connection,
       topic: { name: topic, partitions: this.partitions, replicationFactor },
       onFatal: onFatal ?? fatal,
-      news,
+      published,
       stallMs: stallMs ?? 10_000,
       log: log ?? consoleLog,
       authenticator: this.authenticator,

@@ -12,7 +12,7 @@ import { StallWatch } from './stall-watch.js';
 import { ensureTopic, PartitionsMismatch, surplusOf, type Topic } from './topic.js';
 
 /** What the relay has put on Kafka, and the store it came from. */
-export interface News {
+export interface PublishedPositions {
   /** Last position per partition that is on Kafka. */
   heads(): Promise<ReadonlyMap<number, bigint>>;
   eventAt(position: bigint): Promise<StoredEvent | undefined>;
@@ -22,7 +22,7 @@ export interface KafkaMemberOptions {
   connection: KafkaConnection;
   topic: Topic;
   onFatal: (error: Error) => void;
-  news: News | undefined;
+  published: PublishedPositions | undefined;
   stallMs: number;
   log: BusLog;
   authenticator: MessageAuthenticator;
@@ -33,14 +33,14 @@ export interface KafkaMemberOptions {
 interface Assignment {
   partitions: readonly number[];
   /** Up to where each partition is held or handed over; loaded from the consumer's checkpoints. */
-  floors: Promise<Map<number, bigint>>;
+  deliveredPositions: Promise<Map<number, bigint>>;
 }
 
 const HEARTBEAT_MS = 500;
 const METADATA_MS = 10_000;
 const SESSION_MS = 10_000;
-/** Offsets are hints that spare reading again what is held, so a second's worth of repeats is a fair price. */
-const HINT_EVERY_MS = 1000;
+/** Committed offsets only spare reading again what is held, so a second's worth of repeats is a fair price. */
+const COMMIT_EVERY_MS = 1000;
 
 /** One member of a consumer group, which heals itself: every ending of kafkajs is a restart or `onFatal`. */
 export class KafkaMember implements Subscription {
@@ -53,8 +53,8 @@ export class KafkaMember implements Subscription {
   private memberId: string | undefined;
   private restarting: Promise<void> | undefined;
   private broken = false;
-  private readonly hints = new Map<number, string>();
-  private hintedAt = 0;
+  private readonly offsetsToCommit = new Map<number, string>();
+  private committedAt = 0;
 
   constructor(
     private readonly group: string,
@@ -64,11 +64,12 @@ export class KafkaMember implements Subscription {
     // Many short tries: kafkajs' own backing off kept consumers away for 14 s after an outage of 8.
     this.kafka = createClient(options.connection, { retries: 5 });
     this.queue = new DeliveryQueue(target, HEARTBEAT_MS, this.stop.signal, group, options.log);
-    if (options.news) {
-      this.watch = new StallWatch(options.news, options.stallMs, {
+    if (options.published) {
+      this.watch = new StallWatch(options.published, options.stallMs, {
         partitions: () => (this.queue.busy || this.restarting ? [] : (this.assignment?.partitions ?? [])),
-        reached: async () => (await this.assignment?.floors) ?? new Map<number, bigint>(),
-        restart: (partitions) => this.restart(`partitions ${partitions.join(', ')} stand still behind the news`),
+        reached: async () => (await this.assignment?.deliveredPositions) ?? new Map<number, bigint>(),
+        restart: (partitions) =>
+          this.restart(`partitions ${partitions.join(', ')} stand still behind what is published`),
         deliver: (message) => this.deliverDirectly(message),
         log: options.log,
       });
@@ -93,7 +94,7 @@ export class KafkaMember implements Subscription {
     this.watch?.stop();
     await this.restarting;
     await this.queue.idle();
-    await this.hint(this.consumer).catch(() => {});
+    await this.commitOffsets(this.consumer).catch(() => {});
     await this.drop();
   }
 
@@ -157,10 +158,10 @@ export class KafkaMember implements Subscription {
     });
   }
 
-  /** Reading goes on from the committed offsets, which are hints; what is held already is dropped by its position. */
+  /** Reading goes on from the committed offsets; what is held already is dropped by its position. */
   private assign(partitions: readonly number[]): void {
-    this.hints.clear();
-    const floors = (async () => {
+    this.offsetsToCommit.clear();
+    const deliveredPositions = (async () => {
       for (let failures = 1; ; failures++) {
         try {
           return new Map(await this.target.checkpoints(partitions));
@@ -171,8 +172,8 @@ export class KafkaMember implements Subscription {
         }
       }
     })();
-    floors.catch(() => {});
-    this.assignment = { partitions, floors };
+    deliveredPositions.catch(() => {});
+    this.assignment = { partitions, deliveredPositions };
   }
 
   private async eachBatch(payload: EachBatchPayload, consumer: KafkaConsumer): Promise<void> {
@@ -183,22 +184,22 @@ export class KafkaMember implements Subscription {
       this.options.log.warn(`kafka: partition ${batch.partition} is not one of ours, its messages are passed over`);
       return resolveOffset(batch.lastOffset());
     }
-    const floors = await assignment.floors;
-    const messages = this.decode(batch.partition, batch.messages, floors.get(batch.partition) ?? 0n);
+    const deliveredPositions = await assignment.deliveredPositions;
+    const messages = this.decode(batch.partition, batch.messages, deliveredPositions.get(batch.partition) ?? 0n);
     const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
     const settle = (): void => {
-      this.hints.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
-      if (Date.now() - this.hintedAt > HINT_EVERY_MS) void this.hint(consumer).catch(() => {});
+      this.offsetsToCommit.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
+      if (Date.now() - this.committedAt > COMMIT_EVERY_MS) void this.commitOffsets(consumer).catch(() => {});
     };
     // Repeats say nothing of what came before them and is still being written.
     if (messages.length === 0 && !this.queue.busy) settle();
     if (messages.length > 0) {
-      const floor = floors.get(batch.partition) ?? 0n;
-      floors.set(batch.partition, messages.at(-1)!.event.position);
-      // What was not written is read again: kafkajs has gone on, and so has the floor.
+      const deliveredPosition = deliveredPositions.get(batch.partition) ?? 0n;
+      deliveredPositions.set(batch.partition, messages.at(-1)!.event.position);
+      // What was not written is read again: kafkajs has gone on, and so has the delivered position.
       const again = (): void => {
         if (!isCurrent()) return;
-        floors.set(batch.partition, floor);
+        deliveredPositions.set(batch.partition, deliveredPosition);
         consumer.seek({ topic: batch.topic, partition: batch.partition, offset: batch.firstOffset()! });
       };
       const delivered = this.queue.push({ partition: batch.partition, messages, heartbeat, isCurrent }).then(
@@ -220,9 +221,13 @@ export class KafkaMember implements Subscription {
   }
 
   /** Repeats, from a relay that sent again or a rewound offset, end here, before they are parsed. */
-  private decode(partition: number, batch: EachBatchPayload['batch']['messages'], floor: bigint): BusMessage[] {
+  private decode(
+    partition: number,
+    batch: EachBatchPayload['batch']['messages'],
+    deliveredPosition: bigint,
+  ): BusMessage[] {
     const messages: BusMessage[] = [];
-    let at = floor;
+    let at = deliveredPosition;
     for (const message of batch) {
       const frame = frameOf(message.headers);
       // Before its position is looked at, which says nothing where it is of another log.
@@ -248,12 +253,12 @@ export class KafkaMember implements Subscription {
     return messages;
   }
 
-  private async hint(consumer: KafkaConsumer | undefined): Promise<void> {
-    if (!consumer || this.hints.size === 0) return;
-    this.hintedAt = Date.now();
+  private async commitOffsets(consumer: KafkaConsumer | undefined): Promise<void> {
+    if (!consumer || this.offsetsToCommit.size === 0) return;
+    this.committedAt = Date.now();
     const topic = this.options.topic.name;
-    const offsets = [...this.hints].map(([partition, offset]) => ({ topic, partition, offset }));
-    this.hints.clear();
+    const offsets = [...this.offsetsToCommit].map(([partition, offset]) => ({ topic, partition, offset }));
+    this.offsetsToCommit.clear();
     await within(2000, 'committing offsets', consumer.commitOffsets(offsets));
   }
 
@@ -262,7 +267,7 @@ export class KafkaMember implements Subscription {
     const { partition, event } = message;
     const isCurrent = (): boolean => this.assignment === assignment;
     if (await this.queue.push({ partition, messages: [message], heartbeat: none, isCurrent })) {
-      (await assignment?.floors)?.set(partition, event.position);
+      (await assignment?.deliveredPositions)?.set(partition, event.position);
     }
   }
 

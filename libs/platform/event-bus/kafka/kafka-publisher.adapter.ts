@@ -20,7 +20,7 @@ const LOOK_MS = 10_000;
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1_000_000;
 /** No answer for this long means a producer that will never answer (kafkajs #919). */
-const PATIENCE_MS = 12_000;
+const TIMEOUT_MS = 12_000;
 /** Trying again cannot help: the message, the topic's settings or our rights must change. */
 const HOPELESS = new Set([
   'MESSAGE_TOO_LARGE',
@@ -43,7 +43,7 @@ export class KafkaPublisher implements BusPublisher {
   private watch: NodeJS.Timeout | undefined;
   private told = 0;
   /** Since when (by `performance.now`) nothing can be sent, and why; undefined while sending succeeds. */
-  trouble: { since: number; reason: string } | undefined;
+  outage: { since: number; reason: string } | undefined;
 
   constructor({
     store,
@@ -89,28 +89,28 @@ export class KafkaPublisher implements BusPublisher {
    * @throws PartitionsMismatch
    */
   open(): Promise<void> {
-    return this.insist('connecting', async () => {});
+    return this.retry('connecting', async () => {});
   }
 
   private send(messages: Message[]): Promise<void> {
-    return this.insist('publishing', (producer) =>
-      within(PATIENCE_MS, 'a send', producer.send({ topic: this.topic.name, acks: -1, timeout: 10_000, messages })),
+    return this.retry('publishing', (producer) =>
+      within(TIMEOUT_MS, 'a send', producer.send({ topic: this.topic.name, acks: -1, timeout: 10_000, messages })),
     );
   }
 
-  private async insist(what: string, work: (producer: Producer) => Promise<unknown>): Promise<void> {
+  private async retry(what: string, work: (producer: Producer) => Promise<unknown>): Promise<void> {
     const { signal } = this.stop;
     for (let failures = 1; ; failures++) {
       if (signal.aborted) throw new Error('the publisher is closed');
       try {
-        await work((this.producer ??= await within(PATIENCE_MS, 'connecting', this.connect())));
-        this.trouble = undefined;
+        await work((this.producer ??= await within(TIMEOUT_MS, 'connecting', this.connect())));
+        this.outage = undefined;
         return;
       } catch (error) {
         const type = kafkaErrorType(error);
         if (error instanceof PartitionsMismatch || (type !== undefined && HOPELESS.has(type))) throw error;
-        this.trouble ??= { since: performance.now(), reason: '' };
-        this.trouble.reason = error instanceof Error ? error.message : String(error);
+        this.outage ??= { since: performance.now(), reason: '' };
+        this.outage.reason = error instanceof Error ? error.message : String(error);
         if (!signal.aborted) this.log.warn(`kafka: ${what} failed, trying again (${failures})`, error);
         this.discard();
         await pause(backoff(failures, { firstMs: 100, capMs: 1000 }), signal);

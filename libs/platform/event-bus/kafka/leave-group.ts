@@ -3,7 +3,7 @@ import type { Kafka } from 'kafkajs';
 /**
  * Takes a member out of its group. kafkajs forgets its member id when it crashes, and until the old member's session
  * ends the group waits for it, so that after a broker's restart consumers would stand still for that long. kafkajs
- * has the request but no door to it; 2.2.4 is pinned and the last release, so its inner door is used.
+ * has the request but does not offer it; 2.2.4 is pinned and the last release, so its internals are used.
  */
 export async function leaveGroup(kafka: Kafka, groupId: string, memberId: string): Promise<void> {
   const inner = kafka as unknown as Record<symbol, (options: object) => any>;

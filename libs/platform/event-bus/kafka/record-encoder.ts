@@ -71,7 +71,7 @@ function writeBytes(buf: Buffer, at: number, value: string | Buffer | null | und
 }
 
 /**
- * Puts ours in the place of kafkajs' encoder, which has no door for it. To be imported before kafkajs, whose requests
+ * Puts ours in the place of kafkajs' encoder, for which it has no option. To be imported before kafkajs, whose requests
  * take hold of theirs as they are loaded; 2.2.4 is pinned and the last release, and a spec holds both side by side.
  */
 const require = createRequire(import.meta.url);

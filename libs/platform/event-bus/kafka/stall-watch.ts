@@ -1,6 +1,6 @@
 import type { BusLog } from '../backoff.js';
 import type { BusMessage } from '../event-bus.js';
-import type { News } from './kafka-member.js';
+import type { PublishedPositions } from './kafka-member.js';
 
 export interface Stalled {
   /** The partitions to look at now; none while a delivery or restart is under way. */
@@ -12,7 +12,7 @@ export interface Stalled {
   log: BusLog;
 }
 
-interface Standing {
+interface PartitionLag {
   at: bigint;
   since: number;
   restarted: boolean;
@@ -25,12 +25,12 @@ interface Standing {
  * its `previous` makes the consumer read what it lacks.
  */
 export class StallWatch {
-  private readonly standing = new Map<number, Standing>();
+  private readonly lags = new Map<number, PartitionLag>();
   private timer: NodeJS.Timeout | undefined;
   private looking = false;
 
   constructor(
-    private readonly news: News,
+    private readonly published: PublishedPositions,
     private readonly stallMs: number,
     private readonly member: Stalled,
   ) {}
@@ -53,24 +53,24 @@ export class StallWatch {
     const partitions = this.member.partitions();
     if (partitions.length === 0) return;
     // Heads first: a delivery between the two looks then cannot make a partition seem behind.
-    const heads = await this.news.heads();
+    const heads = await this.published.heads();
     const reached = await this.member.reached();
     const now = performance.now();
     const stalled: number[] = [];
     for (const partition of partitions) {
       const at = reached.get(partition) ?? 0n;
-      const known = this.standing.get(partition);
-      if (at >= (heads.get(partition) ?? 0n)) this.standing.delete(partition);
-      else if (known?.at !== at) this.standing.set(partition, { at, since: now, restarted: false });
+      const known = this.lags.get(partition);
+      if (at >= (heads.get(partition) ?? 0n)) this.lags.delete(partition);
+      else if (known?.at !== at) this.lags.set(partition, { at, since: now, restarted: false });
       else if (now - known.since > this.stallMs) stalled.push(partition);
     }
     if (stalled.length === 0) return;
-    const stuck = stalled.filter((partition) => this.standing.get(partition)!.restarted);
-    for (const partition of stalled) Object.assign(this.standing.get(partition)!, { since: now, restarted: true });
+    const stuck = stalled.filter((partition) => this.lags.get(partition)!.restarted);
+    for (const partition of stalled) Object.assign(this.lags.get(partition)!, { since: now, restarted: true });
     if (stuck.length < stalled.length) return this.member.restart(stalled);
     for (const partition of stuck) {
       const position = heads.get(partition)!;
-      const event = await this.news.eventAt(position);
+      const event = await this.published.eventAt(position);
       if (!event) continue;
       this.member.log.warn(`kafka: partition ${partition} gets ${position} from the store: it did not come by Kafka`);
       await this.member.deliver({ partition, event, previous: position - 1n });

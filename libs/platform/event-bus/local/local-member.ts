@@ -28,25 +28,25 @@ export class LocalMember {
   }
 
   private async run(partitions: readonly number[], signal: AbortSignal): Promise<void> {
-    const held = await this.insist(() => this.consumer.checkpoints(partitions), signal);
+    const held = await this.retry(() => this.consumer.checkpoints(partitions), signal);
     if (!held) return;
     const chain = Array.from<bigint | undefined>({ length: this.partitions });
     for (const partition of partitions) chain[partition] = held.get(partition) ?? 0n;
     let position = chain.reduce<bigint>((least, at) => (at !== undefined && at < least ? at : least), MAX);
     while (!signal.aborted) {
-      const page = await this.insist(() => this.shared.read(position, signal), signal);
+      const page = await this.retry(() => this.shared.read(position, signal), signal);
       if (!page || page.length === 0) return;
       const last = page.at(-1)!.position;
       this.shared.readAhead(last);
       const delivery = toDelivery(page, chain, last);
       position = last;
       if (delivery.partitions.length === 0) continue;
-      if ((await this.insist(() => this.consumer.deliver(delivery).then(() => true), signal)) !== true) return;
+      if ((await this.retry(() => this.consumer.deliver(delivery).then(() => true), signal)) !== true) return;
     }
   }
 
   /** Tries until it succeeds; undefined when the assignment ended before. */
-  private async insist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  private async retry<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     for (let failures = 1; !signal.aborted; failures++) {
       try {
         return await work();

@@ -8,13 +8,13 @@ import { backoff, pause, type BusLog } from '../backoff.js';
 export interface SharedLogOptions {
   /** Events handed out at once at most. */
   pageSize: number;
-  /** Events kept so that several readers of the news read and parse them once. */
+  /** Events kept so that several readers at the head read and parse them once. */
   keep: number;
   /** Characters of them, and of the pages kept for readers further back; twice as many at most, and a page. */
   keepCharacters?: number;
 }
 
-/** A page read behind the news; kept for readers that come after. */
+/** A page read behind the latest events; kept for readers that come after. */
 interface Page {
   after: bigint;
   last: bigint;
@@ -60,7 +60,7 @@ export class SharedLog {
     this.reads.clear();
   };
 
-  /** The events that follow a position, at least one; waits for news. Empty only when the signal aborts. */
+  /** The events that follow a position, at least one; waits for an append. Empty only when the signal aborts. */
   async read(after: bigint, signal: AbortSignal): Promise<readonly StoredEvent[]> {
     this.following ??= this.follow();
     while (!signal.aborted) {
@@ -68,15 +68,15 @@ export class SharedLog {
         if (after >= this.recentAfter) {
           const from = this.indexAfter(after);
           if (from < this.recent.length) return this.recentFrom(from);
-          await this.news(signal);
+          await this.nextAppend(signal);
           continue;
         }
       }
       const page = await this.past(after);
       if (page.events.length > 0)
         return page.after === after ? page.events : page.events.filter((e) => e.position > after);
-      // The follower may have found the head, and rung, after this page was read and before it came.
-      if (this.recentLast <= after) await this.news(signal);
+      // The follower may have found the head, and notified, after this page was read and before it came.
+      if (this.recentLast <= after) await this.nextAppend(signal);
     }
     return [];
   }
@@ -89,7 +89,7 @@ export class SharedLog {
   async close(): Promise<void> {
     this.stop.abort();
     this.unwatch();
-    this.ring();
+    this.notify();
     await this.following;
   }
 
@@ -122,12 +122,12 @@ export class SharedLog {
         if (this.recentAfter < 0n) {
           const { position } = await this.store.head();
           this.recentAfter = this.recentLast = position;
-          this.ring();
+          this.notify();
         }
         for await (const page of this.store.subscribeAll(this.recentLast, { signal, limit: this.options.pageSize })) {
           failures = 0;
           this.keep(page);
-          this.ring();
+          this.notify();
         }
       } catch (error) {
         this.log.warn('local bus: the store cannot be followed, trying again', error);
@@ -146,7 +146,7 @@ export class SharedLog {
     if (this.recent.length <= keep * 2 && this.recentCharacters <= this.keptCharacters * 2) return;
     let drop = Math.max(0, this.recent.length - keep);
     let left = this.recentCharacters - sizeOf(this.recent.slice(0, drop));
-    // The last stays, however large: it is the news.
+    // The last stays, however large: it is the newest.
     for (; left > this.keptCharacters && drop < this.recent.length - 1; drop++)
       left -= charactersOf(this.recent[drop]!);
     if (drop === 0) return;
@@ -189,7 +189,7 @@ export class SharedLog {
     return low;
   }
 
-  private news(signal: AbortSignal): Promise<void> {
+  private nextAppend(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         this.waiting.delete(done);
@@ -202,7 +202,7 @@ export class SharedLog {
     });
   }
 
-  private ring(): void {
+  private notify(): void {
     for (const wake of this.waiting) wake();
   }
 }

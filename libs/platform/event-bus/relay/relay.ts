@@ -162,7 +162,7 @@ export class Relay {
     }
     const { readAheadCharacters = AHEAD_CHARACTERS, batchCharacters = BATCH_CHARACTERS } = this.options;
     const bound = { events: readAhead, characters: readAheadCharacters };
-    const reader = new Ahead(store, lease.position, bound, turn.signal);
+    const reader = new ReadAheadBuffer(store, lease.position, bound, turn.signal);
     const heads = Array.from({ length: publisher.partitions }, () => 0n);
     for (const [partition, position] of lease.heads) heads[partition] = position;
     try {
@@ -216,7 +216,7 @@ function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] 
 }
 
 /** Reads the store while a send is under way, up to a bound. */
-class Ahead {
+class ReadAheadBuffer {
   private events: StoredEvent[] = [];
   private characters = 0;
   private wakeTaker = (): void => {};

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { newId } from '#platform/kernel/ids.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import {
-  groundless,
+  dependencyFailed,
   type AppendOutcome,
   type AppendRequest,
   type EventPage,
@@ -91,8 +91,8 @@ export class MemoryEventStore implements EventStore {
   private appendOne(request: AppendRequest, refused: ReadonlySet<AppendRequest>): AppendOutcome {
     const receipt = this.kept.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
-    if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
-    for (const { stream, revision } of request.looksAt ?? []) {
+    if (request.dependsOn?.some((each) => refused.has(each))) return dependencyFailed(request);
+    for (const { stream, revision } of request.readSet ?? []) {
       if ((this.streams.get(stream)?.length ?? 0) - 1 !== revision) return { kind: 'conflict', stream };
     }
     if ((request.incarnation ?? this.identity.current.number) !== this.identity.current.number) {
@@ -134,9 +134,9 @@ export class MemoryEventStore implements EventStore {
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
-    const standing = this.kept.get(receipt.commandId);
-    if (!standing) this.kept.set(receipt.commandId, receipt);
-    return standing ?? receipt;
+    const first = this.kept.get(receipt.commandId);
+    if (!first) this.kept.set(receipt.commandId, receipt);
+    return first ?? receipt;
   }
 
   async receipts(commandIds: string[]): Promise<Map<string, Receipt>> {
@@ -197,7 +197,7 @@ export class MemoryEventStore implements EventStore {
           };
           this.waiting.add(done);
           signal.addEventListener('abort', done);
-          // An append or abort between the read and here has already rung.
+          // An append or abort between the read and here has already notified.
           if (signal.aborted || (this.log.at(-1)?.position ?? 0n) > position) done();
         });
       }

@@ -1,4 +1,10 @@
-import { groundless, type AppendOutcome, type AppendRequest, type Receipt, type Reservation } from '../event-store.js';
+import {
+  dependencyFailed,
+  type AppendOutcome,
+  type AppendRequest,
+  type Receipt,
+  type Reservation,
+} from '../event-store.js';
 
 /** A reservation's place in a map: its scope and key. */
 export const reservationKey = ({ scope, key }: Pick<Reservation, 'scope' | 'key'>): string =>
@@ -10,7 +16,7 @@ export const reservationKey = ({ scope, key }: Pick<Reservation, 'scope' | 'key'
  * @param revisions the last stored revision by stream; absent: the stream has no events
  * @param holders the streams that have reserved keys, by `reservationKey`
  */
-export function judge(
+export function resolve(
   requests: readonly AppendRequest[],
   receipts: ReadonlyMap<string, Receipt>,
   revisions: ReadonlyMap<string, number>,
@@ -29,7 +35,7 @@ export function judge(
   function judgeOne(request: AppendRequest): AppendOutcome | undefined {
     const receipt = receipts.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
-    if (request.restsOn?.some((each) => refused.has(each))) return groundless(request);
+    if (request.dependsOn?.some((each) => refused.has(each))) return dependencyFailed(request);
     // The same command twice in one batch: the first is not stored yet, so it has no receipt to give. As a
     // conflict the sender tries again, and then finds the receipt.
     if (accepted.has(request.commandId)) return { kind: 'conflict', stream: request.events[0]!.stream };
@@ -47,7 +53,7 @@ export function judge(
 }
 
 function clashOf(request: AppendRequest, revisions: ReadonlyMap<string, number>): string | undefined {
-  for (const { stream, revision } of request.looksAt ?? [])
+  for (const { stream, revision } of request.readSet ?? [])
     if ((revisions.get(stream) ?? -1) !== revision) return stream;
   const next = new Map<string, number>();
   for (const { stream, revision } of request.events) {

@@ -68,7 +68,7 @@ export function appendQuery(
   if (
     requests.length === 1 &&
     request!.events.length === 1 &&
-    !request!.looksAt?.length &&
+    !request!.readSet?.length &&
     !request!.reserves?.length
   ) {
     const { stream, revision } = request!.events[0]!;
@@ -125,7 +125,7 @@ function arrays(requests: readonly AppendRequest[], stored: Pick<StoredRevisions
   const reached = new Map<string, number>();
   let last: StreamRevision | undefined;
   for (const request of requests) {
-    for (const look of request.looksAt ?? []) {
+    for (const look of request.readSet ?? []) {
       // Commands that come together often look at the same: one look-up of the last is as good as many.
       if (last?.stream === look.stream && last.revision === look.revision) continue;
       last = look;

@@ -25,14 +25,14 @@ export class CommitNotifier {
     });
   }
 
-  /** Something was committed. Rings at once, or when the time since the last ring is over. */
+  /** Something was committed. Notifies at once, or when the time since the last notification is over. */
   committed(): void {
     if (this.closed) return;
     this.due = true;
-    this.ringing ??= this.ring();
+    this.ringing ??= this.notify();
   }
 
-  private async ring(): Promise<void> {
+  private async notify(): Promise<void> {
     while (this.due) {
       this.due = false;
       await this.pool.query({ name: 'notify', text: `select pg_notify('${CHANNEL}', '')` }).catch(() => {});

@@ -29,7 +29,7 @@ import type {
 import type { LogIdentity } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
 import { AnotherLog, Attachment, LogMoved } from './attachment.js';
-import { judge, reservationKey } from './append-conflicts.js';
+import { resolve, reservationKey } from './append-conflicts.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';
@@ -48,7 +48,7 @@ export interface PostgresEventStoreOptions {
   clock?: Clock;
   /** This process's clock, which the database holds against its own. */
   ownClock?: Clock;
-  /** Connections for reading; a few more are for appending and for the news of it. */
+  /** Connections for reading; a few more are for appending and for being told of it. */
   readers?: number;
 }
 
@@ -71,7 +71,7 @@ export class PostgresEventStore implements EventStore {
     this.appends = this.openAppends();
     this.writers = this.openPool('append', 2);
     this.readers = this.openPool('read', options.readers ?? 4);
-    this.attachment.onIncarnation(() => this.listener.ring());
+    this.attachment.onIncarnation(() => this.listener.notify());
   }
 
   get identity(): LogIdentity {
@@ -195,7 +195,7 @@ export class PostgresEventStore implements EventStore {
     stored.add(requests);
     this.health.appended();
     // Readers of this process need no word from the server.
-    this.listener.ring();
+    this.listener.notify();
     this.notifier.committed();
     const [firstPosition, micros] = rows[0][0] as [bigint, bigint];
     const events = requests.reduce((sum, request) => sum + request.events.length, 0);
@@ -217,12 +217,12 @@ export class PostgresEventStore implements EventStore {
     const batch = open.map((index) => requests[index]!);
     const [receipts, revisions, holders] = await Promise.all([
       this.receipts(batch.map((request) => request.commandId)),
-      this.revisions(batch.flatMap(({ events, looksAt = [] }) => [...events, ...looksAt].map(({ stream }) => stream))),
+      this.revisions(batch.flatMap(({ events, readSet = [] }) => [...events, ...readSet].map(({ stream }) => stream))),
       this.holders(batch.flatMap(({ reserves = [] }) => reserves)),
     ]);
-    const judged = judge(batch, receipts, revisions, holders);
+    const resolved = resolve(batch, receipts, revisions, holders);
     const left: number[] = [];
-    judged.forEach((outcome, i) => {
+    resolved.forEach((outcome, i) => {
       if (outcome) outcomes[open[i]!] = outcome;
       else left.push(open[i]!);
     });
@@ -359,7 +359,7 @@ export class PostgresEventStore implements EventStore {
   ): AsyncIterable<StoredEvent[]> {
     let position = after;
     while (!signal.aborted) {
-      const { rung } = this.listener;
+      const { version } = this.listener;
       let page: EventPage;
       try {
         page = await this.readAll({ after: position, limit });
@@ -372,7 +372,7 @@ export class PostgresEventStore implements EventStore {
         this.attachment.saw(position, page.at(-1)!.id);
         yield page;
       } else {
-        await this.listener.after(rung, signal);
+        await this.listener.after(version, signal);
       }
     }
   }

@@ -18,9 +18,9 @@ export class StoredRevisions {
   add(requests: readonly AppendRequest[]): void {
     // Forgetting costs look-ups, nothing else.
     if (this.revisions.size > this.capacity) this.revisions.clear();
-    for (const { events, looksAt } of requests) {
+    for (const { events, readSet } of requests) {
       for (const { stream, revision } of events) if (!this.has(stream, revision)) this.revisions.set(stream, revision);
-      for (const { stream, revision } of looksAt ?? []) {
+      for (const { stream, revision } of readSet ?? []) {
         if (!this.has(stream, revision)) this.revisions.set(stream, revision);
       }
     }

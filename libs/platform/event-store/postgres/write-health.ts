@@ -8,18 +8,18 @@ const STALLED = '3 seconds';
 
 /** Whether the log takes appends now, told by a look at the server and by what became of the last append. */
 export class WriteHealth {
-  private trouble: unknown;
+  private lastError: unknown;
 
   constructor(private readonly writers: () => Pool) {}
 
   appended(): void {
-    this.trouble = undefined;
+    this.lastError = undefined;
   }
 
   /** Takes note of an append that failed. */
   async failed(error: unknown): Promise<void> {
     if (!isUnavailable(error)) return;
-    this.trouble = error;
+    this.lastError = error;
     // The lock was not free in time.
     if ((error as { code?: string }).code === '55P03') await this.endStalled().catch(() => {});
   }
@@ -31,11 +31,11 @@ export class WriteHealth {
     );
     if (rows[0]!.standby) throw new Error('the database is a standby, which takes no events');
     if (rows[0]!.readonly === 'on') throw new Error('the database is read-only');
-    const { trouble } = this;
-    if (trouble === undefined) return;
+    const { lastError } = this;
+    if (lastError === undefined) return;
     await this.tryOut();
     // Unless an append has failed meanwhile.
-    if (this.trouble === trouble) this.trouble = undefined;
+    if (this.lastError === lastError) this.lastError = undefined;
   }
 
   /** After an append has failed: whether the lock can be had, and whether anything can be written. Leaves nothing. */

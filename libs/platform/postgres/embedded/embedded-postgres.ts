@@ -21,7 +21,7 @@ import { promisify } from 'node:util';
 import { connect } from '../connection.js';
 import { binaries, serverUser, type ServerUser } from './binaries.js';
 import { isRunning, ownerOf, releaseOwnership, takeOwnership } from './ownership.js';
-import { placeOf } from './data-dir.js';
+import { resolveDataDir } from './data-dir.js';
 
 export interface EmbeddedOptions {
   /** Folder of the data; made when it is not there. */
@@ -53,7 +53,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const { log = () => {}, durable = true } = options;
   const user = serverUser();
   const folder = resolve(options.dataDir);
-  const dataDir = placeOf(folder, user);
+  const dataDir = resolveDataDir(folder, user);
   if (dataDir !== folder) log(`${folder} is where only root may enter; the data is kept in ${dataDir}`);
   mkdirSync(dataDir, { recursive: true });
   if (user) chownSync(dataDir, user.uid, user.gid);

@@ -115,7 +115,7 @@ export async function pointViews(
     try {
       await client.query(`create or replace view ${view} ${as}`);
     } catch (error) {
-      // 42P16: the columns changed; the view must go, which fails where a person's own view rests on it.
+      // 42P16: the columns changed; the view must go, which fails where a person's own view depends on it.
       if ((error as { code?: string }).code !== '42P16') throw error;
       await client.query('rollback to savepoint view');
       await dropView(client, view);
@@ -132,7 +132,7 @@ async function dropView(client: PoolClient, view: string): Promise<void> {
     const { code, detail } = error as { code?: string; detail?: string };
     if (code !== '2BP01') throw error;
     throw new Error(
-      `${view} has other columns now, and something else in the database rests on it: ${detail}. Drop that first`,
+      `${view} has other columns now, and something else in the database depends on it: ${detail}. Drop that first`,
       { cause: error },
     );
   }
@@ -160,7 +160,7 @@ export const setStatus = (client: Pool | PoolClient, build: Build, status: Build
  * Removes a build's tables, checkpoints and dead letters; its line in the history stays.
  * @throws Error when it is live, or somebody goes on reading its tables
  */
-export async function dropBuild(pool: Pool, build: Build, patienceMs = 2_000): Promise<void> {
+export async function dropBuild(pool: Pool, build: Build, timeoutMs = 2_000): Promise<void> {
   const drop = (): Promise<void> =>
     inTransaction(pool, async (client) => {
       await lockTimeout(client, TRY_MS);
@@ -181,7 +181,7 @@ export async function dropBuild(pool: Pool, build: Build, patienceMs = 2_000): P
       }
       await setStatus(client, build, 'dropped');
     });
-  await inShortTries(`dropping generation ${build.generation} of ${build.projection}`, drop, { patienceMs });
+  await inShortTries(`dropping generation ${build.generation} of ${build.projection}`, drop, { timeoutMs });
 }
 
 /** The live build of a projection; made, empty, where there is none. */

@@ -43,8 +43,8 @@ const RANGE_BYTES = 4 * 1024 * 1024;
  */
 export async function fill(log: Log, targets: readonly FillTarget[], options: FillOptions = {}): Promise<void> {
   const { signal, onProgress, onPage, pageSize = 500, readAhead = 3, flushRows = 30_000 } = options;
-  const passengers = targets.map((target) => new Passenger(target, log, flushRows));
-  const first = min(passengers.map((passenger) => passenger.start));
+  const fillers = targets.map((target) => new BuildFiller(target, log, flushRows));
+  const first = min(fillers.map((filler) => filler.start));
   const last = max(targets.flatMap(({ targets }) => [...targets.values()]));
   const began = Date.now();
   try {
@@ -53,7 +53,7 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
       onPage?.(page, first);
       for (let at = 0; at < page.length; at += SLICE) {
         const slice = page.slice(at, at + SLICE);
-        for (const passenger of passengers) await passenger.take(slice);
+        for (const filler of fillers) await filler.take(slice);
         for (const { writer } of targets) writer.decoded.forget(slice);
       }
       const position = page.at(-1)!.position;
@@ -61,11 +61,11 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
       onProgress?.({ position, target: last, eventsPerSecond, secondsLeft: Number(last - position) / eventsPerSecond });
     }
   } catch (error) {
-    for (const passenger of passengers) await passenger.settled();
+    for (const filler of fillers) await filler.settled();
     throw error;
   }
   // Also when stopped: what was folded is not thrown away.
-  for (const passenger of passengers) await passenger.finish(signal?.aborted !== true);
+  for (const filler of fillers) await filler.finish(signal?.aborted !== true);
   signal?.throwIfAborted();
 }
 
@@ -116,7 +116,7 @@ async function* pages(
 }
 
 /** One build's part in the pass. */
-class Passenger {
+class BuildFiller {
   readonly start: bigint;
   private folded: Map<number, bigint>;
   private writing: Promise<void> | undefined;
@@ -189,9 +189,9 @@ class Passenger {
     if (!isDataError(failure)) throw failure;
     this.failure = undefined;
     const { writer } = this.target;
-    const standing = new Map(writer.checkpoints);
+    const positions = new Map(writer.checkpoints);
     await writer.load(writer.generation);
-    for (const [partition, position] of standing) {
+    for (const [partition, position] of positions) {
       if (writer.checkpoints.get(partition) !== position) throw failure;
     }
     await catchUp(writer, this.log, this.folded);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { buildsOf, createBuild, dropBuild, type Build } from './builds.js';
-import type { Workshop } from './rebuild.js';
+import type { ProjectionRuntime } from './rebuild.js';
 import { createIndexesSql, createTableSql } from '../tables/table-shape.js';
 import type { Model } from '../running/build-writer.js';
 
@@ -39,7 +39,7 @@ export async function exclusively<T>(
  * from one that is worked on. What others left over is dropped first.
  */
 export async function whileFilling<T>(
-  { pool, log }: Workshop,
+  { pool, log }: ProjectionRuntime,
   models: readonly Model[],
   { schema, note }: { schema?: string; note: string },
   work: (builds: Build[]) => Promise<T>,

@@ -6,10 +6,10 @@ export const TRY_MS = 200;
 const FIRST_PAUSE_MS = 100;
 const MOST_PAUSE_MS = 2_000;
 
-export interface Patience {
+export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** For how long it is tried. Default ten minutes. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
   /** Told when something stands in the way, and what. */
   readonly onWait?: (why: string) => void;
 }
@@ -32,11 +32,11 @@ const isPassing = (error: unknown): boolean =>
  * Tries a step again, with growing pauses, while something stands in its way. Between two tries it holds nothing and
  * queues nowhere, so that nobody waits behind it. A try whose connection was lost may have been done: the next one
  * has to look.
- * @throws Error when the patience is at an end, naming what stood in the way; the signal's reason
+ * @throws Error when the time is up, naming what stood in the way; the signal's reason
  */
-export async function inShortTries<T>(what: string, attempt: () => Promise<T>, patience: Patience = {}): Promise<T> {
-  const { signal, patienceMs = 600_000, onWait } = patience;
-  const until = Date.now() + patienceMs;
+export async function inShortTries<T>(what: string, attempt: () => Promise<T>, wait: WaitOptions = {}): Promise<T> {
+  const { signal, timeoutMs = 600_000, onWait } = wait;
+  const until = Date.now() + timeoutMs;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(MOST_PAUSE_MS, pause * 2)) {
     signal?.throwIfAborted();
     let why: string;
@@ -46,7 +46,7 @@ export async function inShortTries<T>(what: string, attempt: () => Promise<T>, p
       if (!isPassing(error)) throw error;
       why = (error as Error).message;
       if (Date.now() + pause > until) {
-        throw new Error(`${what} was tried for ${Math.round(patienceMs / 1000)} s: ${why}`, { cause: error });
+        throw new Error(`${what} was tried for ${Math.round(timeoutMs / 1000)} s: ${why}`, { cause: error });
       }
     }
     onWait?.(`${what} waits: ${why}`);

@@ -15,7 +15,7 @@ export class AnotherLogsReadModels extends Error {
   }
 }
 
-interface Standing extends Build {
+interface BuildWithCheckpoints extends Build {
   readonly positions: string[];
 }
 
@@ -38,7 +38,7 @@ export async function guardLog(pool: Pool, store: GuardedLog): Promise<string[]>
       `select log_id as "logId", incarnation from projections.settings for update`,
     );
     const { logId, incarnation } = rows[0]!;
-    const builds = (await client.query<Standing>(BUILDS)).rows;
+    const builds = (await client.query<BuildWithCheckpoints>(BUILDS)).rows;
     // After the checkpoints: none of them can rightly be beyond it.
     const { position: head } = await store.head();
     if (incarnation > store.identity.current.number) await store.refreshIdentity();

@@ -7,20 +7,20 @@ import { compareBuilds, compareParked, type Comparison } from './compare.js';
 import type { DecodedEvents } from '../folding/decoded-events.js';
 import { fill, type FillOptions } from './fill.js';
 import { dropLeftOver, exclusively, FILLING, layoutOf, whileFilling } from './half-built.js';
-import { heldOpen, type Patience } from './lock-waits.js';
+import { heldOpen, type WaitOptions } from './lock-waits.js';
 import { isWhole, LogCheck, legitimateHoles, type LogReport } from './log-check.js';
 import { swap, dropOutdated, toHead, vectorOf } from './swap.js';
 import { thisOperator, type SwapGrounds, type SwapKind } from './swap-records.js';
 import { BuildWriter, type Model } from '../running/build-writer.js';
 
-export interface Workshop {
+export interface ProjectionRuntime {
   /** Needs at least four connections. */
   readonly pool: Pool;
   readonly log: Log;
   readonly decoded: DecodedEvents;
 }
 
-export interface RebuildOptions extends FillOptions, Patience {
+export interface RebuildOptions extends FillOptions, WaitOptions {
   /**
    * `if-safe` (default) swaps in a build that equals the live one, one of a newer version, and the first one; `never`
    * leaves the new build aside.
@@ -55,7 +55,7 @@ export interface RebuildResult {
 /** How long a live build may lag behind one that is gone on with. */
 const LAG_MS = 5_000;
 
-interface Site {
+interface RebuildTarget {
   readonly model: Model;
   readonly build: Build;
   readonly live: Build | undefined;
@@ -69,38 +69,38 @@ interface Site {
  * @throws Error when a rebuild of one of them is under way in another process, or a live build is of a newer version
  */
 export async function rebuild(
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   models: readonly Model[],
   options: RebuildOptions = {},
 ): Promise<RebuildResult[]> {
   const { acceptDifferences, signal, onStep } = options;
   if (acceptDifferences && acceptDifferences.reason.trim() === '')
     throw new Error('accepted differences need a reason');
-  return exclusively(shop.pool, 'rebuild', models, async () => {
-    const sites: Site[] = [];
-    for (const model of models) await refuseOlder(shop.pool, model, options);
-    for (const model of models) sites.push(await openSite(shop, model, options.capacity));
+  return exclusively(runtime.pool, 'rebuild', models, async () => {
+    const rebuildTargets: RebuildTarget[] = [];
+    for (const model of models) await refuseOlder(runtime.pool, model, options);
+    for (const model of models) rebuildTargets.push(await openTarget(runtime, model, options.capacity));
     const targets = await Promise.all(
-      sites.map(async ({ writer, live }) => ({
+      rebuildTargets.map(async ({ writer, live }) => ({
         writer,
         // Where the live one stands is of no use when it is not compared: it may hold what the log does not.
-        targets: await targetOf(shop, writer, options.compare === false ? undefined : live),
+        targets: await targetOf(runtime, writer, options.compare === false ? undefined : live),
       })),
     );
     onStep?.('reading the log');
     // A new version's tables are not compared: what the log lacks would be missing in them without a word.
     let check: LogCheck | undefined;
     const onPage = (page: readonly StoredEvent[], began: bigint): void => {
-      check ??= new LogCheck(legitimateHoles(shop.log.store), began);
+      check ??= new LogCheck(legitimateHoles(runtime.log.store), began);
       check.take(page);
       options.onPage?.(page, began);
     };
-    await fill(shop.log, targets, { ...options, onPage });
+    await fill(runtime.log, targets, { ...options, onPage });
     if (check && !isWhole(check.report)) options.onDamage?.(check.report);
     const results: RebuildResult[] = [];
-    for (const site of sites) {
+    for (const rebuildTarget of rebuildTargets) {
       signal?.throwIfAborted();
-      const result = await finish(shop, site, options);
+      const result = await finish(runtime, rebuildTarget, options);
       results.push(result);
       options.onResult?.(result);
     }
@@ -121,7 +121,7 @@ async function refuseOlder(pool: Pool, { projection }: Model, options: RebuildOp
 
 /** Where the live build stands, so that both can be compared there; the log's head where they cannot. */
 async function targetOf(
-  { pool, log }: Workshop,
+  { pool, log }: ProjectionRuntime,
   writer: BuildWriter,
   live: Build | undefined,
 ): Promise<Map<number, bigint>> {
@@ -153,8 +153,8 @@ async function inTheLog(
   return { held, lost };
 }
 
-async function openSite(shop: Workshop, model: Model, capacity?: number): Promise<Site> {
-  const { pool, log } = shop;
+async function openTarget(runtime: ProjectionRuntime, model: Model, capacity?: number): Promise<RebuildTarget> {
+  const { pool, log } = runtime;
   const { name, version } = model.projection;
   const layout = layoutOf(model);
   await dropLeftOver(pool, name);
@@ -166,10 +166,10 @@ async function openSite(shop: Workshop, model: Model, capacity?: number): Promis
     if (candidate.status !== 'building') continue;
     // One whose tables were laid out otherwise, or that holds what the log does not have, is of no use any more.
     if (candidate.version === version && candidate.note === layout && !build) {
-      const of = new BuildWriter(pool, model, shop.decoded, { capacity, bulk: true });
+      const of = new BuildWriter(pool, model, runtime.decoded, { capacity, bulk: true });
       await of.load(candidate.generation);
       const { lost } = await inTheLog(log, of.checkpoints);
-      const usable = !lost && (await liveReaches(shop, withStatus(builds, 'live'), of));
+      const usable = !lost && (await liveReaches(runtime, withStatus(builds, 'live'), of));
       if (usable) [writer, build] = [of, candidate];
     }
     if (build !== candidate) await dropBuild(pool, candidate);
@@ -178,7 +178,7 @@ async function openSite(shop: Workshop, model: Model, capacity?: number): Promis
     createBuild(client, model, log.partitions, { status: 'building', note: layout }),
   );
   if (!writer) {
-    writer = new BuildWriter(pool, model, shop.decoded, { capacity, bulk: true });
+    writer = new BuildWriter(pool, model, runtime.decoded, { capacity, bulk: true });
     await writer.load(build.generation);
   }
   return { model, build, live: withStatus(builds, 'live'), writer };
@@ -189,7 +189,11 @@ async function openSite(shop: Workshop, model: Model, capacity?: number): Promis
  * One that was caught up for a swap may be ahead of a live build that lags; ahead of one that stands still it is of no
  * use.
  */
-async function liveReaches({ pool, log }: Workshop, live: Build | undefined, writer: BuildWriter): Promise<boolean> {
+async function liveReaches(
+  { pool, log }: ProjectionRuntime,
+  live: Build | undefined,
+  writer: BuildWriter,
+): Promise<boolean> {
   if (live?.version !== writer.model.projection.version) return true;
   for (const until = Date.now() + LAG_MS; ; await sleep(250)) {
     if (!(await isMissing(log, await vectorOf(pool, live), writer.checkpoints))) return true;
@@ -215,18 +219,18 @@ async function isMissing(
 }
 
 async function finish(
-  shop: Workshop,
-  { model, build, live, writer }: Site,
+  runtime: ProjectionRuntime,
+  { model, build, live, writer }: RebuildTarget,
   options: RebuildOptions,
 ): Promise<RebuildResult> {
-  const { pool, log } = shop;
+  const { pool, log } = runtime;
   const { acceptDifferences, onStep, signal, by = thisOperator() } = options;
   const { name, version } = model.projection;
   onStep?.(`${name}: making indexes`);
   await createIndexes(pool, model.shapes, build.schema, signal);
   const comparable = live?.version === version && options.compare !== false;
   if (comparable) onStep?.(`${name}: comparing with the live build`);
-  const comparison = comparable ? await compareAtLive(shop, writer, live, signal) : null;
+  const comparison = comparable ? await compareAtLive(runtime, writer, live, signal) : null;
   const grounds = groundsOf(live, version, comparison);
   const accepted = grounds ?? (acceptDifferences ? 'accepted' : undefined);
   const swapped = accepted !== undefined && options.swap !== 'never';
@@ -252,7 +256,7 @@ function groundsOf(live: Build | undefined, version: number, comparison: Compari
  * @throws Error when the comparison could not be made to its end: that is no equality
  */
 async function compareAtLive(
-  { pool, log }: Workshop,
+  { pool, log }: ProjectionRuntime,
   writer: BuildWriter,
   live: Build,
   signal?: AbortSignal,
@@ -306,11 +310,11 @@ export interface VerifyOptions extends FillOptions {
  * the copies. Left: live; right: from the log. The pass over the log also finds what is missing in the log itself.
  */
 export async function verify(
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   models: readonly Model[],
   options: VerifyOptions = {},
 ): Promise<Verification> {
-  const { pool, log } = shop;
+  const { pool, log } = runtime;
   const { signal, onStep } = options;
   const verified = new Map<string, Verified>();
   const check = new LogCheck(legitimateHoles(log.store));
@@ -323,28 +327,28 @@ export async function verify(
   }
   const note = 'verify';
   const report = await whileFilling(
-    shop,
+    runtime,
     open.map(({ model }) => model),
     { note },
     async (builds) => {
       try {
-        const sites: { model: Model; live: Build; writer: BuildWriter }[] = [];
+        const rebuildTargets: { model: Model; live: Build; writer: BuildWriter }[] = [];
         for (const [at, { model, live }] of open.entries()) {
-          const writer = new BuildWriter(pool, model, shop.decoded, { bulk: true });
+          const writer = new BuildWriter(pool, model, runtime.decoded, { bulk: true });
           await writer.load(builds[at]!.generation);
-          sites.push({ model, live, writer });
+          rebuildTargets.push({ model, live, writer });
         }
         const targets = await Promise.all(
-          sites.map(async ({ writer, live }) => ({ writer, targets: await targetOf(shop, writer, live) })),
+          rebuildTargets.map(async ({ writer, live }) => ({ writer, targets: await targetOf(runtime, writer, live) })),
         );
         onStep?.('reading the log');
         if (targets.length > 0) await fill(log, targets, { ...options, onPage: (page) => check.take(page) });
-        for (const { model, live, writer } of sites) {
+        for (const { model, live, writer } of rebuildTargets) {
           const { name: projection } = model.projection;
           onStep?.(`${projection}: comparing with the live build`);
           signal?.throwIfAborted();
           try {
-            verified.set(projection, { projection, comparison: await compareAtLive(shop, writer, live, signal) });
+            verified.set(projection, { projection, comparison: await compareAtLive(runtime, writer, live, signal) });
           } catch (error) {
             signal?.throwIfAborted();
             verified.set(projection, { projection, failure: error as Error });
@@ -370,7 +374,7 @@ function notVerifiable(projection: string, version: number, live: Build | undefi
  * @throws Error when the schema exists, or the log does not reach the position
  */
 export async function buildAsOf(
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   model: Model,
   position: bigint,
   schema: string,
@@ -379,13 +383,13 @@ export async function buildAsOf(
   if (!/^[a-z][a-z0-9_]{0,50}$/.test(schema)) {
     throw new Error(`'${schema}' is not a name for a scratch schema: lower-case letters, digits and _, at most 51`);
   }
-  const { pool, log } = shop;
+  const { pool, log } = runtime;
   const head = (await log.store.head()).position;
   if (position > head) throw new Error(`the log ends at ${head}, before ${position}`);
   const note = `as of ${position}`;
-  return whileFilling(shop, [model], { schema, note: `${FILLING}${note}` }, async ([build]) => {
+  return whileFilling(runtime, [model], { schema, note: `${FILLING}${note}` }, async ([build]) => {
     try {
-      const writer = new BuildWriter(pool, model, shop.decoded, { bulk: true });
+      const writer = new BuildWriter(pool, model, runtime.decoded, { bulk: true });
       await writer.load(build!.generation);
       const targets = new Map([...writer.checkpoints.keys()].map((partition) => [partition, position]));
       await fill(log, [{ writer, targets }], options);
@@ -405,30 +409,30 @@ export async function buildAsOf(
 
 /** Makes the kept build live again, after it has caught up with the log. */
 export async function swapBack(
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   model: Model,
-  options: Patience & { by?: string; reason?: string } = {},
+  options: WaitOptions & { by?: string; reason?: string } = {},
 ): Promise<Build> {
   const { name, version } = model.projection;
-  return exclusively(shop.pool, 'rebuild', [model], async () => {
-    const previous = withStatus(await buildsOf(shop.pool, name), 'previous');
+  return exclusively(runtime.pool, 'rebuild', [model], async () => {
+    const previous = withStatus(await buildsOf(runtime.pool, name), 'previous');
     if (!previous) throw new Error(`${name} has no previous build to swap back to`);
     if (previous.version !== version) {
       throw new Error(
         `the previous build of ${name} is of version ${previous.version}; run the code of that version to swap back`,
       );
     }
-    const writer = new BuildWriter(shop.pool, model, shop.decoded);
+    const writer = new BuildWriter(runtime.pool, model, runtime.decoded);
     await writer.load(previous.generation);
-    const { lost } = await inTheLog(shop.log, writer.checkpoints);
+    const { lost } = await inTheLog(runtime.log, writer.checkpoints);
     if (lost) {
       throw new Error(
         `the previous build of ${name} stands at ${lost.checkpoint}, which is not in the log (its head is ${lost.head}): it holds events that the log does not have; rebuild instead`,
       );
     }
-    await toHead(shop.log, writer, options.signal);
+    await toHead(runtime.log, writer, options.signal);
     const grounds: SwapGrounds = { kind: 'swap-back', by: options.by ?? thisOperator(), reason: options.reason };
-    await swap(shop.pool, shop.log, writer, previous, grounds, options);
+    await swap(runtime.pool, runtime.log, writer, previous, grounds, options);
     return previous;
   });
 }

@@ -12,7 +12,15 @@ import {
   type Build,
 } from './builds.js';
 import { catchUp, min, type Log } from './catch-up.js';
-import { idleTimeout, inShortTries, InTheWay, lockTimeout, longHolders, TRY_MS, type Patience } from './lock-waits.js';
+import {
+  idleTimeout,
+  inShortTries,
+  InTheWay,
+  lockTimeout,
+  longHolders,
+  TRY_MS,
+  type WaitOptions,
+} from './lock-waits.js';
 import { recordSwap, type SwapGrounds } from './swap-records.js';
 import type { BuildWriter } from '../running/build-writer.js';
 
@@ -41,7 +49,7 @@ export async function swap(
   writer: BuildWriter,
   build: Build,
   grounds: SwapGrounds,
-  patience: Patience = {},
+  wait: WaitOptions = {},
 ): Promise<void> {
   const { projection } = build;
   const views = writer.model.shapes.map(({ name }) => viewName(name));
@@ -50,12 +58,12 @@ export async function swap(
     async () => {
       // A try whose connection was lost at its commit may have been done.
       if ((await liveBuild(pool, projection))?.generation === build.generation) return;
-      const rate = await toHead(log, writer, patience.signal);
+      const rate = await toHead(log, writer, wait.signal);
       const holders = await longHolders(pool, views);
       if (holders.length > 0) throw new InTheWay(`a transaction that reads its views is open: ${holders.join(', ')}`);
       await swapNow(pool, log, writer, build, grounds, rate);
     },
-    patience,
+    wait,
   );
   await dropOutdated(pool, projection);
 }

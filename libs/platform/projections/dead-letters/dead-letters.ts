@@ -1,7 +1,7 @@
 import { inTransaction, type PoolClient } from '#platform/postgres/pool.js';
 import { partitionOf } from '#platform/event-bus/event-bus.js';
 import { liveBuild, lockBuilds, raiseEpoch, type Build } from '../builds/builds.js';
-import type { Workshop } from '../builds/rebuild.js';
+import type { ProjectionRuntime } from '../builds/rebuild.js';
 import { BuildWriter, type Model } from '../running/build-writer.js';
 
 /** An event set aside in the live build of a projection. */
@@ -46,7 +46,7 @@ const valuesOf = ({ projection, subject, causesOnly }: DeadLetterFilter): unknow
 
 /** Events set aside in live builds, in order, a page of them. */
 export async function listDeadLetters(
-  { pool }: Workshop,
+  { pool }: ProjectionRuntime,
   { after, limit = 1_000, ...filter }: DeadLetterFilter & { after?: DeadLetterPlace; limit?: number } = {},
 ): Promise<ParkedEvent[]> {
   const { rows } = await pool.query<any>(
@@ -58,7 +58,7 @@ export async function listDeadLetters(
 }
 
 /** How many events are set aside in live builds. */
-export async function countDeadLetters({ pool }: Workshop, filter: DeadLetterFilter = {}): Promise<number> {
+export async function countDeadLetters({ pool }: ProjectionRuntime, filter: DeadLetterFilter = {}): Promise<number> {
   const { rows } = await pool.query<{ n: number }>(`select count(*)::int as n ${OF_LIVE}`, valuesOf(filter));
   return rows[0]!.n;
 }
@@ -73,25 +73,25 @@ export interface RetryResult {
 }
 
 /** Folds a subject's parked events again, in order, in one transaction; from the first that fails on they stay. */
-export const retryDeadLetters = (shop: Workshop, model: Model, subject: string): Promise<RetryResult> =>
-  handle(shop, model, subject, 'none');
+export const retryDeadLetters = (runtime: ProjectionRuntime, model: Model, subject: string): Promise<RetryResult> =>
+  handle(runtime, model, subject, 'none');
 
 /** Leaves out the first parked event of a subject, or all, for this version for good; retries the rest. */
 export const discardDeadLetters = (
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   model: Model,
   subject: string,
   which: 'first' | 'all' = 'first',
-): Promise<RetryResult> => handle(shop, model, subject, which);
+): Promise<RetryResult> => handle(runtime, model, subject, which);
 
 async function handle(
-  shop: Workshop,
+  runtime: ProjectionRuntime,
   model: Model,
   subject: string,
   discard: 'none' | 'first' | 'all',
 ): Promise<RetryResult> {
   const { name, version } = model.projection;
-  return inTransaction(shop.pool, async (client) => {
+  return inTransaction(runtime.pool, async (client) => {
     await lockBuilds(client, name);
     const live = await liveBuild(client, name);
     if (!live) throw new Error(`${name} has no live build`);
@@ -110,7 +110,7 @@ async function handle(
       );
     }
     const rest = letters.slice(gone.length);
-    const parked = rest.length === 0 ? 0 : await refold(shop, client, model, live, subject, rest);
+    const parked = rest.length === 0 ? 0 : await refold(runtime, client, model, live, subject, rest);
     return { applied: rest.length - parked, parked, discarded: gone.length };
   });
 }
@@ -136,7 +136,7 @@ async function takeLetters(client: PoolClient, live: Build, subject: string): Pr
 
 /** Folds the events of these letters; those that fail, and all behind them, are letters again. Resolves to how many. */
 async function refold(
-  { log, decoded }: Workshop,
+  { log, decoded }: ProjectionRuntime,
   client: PoolClient,
   model: Model,
   live: Build,

@@ -6,7 +6,7 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { DecodedEvents } from './decoded-events.js';
-import { Folding } from './event-batch-folder.js';
+import { EventBatchFolder } from './event-batch-folder.js';
 import { append, change, on, projection } from '../definition/projection.js';
 import type { TableRows } from './row-cache.js';
 import { describeTables, type Row } from '../tables/table-shape.js';
@@ -61,7 +61,7 @@ describe('folding', () => {
   });
   const folding = async (bulk: boolean, stored: readonly Row[] = []) => {
     const shapes = await describeTables(noteProjection);
-    const made = new Folding({
+    const made = new EventBatchFolder({
       projection: noteProjection,
       shapes,
       decoded: new DecodedEvents(new EventCatalogue([noted])),

@@ -1,6 +1,13 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { DecodedEvents } from './decoded-events.js';
-import { changesOf, checkKind, type Key, type Projection, type RowChange, type TableClass } from '../definition/projection.js';
+import {
+  changesOf,
+  checkKind,
+  type Key,
+  type Projection,
+  type RowChange,
+  type TableClass,
+} from '../definition/projection.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { Ages, TableRows, weightOf, type Entry } from './row-cache.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
@@ -65,7 +72,7 @@ class Pass {
   }
 }
 
-export interface FoldingOptions {
+export interface EventBatchFolderOptions {
   readonly projection: Projection;
   readonly shapes: readonly TableShape[];
   readonly decoded: DecodedEvents;
@@ -116,7 +123,7 @@ export class ParkingFull extends Error {
 }
 
 /** Folds events into rows in memory. Events of one subject must come in order, each once. */
-export class Folding {
+export class EventBatchFolder {
   private readonly tables = new Map<TableClass, TableRows>();
   private readonly parked: Set<string>;
   private parkedEvents: number;
@@ -131,7 +138,7 @@ export class Folding {
     appended: [],
   };
 
-  constructor(private readonly options: FoldingOptions) {
+  constructor(private readonly options: EventBatchFolderOptions) {
     const ages = new Ages(options.capacity);
     for (const shape of options.shapes) {
       this.tables.set(shape.target, new TableRows(shape, ages, options.empty ?? false));

@@ -40,7 +40,7 @@ describe('the budget of heavy queries', () => {
   });
 
   it('refuses what has waited too long, and hands its turn to nobody', async () => {
-    const budget = new QueryBudget({ running: 1, waiting: 5, patienceMs: 20 });
+    const budget = new QueryBudget({ running: 1, waiting: 5, timeoutMs: 20 });
     const first = held();
     const running = budget.run(first.run);
     const late = held();

@@ -9,7 +9,7 @@ export interface QueryBudgetOptions {
   /** How many more may wait for their turn. Default 8. */
   readonly waiting?: number;
   /** How long one waits. Default 5 s. */
-  readonly patienceMs?: number;
+  readonly timeoutMs?: number;
 }
 
 interface Waiter {
@@ -23,15 +23,15 @@ interface Waiter {
  */
 export class QueryBudget {
   private readonly most: number;
-  private readonly room: number;
-  private readonly patienceMs: number;
+  private readonly mostWaiting: number;
+  private readonly timeoutMs: number;
   private running = 0;
   private readonly queue: Waiter[] = [];
 
-  constructor({ running = HEAVY_AT_ONCE, waiting = 8, patienceMs = 5_000 }: QueryBudgetOptions = {}) {
+  constructor({ running = HEAVY_AT_ONCE, waiting = 8, timeoutMs = 5_000 }: QueryBudgetOptions = {}) {
     this.most = running;
-    this.room = waiting;
-    this.patienceMs = patienceMs;
+    this.mostWaiting = waiting;
+    this.timeoutMs = timeoutMs;
   }
 
   /**
@@ -53,7 +53,7 @@ export class QueryBudget {
   }
 
   private turn(gone?: AbortSignal): Promise<void> {
-    if (this.queue.length >= this.room) return Promise.reject(new TooManyHeavyQueries());
+    if (this.queue.length >= this.mostWaiting) return Promise.reject(new TooManyHeavyQueries());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -72,7 +72,7 @@ export class QueryBudget {
         },
       };
       const left = (): void => waiter.giveUp(gone!.reason);
-      const timer = setTimeout(() => waiter.giveUp(new TooManyHeavyQueries()), this.patienceMs);
+      const timer = setTimeout(() => waiter.giveUp(new TooManyHeavyQueries()), this.timeoutMs);
       gone?.addEventListener('abort', left);
       this.queue.push(waiter);
     });

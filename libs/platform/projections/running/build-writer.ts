@@ -1,10 +1,10 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { Pool, PoolClient } from '#platform/postgres/pool.js';
 import type { DecodedEvents } from '../folding/decoded-events.js';
-import { Folding, LETTER_BYTES, messageOf } from '../folding/event-batch-folder.js';
+import { EventBatchFolder, LETTER_BYTES, messageOf } from '../folding/event-batch-folder.js';
 import type { Key, Projection } from '../definition/projection.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
-import { copyAll, loadRows, writeAll, type Moves } from '../tables/write-statement.js';
+import { copyAll, loadRows, writeAll, type CheckpointUpdate } from '../tables/write-statement.js';
 
 /** A projection with its tables looked up. */
 export interface Model {
@@ -52,7 +52,7 @@ export interface WriterOptions {
  * two callers at once; two writers of the same build do each other no harm, as one's compare-and-set fails.
  */
 export class BuildWriter {
-  private folding!: Folding;
+  private folding!: EventBatchFolder;
   private epoch = 0;
   private readonly poison = new Map<bigint, string>();
   schema = '';
@@ -92,7 +92,7 @@ export class BuildWriter {
     this.schema = rows[0].schema;
     this.epoch = rows[0].epoch;
     this.checkpoints = new Map(rows.map((row) => [row.partition, BigInt(row.position)]));
-    this.folding = new Folding({
+    this.folding = new EventBatchFolder({
       projection,
       shapes,
       decoded: this.decoded,
@@ -121,28 +121,29 @@ export class BuildWriter {
   }
 
   /**
-   * Writes what was folded and moves checkpoints to `advance`, all or nothing.
+   * Writes what was folded and moves the checkpoints to `advance`, all or nothing.
    * @throws StaleWriter, or the database's error; then `load` before anything else
    */
   async flush(advance: ReadonlyMap<number, bigint>): Promise<void> {
     const writes = this.folding.take();
-    const moves: Moves = { partitions: [], from: [], to: [] };
+    const checkpointUpdate: CheckpointUpdate = { partitions: [], from: [], to: [] };
     for (const [partition, to] of [...advance].toSorted(([a], [b]) => a - b)) {
       const from = this.checkpoints.get(partition);
       if (from === undefined) throw new Error(`partition ${partition} is not one of this build's`);
       if (to <= from) continue;
-      moves.partitions.push(partition);
-      moves.from.push(from);
-      moves.to.push(to);
+      checkpointUpdate.partitions.push(partition);
+      checkpointUpdate.from.push(from);
+      checkpointUpdate.to.push(to);
     }
     const { name: projection } = this.model.projection;
     const { generation, schema, epoch } = this;
-    if (moves.partitions.length === 0 && writes.tables.length === 0 && writes.deadLetters.length === 0) return;
+    if (checkpointUpdate.partitions.length === 0 && writes.tables.length === 0 && writes.deadLetters.length === 0)
+      return;
     const target = { projection, generation, schema, epoch };
-    if (this.options.bulk) await copyAll(this.database as Pool, target, moves, writes);
-    else await writeAll(this.database, target, moves, writes);
+    if (this.options.bulk) await copyAll(this.database as Pool, target, checkpointUpdate, writes);
+    else await writeAll(this.database, target, checkpointUpdate, writes);
     writes.written();
-    moves.partitions.forEach((partition, at) => this.checkpoints.set(partition, moves.to[at]!));
+    checkpointUpdate.partitions.forEach((partition, at) => this.checkpoints.set(partition, checkpointUpdate.to[at]!));
   }
 
   /**
@@ -150,7 +151,7 @@ export class BuildWriter {
    * written. `events` in order within each partition; `advance` covers them.
    */
   async apply(events: readonly PartitionedEvent[], advance: ReadonlyMap<number, bigint>): Promise<void> {
-    const standing = new Map(this.checkpoints);
+    const projectionStatus = new Map(this.checkpoints);
     const { inTransaction } = this.options;
     if (inTransaction) await this.database.query('savepoint attempt');
     try {
@@ -160,7 +161,7 @@ export class BuildWriter {
     } catch (error) {
       if (inTransaction) await this.database.query('rollback to savepoint attempt');
       if (!isDataError(error) || events.length === 0) throw error;
-      await this.reloadUnmoved(standing);
+      await this.reloadUnmoved(projectionStatus);
       if (events.length === 1) {
         const { position } = events[0]!.event;
         if (this.poison.has(position)) throw error;
@@ -179,10 +180,10 @@ export class BuildWriter {
   }
 
   /** The halves of a failed write rest on the checkpoints it rested on. */
-  private async reloadUnmoved(standing: ReadonlyMap<number, bigint>): Promise<void> {
+  private async reloadUnmoved(projectionStatus: ReadonlyMap<number, bigint>): Promise<void> {
     const { generation, epoch } = this;
     await this.load(generation);
-    for (const [partition, position] of standing) {
+    for (const [partition, position] of projectionStatus) {
       if (this.epoch !== epoch || this.checkpoints.get(partition) !== position) {
         throw new StaleWriter('the checkpoint moved while a failed write was looked into');
       }

@@ -7,7 +7,7 @@ import { max, min } from '../builds/catch-up.js';
 import { RecordingTimes, type Freshness } from '../queries/freshness.js';
 
 /** Where all live builds stand, seen in one snapshot. */
-export interface Standing {
+export interface ProjectionStatus {
   readonly checkpoints: ReadonlyMap<string, ReadonlyMap<number, bigint>>;
   /** Undefined with a bus that has no relay. */
   readonly published: Published | undefined;
@@ -51,10 +51,10 @@ export interface Written {
  * bus's messages say of each other; the database is asked, by one poller for all, where those cannot know.
  */
 export class Progress implements Freshness {
-  private last: { at: number; standing: Promise<Standing> } | undefined;
+  private last: { at: number; projectionStatus: Promise<ProjectionStatus> } | undefined;
   private readonly waiters = new Set<Waiter>();
   private polling = false;
-  private news: Published | undefined;
+  private latestPublished: Published | undefined;
   private readonly times: RecordingTimes;
 
   constructor(private readonly options: ProgressOptions) {
@@ -62,21 +62,21 @@ export class Progress implements Freshness {
   }
 
   /** Where live builds stand now, at most a few milliseconds old. */
-  standing(): Promise<Standing> {
+  projectionStatus(): Promise<ProjectionStatus> {
     const now = performance.now();
-    if (this.last && now - this.last.at < FRESH_MS) return this.last.standing;
-    const standing = this.read();
-    const last = { at: now, standing };
+    if (this.last && now - this.last.at < FRESH_MS) return this.last.projectionStatus;
+    const projectionStatus = this.read();
+    const last = { at: now, projectionStatus };
     this.last = last;
-    standing.catch(() => {
+    projectionStatus.catch(() => {
       if (this.last === last) this.last = undefined;
     });
-    return standing;
+    return projectionStatus;
   }
 
   async current(projections: readonly string[]): Promise<bigint> {
     if (projections.length === 0) return (await this.options.store.head()).position;
-    return reached(await this.standing(), projections);
+    return reached(await this.projectionStatus(), projections);
   }
 
   async waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined> {
@@ -88,7 +88,7 @@ export class Progress implements Freshness {
     let at = this.writtenHere(projections);
     if (at >= position) return at;
     if (!this.alone(projections) || timeoutMs <= 0) {
-      at = reached(await this.standing(), projections);
+      at = reached(await this.projectionStatus(), projections);
       if (at >= position) return at;
     }
     if (timeoutMs <= 0) return undefined;
@@ -111,7 +111,7 @@ export class Progress implements Freshness {
   /** The log has lost events: what was read before is not to be answered with. */
   forget(): void {
     this.last = undefined;
-    this.news = undefined;
+    this.latestPublished = undefined;
   }
 
   /** A writer of this process has committed. */
@@ -131,7 +131,8 @@ export class Progress implements Freshness {
   delivered({ messages }: Pick<Delivery, 'messages'>): void {
     for (const { event, published } of messages) {
       this.times.remember(event);
-      if (published && (!this.news || published.position > this.news.position)) this.news = published;
+      if (published && (!this.latestPublished || published.position > this.latestPublished.position))
+        this.latestPublished = published;
     }
   }
 
@@ -144,7 +145,7 @@ export class Progress implements Freshness {
     const written = [...(this.options.written?.() ?? [])];
     const checkpoints = new Map(written.map((each) => [each.name, each.checkpoints]));
     const known = projections.every((name) => (checkpoints.get(name)?.size ?? 0) > 0);
-    return known ? reached({ checkpoints, published: this.news }, projections) : 0n;
+    return known ? reached({ checkpoints, published: this.latestPublished }, projections) : 0n;
   }
 
   private alone(projections: readonly string[]): boolean {
@@ -160,9 +161,9 @@ export class Progress implements Freshness {
         await sleep(POLL_MS);
         if (this.waiters.size === 0) break;
         // A database that is away is not an answer: those who wait do so until their time is up.
-        const standing = await this.standing().catch(() => undefined);
-        for (const waiter of standing ? this.waiters : []) {
-          const at = reached(standing!, waiter.projections);
+        const projectionStatus = await this.projectionStatus().catch(() => undefined);
+        for (const waiter of projectionStatus ? this.waiters : []) {
+          const at = reached(projectionStatus!, waiter.projections);
           if (at >= waiter.position) waiter.resolve(at);
         }
       }
@@ -171,10 +172,10 @@ export class Progress implements Freshness {
     }
   }
 
-  private async read(): Promise<Standing> {
+  private async read(): Promise<ProjectionStatus> {
     const { pool, relayed } = this.options;
     const { rows } = await pool.query<[string, number, string]>({
-      name: relayed ? 'standing-relayed' : 'standing',
+      name: relayed ? 'projectionStatus-relayed' : 'projectionStatus',
       text: relayed ? `${CHECKPOINTS} ${RELAY}` : CHECKPOINTS,
       rowMode: 'array',
     } as any);
@@ -201,7 +202,7 @@ export class Progress implements Freshness {
  * The position through which all of these projections have applied everything.
  * @throws Error for a projection without a live build
  */
-export function reached({ checkpoints, published }: Standing, projections: readonly string[]): bigint {
+export function reached({ checkpoints, published }: ProjectionStatus, projections: readonly string[]): bigint {
   return min(
     projections.map((name) => {
       const own = checkpoints.get(name);

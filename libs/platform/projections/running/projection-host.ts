@@ -6,16 +6,16 @@ import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { ensureLive, liveBuild } from '../builds/builds.js';
 import type { Log } from '../builds/catch-up.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
-import { Lane } from './projection-worker.js';
+import { ProjectionWorker } from './projection-worker.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
-import { Lanes } from './projection-dispatcher.js';
+import { ProjectionDispatcher } from './projection-dispatcher.js';
 import type { LogReport } from '../builds/log-check.js';
 import { prepareProjections } from '../prepare.js';
 import { Progress, type Written } from './progress.js';
 import type { Projection } from '../definition/projection.js';
 import { ProjectionAdmin } from '../projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from '../queries/read-models.js';
-import { rebuild, type RebuildResult, type Workshop } from '../builds/rebuild.js';
+import { rebuild, type RebuildResult, type ProjectionRuntime } from '../builds/rebuild.js';
 import { Reconciler } from './reconciler.js';
 import { Standstill } from './standstill.js';
 import type { Model } from './build-writer.js';
@@ -31,14 +31,14 @@ export interface ProjectionHostOptions {
   /** Consumer group of the bus. */
   readonly group?: string;
   /** Told of what goes wrong and is tried again. */
-  readonly onTrouble?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => void;
 }
 
-/** Runs projections in this process: writers on the bus, the standing reconciler, progress, queries, admin. */
+/** Runs projections in this process: writers on the bus, the reconciler, progress, queries, admin. */
 export class ProjectionHost {
   readonly progress: Progress;
   readonly admin: ProjectionAdmin;
-  private readonly lanes: Lanes;
+  private readonly workers: ProjectionDispatcher;
   private readonly reconciler: Reconciler;
   private readonly standstill: Standstill;
   private readonly closing = new AbortController();
@@ -53,24 +53,26 @@ export class ProjectionHost {
     private readonly options: ProjectionHostOptions,
     private readonly pool: Pool,
     private readonly models: readonly Model[],
-    private readonly shop: Workshop,
+    private readonly runtime: ProjectionRuntime,
     readonly readModels: TypeOrmReadModels,
   ) {
-    const written = (): Written[] => [...this.lanes].map((lane) => lane.written);
+    const written = (): Written[] => [...this.workers].map((worker) => worker.written);
     this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false, written });
-    this.admin = new ProjectionAdmin(shop, models);
-    this.lanes = new Lanes(shop.decoded, this.trouble, (delivery) => this.progress.delivered(delivery));
+    this.admin = new ProjectionAdmin(runtime, models);
+    this.workers = new ProjectionDispatcher(runtime.decoded, this.report, (delivery) =>
+      this.progress.delivered(delivery),
+    );
     this.reconciler = new Reconciler(
-      () => this.lanes,
-      shop.log,
+      () => this.workers,
+      runtime.log,
       this.progress,
-      this.trouble,
+      this.report,
       () => this.guard(),
     );
     this.unwatch = options.store.onIncarnation(() => {
       this.guarded = false;
       this.progress.forget();
-      for (const lane of this.lanes) lane.forget();
+      for (const worker of this.workers) worker.forget();
       this.inBackground(() => this.untilDone(() => this.guard()));
     });
     const { store, projections } = options;
@@ -104,9 +106,9 @@ export class ProjectionHost {
     try {
       const models = await prepareProjections(builders, projections, bus.partitions);
       const log: Log = { store, partitions: bus.partitions };
-      const shop: Workshop = { pool: builders, log, decoded: new DecodedEvents(catalogue) };
+      const runtime: ProjectionRuntime = { pool: builders, log, decoded: new DecodedEvents(catalogue) };
       for (const model of models) await ensureLive(builders, model, bus.partitions);
-      const host = new ProjectionHost(options, pool, models, shop, await openReadModels(databaseUrl, projections));
+      const host = new ProjectionHost(options, pool, models, runtime, await openReadModels(databaseUrl, projections));
       await host.run(models);
       return host;
     } catch (error) {
@@ -135,20 +137,20 @@ export class ProjectionHost {
     const closed = this.subscription?.close();
     // A delivery that waits for a database that is away must not keep the bus from closing for ever.
     await Promise.race([closed, sleep(3_000, undefined, { ref: false })]);
-    await this.lanes.close();
+    await this.workers.close();
     await closed;
     await this.reconciler.stop();
     await Promise.all(this.background);
     this.progress.close();
     await this.readModels.close();
-    await Promise.all([this.pool.end(), this.shop.pool.end()]);
+    await Promise.all([this.pool.end(), this.runtime.pool.end()]);
   }
 
   private async run(models: readonly Model[]): Promise<void> {
     const outdated: Model[] = [];
     for (const model of models) {
       const live = await liveBuild(this.pool, model.projection.name);
-      if (live?.version === model.projection.version) this.lanes.add(this.lane(model));
+      if (live?.version === model.projection.version) this.workers.add(this.worker(model));
       else outdated.push(model);
     }
     if (outdated.length > 0) this.inBackground(() => this.upgrade(outdated));
@@ -164,18 +166,18 @@ export class ProjectionHost {
   private async guard(): Promise<void> {
     const { store } = this.options;
     const { number } = store.identity.current;
-    const lost = await guardLog(this.shop.pool, store);
+    const lost = await guardLog(this.runtime.pool, store);
     // Another incarnation may have begun meanwhile; its own turn comes after this one.
     this.guarded = store.identity.current.number === number;
     if (lost.length === 0 || this.healing) return;
-    this.trouble(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
+    this.report(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
     this.healing = this.heal().finally(() => (this.healing = undefined));
     this.inBackground(() => this.healing!);
   }
 
   private async heal(): Promise<void> {
     await this.untilDone(async () => {
-      const lost = await holdingLost(this.shop.pool);
+      const lost = await holdingLost(this.runtime.pool);
       const due: Model[] = [];
       for (const model of this.models) {
         const { name, version } = model.projection;
@@ -184,25 +186,25 @@ export class ProjectionHost {
       }
       if (due.length === 0) return;
       const acceptDifferences = { reason: 'the live build holds events that the log has lost' };
-      await rebuild(this.shop, due, { compare: false, acceptDifferences, by: 'yad', signal: this.closing.signal });
+      await rebuild(this.runtime, due, { compare: false, acceptDifferences, by: 'yad', signal: this.closing.signal });
     });
   }
 
-  private lane(model: Model): Lane {
-    return new Lane({
+  private worker(model: Model): ProjectionWorker {
+    return new ProjectionWorker({
       pool: this.pool,
       model,
-      log: this.shop.log,
-      decoded: this.shop.decoded,
+      log: this.runtime.log,
+      decoded: this.runtime.decoded,
       onCommit: () => this.progress.committed(),
-      onTrouble: this.trouble,
+      onError: this.report,
     });
   }
 
   private async subscribe(): Promise<void> {
     const { bus, group = 'yad-read-models' } = this.options;
     await this.untilDone(async () => {
-      this.subscription = await bus.subscribe(group, this.lanes);
+      this.subscription = await bus.subscribe(group, this.workers);
     });
   }
 
@@ -217,24 +219,24 @@ export class ProjectionHost {
         const live = await liveBuild(this.pool, name);
         if (live?.version === version) {
           waiting.delete(model);
-          this.lanes.add(this.lane(model));
+          this.workers.add(this.worker(model));
         } else if (!live || live.version < version) due.push(model);
         else newer = new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
       }
       const joins = (model: Model): void => {
-        if (waiting.delete(model)) this.lanes.add(this.lane(model));
+        if (waiting.delete(model)) this.workers.add(this.worker(model));
       };
       // Each joins as soon as it is live: the next one's swap may have to wait for a reader.
       const onResult = ({ projection: swapped }: RebuildResult): void =>
         due.filter(({ projection: { name } }) => name === swapped).forEach(joins);
-      const onWait = (why: string): void => this.trouble(new Error(why));
+      const onWait = (why: string): void => this.report(new Error(why));
       const onDamage = ({ holesInAll, streamsInAll }: LogReport): void =>
-        this.trouble(
+        this.report(
           new Error(`the log is not whole (${holesInAll} holes, ${streamsInAll} breaks): yad replay --verify`),
         );
       const { signal } = this.closing;
-      const options = { signal, by: 'projection host', patienceMs: Infinity, onResult, onWait, onDamage };
-      if (due.length > 0) await rebuild(this.shop, due, options);
+      const options = { signal, by: 'projection host', timeoutMs: Infinity, onResult, onWait, onDamage };
+      if (due.length > 0) await rebuild(this.runtime, due, options);
       if (newer) throw newer;
     });
   }
@@ -245,7 +247,7 @@ export class ProjectionHost {
         return await attempt();
       } catch (error) {
         if (this.closing.signal.aborted) return;
-        this.trouble(error);
+        this.report(error);
         await sleep(wait, undefined, { signal: this.closing.signal }).catch(() => {});
       }
     }
@@ -253,20 +255,20 @@ export class ProjectionHost {
 
   private inBackground(work: () => Promise<void>): void {
     const running = work()
-      .catch(this.trouble)
+      .catch(this.report)
       .finally(() => this.background.delete(running));
     this.background.add(running);
   }
 
   private readonly told = new WeakSet<object>();
 
-  private readonly trouble = (error: unknown): void => {
+  private readonly report = (error: unknown): void => {
     if (this.closing.signal.aborted) return;
-    // A lane that has stopped refuses everything with one and the same error.
+    // A worker that has stopped refuses everything with one and the same error.
     if (typeof error === 'object' && error !== null) {
       if (this.told.has(error)) return;
       this.told.add(error);
     }
-    this.options.onTrouble?.(error);
+    this.options.onError?.(error);
   };
 }

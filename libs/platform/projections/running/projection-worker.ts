@@ -28,7 +28,7 @@ interface Plan {
   readonly gaps: Map<number, bigint>;
 }
 
-export interface LaneOptions {
+export interface ProjectionWorkerOptions {
   readonly pool: Pool;
   readonly model: Model;
   readonly log: Log;
@@ -38,7 +38,7 @@ export interface LaneOptions {
   /** Called when rows and checkpoints have become durable. */
   readonly onCommit?: () => void;
   /** Told of what goes wrong and is tried again. */
-  readonly onTrouble?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => void;
 }
 
 /**
@@ -47,7 +47,7 @@ export interface LaneOptions {
  * at or below the checkpoint is dropped, what does not follow it is read from the store, and the checkpoint's
  * compare-and-set in the write itself decides.
  */
-export class Lane implements Consumer {
+export class ProjectionWorker implements Consumer {
   private readonly writer: BuildWriter;
   private queue: Job[] = [];
   private working: Promise<void> | undefined;
@@ -60,7 +60,7 @@ export class Lane implements Consumer {
   /** Partitions that the bus has assigned to this process at some time. */
   readonly assigned = new Set<number>();
 
-  constructor(private readonly options: LaneOptions) {
+  constructor(private readonly options: ProjectionWorkerOptions) {
     const { pool, model, decoded, capacity } = options;
     this.writer = new BuildWriter(pool, model, decoded, { capacity });
   }
@@ -93,7 +93,7 @@ export class Lane implements Consumer {
     });
   }
 
-  /** The bus starts here, which may be beyond this lane's own checkpoints. */
+  /** The bus starts here, which may be beyond this worker's own checkpoints. */
   startedAt(positions: ReadonlyMap<number, bigint>): void {
     for (const [partition, position] of positions) this.handed.set(partition, position);
   }
@@ -132,7 +132,7 @@ export class Lane implements Consumer {
 
   /** Waits for the write under way; deliveries that still wait are refused. */
   async close(): Promise<void> {
-    this.closing.abort(new Error(`the lane of ${this.name} is closed`));
+    this.closing.abort(new Error(`the worker of ${this.name} is closed`));
     await this.working;
   }
 
@@ -198,7 +198,7 @@ export class Lane implements Consumer {
         if (error instanceof ParkingFull) this.stopped = { why: error, until: Date.now() + FULL_MS };
         const away = isUnavailable(error);
         if (!away && !isStale(error)) throw error;
-        this.options.onTrouble?.(error);
+        this.options.onError?.(error);
         const wait = Math.min(MAX_BACKOFF_MS, 10 * 2 ** Math.min(failures, 10));
         if (away || failures > 2) await sleep(wait, undefined, { signal: this.closing.signal });
       }
@@ -242,7 +242,7 @@ export class Lane implements Consumer {
     const advance = new Map<number, bigint>();
     const gaps = new Map<number, bigint>();
     const handed = new Map<number, bigint>();
-    const standing = (partition: number): bigint => advance.get(partition) ?? this.position(partition);
+    const projectionStatus = (partition: number): bigint => advance.get(partition) ?? this.position(partition);
     for (const { delivery } of jobs) {
       const seen = new Set<number>();
       for (const { partition, event, previous } of delivery.messages) {
@@ -252,7 +252,7 @@ export class Lane implements Consumer {
           if (position > gap) gaps.set(partition, position);
           continue;
         }
-        const at = standing(partition);
+        const at = projectionStatus(partition);
         if (log.store.identity.isLost(position)) continue;
         if (position <= at) seen.add(partition);
         else if (previous <= at) {
@@ -264,7 +264,7 @@ export class Lane implements Consumer {
       const { through } = delivery;
       if (through === undefined) continue;
       for (const partition of delivery.partitions) {
-        const at = standing(partition);
+        const at = projectionStatus(partition);
         // A partition without a message may follow only if all that came before this delivery is held: after a
         // swap to a build that is behind, it is not.
         const before = handed.get(partition) ?? this.handed.get(partition);

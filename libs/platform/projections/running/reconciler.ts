@@ -1,9 +1,9 @@
 import { max, type Log } from '../builds/catch-up.js';
-import type { Lane } from './projection-worker.js';
-import type { Progress, Standing } from './progress.js';
+import type { ProjectionWorker } from './projection-worker.js';
+import type { Progress, ProjectionStatus } from './progress.js';
 
 interface Look {
-  readonly standing: Standing;
+  readonly projectionStatus: ProjectionStatus;
   /** The store's head, read after the checkpoints: none of them can rightly be beyond it. */
   readonly head: bigint;
 }
@@ -18,10 +18,10 @@ export class Reconciler {
   private looking: Promise<void> | undefined;
 
   constructor(
-    private readonly lanes: () => Iterable<Lane>,
+    private readonly workers: () => Iterable<ProjectionWorker>,
     private readonly log: Log,
     private readonly progress: Progress,
-    private readonly onTrouble: (error: unknown) => void,
+    private readonly onError: (error: unknown) => void,
     /** Called when a checkpoint is beyond the log's end: the log has lost events that a build holds. */
     private readonly onBeyond: () => Promise<void>,
     private readonly everyMs = 1_000,
@@ -30,7 +30,7 @@ export class Reconciler {
   start(): void {
     this.timer = setInterval(() => {
       this.looking ??= this.look()
-        .catch(this.onTrouble)
+        .catch(this.onError)
         .finally(() => (this.looking = undefined));
     }, this.everyMs);
   }
@@ -41,37 +41,37 @@ export class Reconciler {
   }
 
   private async look(): Promise<void> {
-    const standing = await this.progress.standing();
+    const projectionStatus = await this.progress.projectionStatus();
     const { position: head } = await this.log.store.head();
-    const now: Look = { standing, head };
+    const now: Look = { projectionStatus, head };
     if (isBeyond(now)) await this.onBeyond();
     const { before } = this;
     this.before = now;
     if (!before) return;
     await Promise.all(
-      [...this.lanes()].map(async (lane) => {
-        const targets = overdue(lane, before, now);
-        if (targets.size > 0) await lane.reconcile(targets, now.standing.published);
+      [...this.workers()].map(async (worker) => {
+        const targets = overdue(worker, before, now);
+        if (targets.size > 0) await worker.reconcile(targets, now.projectionStatus.published);
       }),
     );
   }
 }
 
-function isBeyond({ standing, head }: Look): boolean {
-  for (const positions of standing.checkpoints.values()) {
+function isBeyond({ projectionStatus, head }: Look): boolean {
+  for (const positions of projectionStatus.checkpoints.values()) {
     for (const position of positions.values()) if (position > head) return true;
   }
   return false;
 }
 
-/** Partitions of the lane that have not moved since the last look, though there was something to apply even then. */
-function overdue(lane: Lane, before: Look, now: Look): Map<number, bigint> {
+/** Partitions of the worker that have not moved since the last look, though there was something to apply even then. */
+function overdue(worker: ProjectionWorker, before: Look, now: Look): Map<number, bigint> {
   const targets = new Map<number, bigint>();
-  const own = now.standing.checkpoints.get(lane.name) ?? new Map<number, bigint>();
-  const then = before.standing.checkpoints.get(lane.name);
+  const own = now.projectionStatus.checkpoints.get(worker.name) ?? new Map<number, bigint>();
+  const then = before.projectionStatus.checkpoints.get(worker.name);
   for (const [partition, at] of own) {
     // Others' partitions are theirs, unless the bus never got as far as sharing them out.
-    if (lane.assigned.size > 0 && !lane.assigned.has(partition)) continue;
+    if (worker.assigned.size > 0 && !worker.assigned.has(partition)) continue;
     if (then?.get(partition) !== at) continue;
     const due = announced(partition, before, now);
     if (due > at) targets.set(partition, due);
@@ -81,7 +81,7 @@ function overdue(lane: Lane, before: Look, now: Look): Map<number, bigint> {
 
 /** How far a partition should be, by what was known at the last look. */
 function announced(partition: number, before: Look, now: Look): bigint {
-  const [then, published] = [before.standing.published, now.standing.published];
+  const [then, published] = [before.projectionStatus.published, now.projectionStatus.published];
   if (!then || !published) return before.head;
   const due = then.heads.get(partition) ?? 0n;
   // The relay itself stands still though the store has more: it cannot be waited for.

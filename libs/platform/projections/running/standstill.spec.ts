@@ -4,7 +4,7 @@ import { Standstill } from './standstill.js';
 
 describe('read models that stand still', () => {
   const setUp = () => {
-    const world = {
+    const model = {
       head: 0n,
       checkpoints: new Map<string, Map<number, bigint>>([['orders', new Map([[0, 0n]])]]),
       published: undefined as Published | undefined,
@@ -12,58 +12,58 @@ describe('read models that stand still', () => {
       away: false,
     };
     const standstill = new Standstill({
-      store: { head: async () => ({ position: world.head, recordedAt: null }) },
+      store: { head: async () => ({ position: model.head, recordedAt: null }) },
       progress: {
-        standing: async () => {
-          if (world.away) throw new Error('the database cannot be reached');
-          return { checkpoints: world.checkpoints, published: world.published };
+        projectionStatus: async () => {
+          if (model.away) throw new Error('the database cannot be reached');
+          return { checkpoints: model.checkpoints, published: model.published };
         },
       },
       projections: ['orders'],
-      now: () => world.now,
+      now: () => model.now,
     });
     const told = (): Promise<string> =>
       standstill.check().then(
         () => 'fine',
         (error: Error) => error.message,
       );
-    return { world, told };
+    return { model, told };
   };
 
   it('are told by name when they are behind the log and do not move', async () => {
-    const { world, told } = setUp();
+    const { model, told } = setUp();
     expect(await told()).toBe('fine');
-    world.head = 9n;
-    world.now = 19_000;
+    model.head = 9n;
+    model.now = 19_000;
     expect(await told()).toBe('fine');
-    world.now = 21_000;
+    model.now = 21_000;
     expect(await told()).toBe('stand still behind the log: orders at 0 for 21 s');
-    world.checkpoints.get('orders')!.set(0, 3n);
+    model.checkpoints.get('orders')!.set(0, 3n);
     expect(await told()).toBe('fine');
-    world.now = 60_000;
+    model.now = 60_000;
     expect(await told()).toMatch(/orders at 3 for 39 s/);
   });
 
   it('are not those that have all there is, however long nothing happens', async () => {
-    const { world, told } = setUp();
-    world.now = 3_600_000;
+    const { model, told } = setUp();
+    model.now = 3_600_000;
     expect(await told()).toBe('fine');
   });
 
   it('are those behind a relay that does not publish', async () => {
-    const { world, told } = setUp();
-    world.published = { position: 5n, heads: new Map([[0, 4n]]) };
-    world.checkpoints.get('orders')!.set(0, 4n);
-    world.head = 5n;
+    const { model, told } = setUp();
+    model.published = { position: 5n, heads: new Map([[0, 4n]]) };
+    model.checkpoints.get('orders')!.set(0, 4n);
+    model.head = 5n;
     expect(await told()).toBe('fine');
-    world.head = 6n;
-    world.now = 30_000;
+    model.head = 6n;
+    model.now = 30_000;
     expect(await told()).toMatch(/orders at 5/);
   });
 
   it('are not assumed where nobody can tell: the reason is', async () => {
-    const { world, told } = setUp();
-    world.away = true;
+    const { model, told } = setUp();
+    model.away = true;
     expect(await told()).toBe('the database cannot be reached');
   });
 });

@@ -1,7 +1,7 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { reached, type Progress } from './progress.js';
 
-/** Behind the log and without a step for so long is standing still: longer than any retry after a lost connection. */
+/** Behind the log and without a step for so long is a standstill: longer than any retry after a lost connection. */
 const STILL_MS = 20_000;
 const EVERY_MS = 2_000;
 
@@ -11,7 +11,7 @@ interface Seen {
 }
 
 export interface StandstillOptions {
-  readonly progress: Pick<Progress, 'standing'>;
+  readonly progress: Pick<Progress, 'projectionStatus'>;
   readonly store: Pick<EventStore, 'head'>;
   readonly projections: readonly string[];
   readonly stillMs?: number;
@@ -59,9 +59,9 @@ export class Standstill {
     const { progress, store, projections, now = performance.now.bind(performance) } = this.options;
     // The head first: what is appended in between is not held against those who have not got there yet.
     const { position: head } = await store.head();
-    const standing = await progress.standing();
+    const projectionStatus = await progress.projectionStatus();
     for (const name of projections) {
-      const at = reached(standing, [name]);
+      const at = reached(projectionStatus, [name]);
       const known = this.seen.get(name);
       if (!known || at !== known.at || at >= head) this.seen.set(name, { at, movedAt: now() });
     }

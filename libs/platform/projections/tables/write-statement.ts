@@ -15,7 +15,7 @@ export interface WriteTarget {
 }
 
 /** Checkpoints to move, by compare-and-set. */
-export interface Moves {
+export interface CheckpointUpdate {
   readonly partitions: number[];
   readonly from: bigint[];
   readonly to: bigint[];
@@ -45,7 +45,7 @@ function statement(shape: string, text: () => string): { name: string; text: str
 export async function writeAll(
   database: Pool | PoolClient,
   target: WriteTarget,
-  moves: Moves,
+  checkpointUpdate: CheckpointUpdate,
   { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
 ): Promise<void> {
   const mask = tables.map(({ shape, appends, upserts, deletes }) => [
@@ -55,13 +55,13 @@ export async function writeAll(
   const shape = JSON.stringify(['write', target.schema, mask, deadLetters.length > 0]);
   const { name, text } = statement(shape, () => writeSql(target, tables, deadLetters.length > 0));
   const values: unknown[] = [
-    encodeArray('int4', moves.partitions),
-    encodeArray('int8', moves.from),
-    encodeArray('int8', moves.to),
+    encodeArray('int4', checkpointUpdate.partitions),
+    encodeArray('int8', checkpointUpdate.from),
+    encodeArray('int8', checkpointUpdate.to),
     target.projection,
     target.generation,
     target.epoch,
-    moves.partitions.length,
+    checkpointUpdate.partitions.length,
   ];
   if (deadLetters.length > 0) values.push(...deadLetterArrays(deadLetters));
   for (const { shape: table, appends, upserts, deletes } of tables) {
@@ -79,11 +79,11 @@ export async function writeAll(
 export async function copyAll(
   pool: Pool,
   target: WriteTarget,
-  moves: Moves,
+  checkpointUpdate: CheckpointUpdate,
   { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
 ): Promise<void> {
   await inTransaction(pool, async (client) => {
-    await writeAll(client, target, moves, { tables, deadLetters });
+    await writeAll(client, target, checkpointUpdate, { tables, deadLetters });
     for (const { shape, copied } of tables) {
       if (copied.length === 0) continue;
       const columns = shape.columns.map(({ name }) => name).join(', ');

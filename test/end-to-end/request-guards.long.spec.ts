@@ -42,7 +42,7 @@ const listens = (host: string, port: number): Promise<boolean> =>
       .on('timeout', () => settle(false));
   });
 
-describe('the doors of the programs', () => {
+describe('the request guards of the programs', () => {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
   let standalone: Program;
   let operations: Program;

@@ -1,18 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
-import { allowedHosts, checkDoors, listenHost, type Knock } from './doors.js';
+import { allowedHosts, checkRequest, listenHost, type IncomingRequest } from './request-guards.js';
 
 /** How a request is refused: the kind of its problem, or undefined where it may pass. */
-function refusal(more: Partial<Knock> & { headers?: Record<string, string> }, env: NodeJS.ProcessEnv = {}) {
+function refusal(more: Partial<IncomingRequest> & { headers?: Record<string, string> }, env: NodeJS.ProcessEnv = {}) {
   const headers = { host: 'localhost:3000', ...more.headers };
   const rawHeaders = Object.entries(headers).flat() as string[];
   try {
-    checkDoors({ method: 'GET', url: '/v1/orders', rawHeaders, ...more, headers }, allowedHosts(env));
+    checkRequest({ method: 'GET', url: '/v1/orders', rawHeaders, ...more, headers }, allowedHosts(env));
     return undefined;
   } catch (error) {
     return (error as { kind: string }).kind;
   }
 }
-const toHost = (host: string, env: NodeJS.ProcessEnv = {}, more: Partial<Knock> = {}) =>
+const toHost = (host: string, env: NodeJS.ProcessEnv = {}, more: Partial<IncomingRequest> = {}) =>
   refusal({ ...more, headers: { host } }, env);
 
 describe('where an app listens', () => {
@@ -52,7 +52,7 @@ describe('a Host header', () => {
 
   it('is needed', () => {
     const bare = { url: '/v1/orders', headers: {}, rawHeaders: [] };
-    expect(() => checkDoors(bare, new Set())).toThrow('the request names no host');
+    expect(() => checkRequest(bare, new Set())).toThrow('the request names no host');
   });
 
   it('is answered as ALLOWED_HOSTS names it, in any case and on any port', () => {

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { HttpProblem, InvalidRequest } from './refusals.js';
 
-/** What the doors look at in a request. */
-export interface Knock {
+/** What the guards look at in a request. */
+export interface IncomingRequest {
   readonly method?: string | undefined;
   /** The request's target, as it was sent. */
   readonly url?: string | undefined;
@@ -42,7 +42,7 @@ export function allowedHosts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<
  * (DNS rebinding); the browser gives both away, by `Origin` and by `Host`.
  * @throws HttpProblem foreign-host, foreign-origin, unsupported-media-type, malformed-request; InvalidRequest
  */
-export function checkDoors(knock: Knock, allowed: ReadonlySet<string>): void {
+export function checkRequest(knock: IncomingRequest, allowed: ReadonlySet<string>): void {
   const { headers, url = '/' } = knock;
   refuseTwice(knock);
   const host = headers.host;
@@ -68,12 +68,12 @@ export function checkDoors(knock: Knock, allowed: ReadonlySet<string>): void {
 }
 
 /** Whether a request has a body, by its framing. */
-export const hasBody = ({ headers }: Pick<Knock, 'headers'>): boolean =>
+export const hasBody = ({ headers }: Pick<IncomingRequest, 'headers'>): boolean =>
   headers['transfer-encoding'] !== undefined ||
   (headers['content-length'] !== undefined && headers['content-length'] !== '0');
 
 /** A form of a web page needs no permission to send text/plain, urlencoded or multipart: it cannot send JSON. */
-function checkBody(knock: Knock): void {
+function checkBody(knock: IncomingRequest): void {
   const { method = 'GET', headers } = knock;
   const type = headers['content-type'];
   if (method === 'GET' || method === 'HEAD') {
@@ -109,7 +109,7 @@ const isHealth = (url: string): boolean => url.startsWith('/health') && HEALTH.t
 const SINGLE =
   /^(host|content-type|origin|if-match|idempotency-key|yad-(actor|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
 
-function refuseTwice({ headers, rawHeaders }: Knock): void {
+function refuseTwice({ headers, rawHeaders }: IncomingRequest): void {
   let names = 0;
   for (const _name in headers) names++;
   if (names * 2 >= rawHeaders.length) return;
@@ -123,7 +123,7 @@ function refuseTwice({ headers, rawHeaders }: Knock): void {
   }
 }
 
-function isOwn(host: string | undefined, allowed: ReadonlySet<string>, { socket }: Knock): boolean {
+function isOwn(host: string | undefined, allowed: ReadonlySet<string>, { socket }: IncomingRequest): boolean {
   const name = host === undefined ? undefined : nameOf(host);
   if (name === undefined) return false;
   if (isLoopback(name) || allowed.has(name) || allowed.has(name + PORT.exec(host!)?.[0])) return true;
