@@ -30,7 +30,7 @@ const host = await ProjectionHost.start({
   catalogue: new EventCatalogue(eventContracts),
   projections,
   databaseUrl: url,
-  relayed: true,
+  published: () => relay.published(),
   onError: (error) => console.error('read models:', error),
 });
 const app = await createHttpApp({

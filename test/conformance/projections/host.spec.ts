@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { partitionOf, type Consumer, type Delivery, type EventBus } from '#platform/event-bus/event-bus.js';
+import {
+  partitionOf,
+  type Consumer,
+  type Delivery,
+  type EventBus,
+  type Published,
+} from '#platform/event-bus/event-bus.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { catalogue, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
@@ -14,14 +20,17 @@ afterEach(async () => {
   await world.close();
 });
 
-async function start(bus: EventBus, options: { relayed?: boolean; version?: number } = {}): Promise<ProjectionHost> {
+async function start(
+  bus: EventBus,
+  options: { published?: () => Promise<Published>; version?: number } = {},
+): Promise<ProjectionHost> {
   const host = await ProjectionHost.start({
     bus,
     store: world.store,
     catalogue,
     projections: [counts(options.version), timeline()],
     databaseUrl: world.url,
-    relayed: options.relayed,
+    published: options.published,
   });
   hosts.push(host);
   return host;
@@ -66,10 +75,6 @@ describe('a projection host', () => {
   });
 
   it('counts a partition without news as far as the relay has come', async () => {
-    await world.pool.query(`create schema relay;
-      create table relay.state (id int primary key default 1, epoch int, holder text, expires_at timestamptz, position bigint, published_at timestamptz);
-      create table relay.heads (partition int primary key, position bigint);
-      insert into relay.state (position) values (0)`);
     let consumer: Consumer | undefined;
     const bus: EventBus = {
       ...deafBus,
@@ -79,7 +84,8 @@ describe('a projection host', () => {
         return { close: async () => {} };
       },
     };
-    const host = await start(bus, { relayed: true });
+    const record = { position: 0n, heads: new Map<number, bigint>() };
+    const host = await start(bus, { published: async () => record });
     const position = await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
     const partition = partitionOf(subjectOf(1), PARTITIONS);
     const [event] = await world.store.readAll({ after: 0n, limit: 1 });
@@ -87,8 +93,8 @@ describe('a projection host', () => {
     await consumer!.deliver(delivery);
     // Applied, but the relay has not said that nothing else is at or below.
     expect(await host.progress.waitFor(position, ['test-counts'], 30)).toBeUndefined();
-    await world.pool.query(`update relay.state set position = 1`);
-    await world.pool.query(`insert into relay.heads values ($1, 1)`, [partition]);
+    record.position = 1n;
+    record.heads.set(partition, 1n);
     expect(await host.progress.waitFor(position, ['test-counts'], 2_000)).toBe(position);
 
     // What a message says of the other partitions is as good, and needs no look at the database.

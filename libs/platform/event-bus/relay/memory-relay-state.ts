@@ -1,3 +1,4 @@
+import type { Published } from '../event-bus.js';
 import type { Lease, RelayState } from './relay-state.js';
 
 /** For specs: what relays in one process share. */
@@ -52,5 +53,9 @@ export class MemoryRelayState implements RelayState {
 
   async position(): Promise<bigint> {
     return this.at;
+  }
+
+  async published(): Promise<Published> {
+    return { position: this.at, heads: new Map(this.last) };
   }
 }

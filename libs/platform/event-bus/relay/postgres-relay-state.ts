@@ -1,6 +1,7 @@
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
 import { createPool, type Pool, type PoolClient } from '#platform/postgres/pool.js';
+import type { Published } from '../event-bus.js';
 import type { Lease, RelayState } from './relay-state.js';
 import { relayMigrations } from './relay.migrations.js';
 
@@ -104,6 +105,17 @@ export class PostgresRelayState implements RelayState {
       text: `select position from relay.state`,
     });
     return BigInt(rows[0]?.position ?? 0);
+  }
+
+  async published(): Promise<Published> {
+    const { rows } = await this.pool.query<{ partition: number; position: string }>({
+      name: 'relay-published',
+      text: `select -1 as partition, position from relay.state union all select partition, position from relay.heads`,
+    });
+    const heads = new Map(rows.map(({ partition, position }) => [partition, BigInt(position)]));
+    const position = heads.get(-1) ?? 0n;
+    heads.delete(-1);
+    return { position, heads };
   }
 
   close(): Promise<void> {

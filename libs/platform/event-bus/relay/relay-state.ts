@@ -1,3 +1,5 @@
+import type { Published } from '../event-bus.js';
+
 /** The right to publish, until somebody else has taken it. */
 export interface Lease {
   /** Grows with each change of hands; every checkpoint is refused under an older one. */
@@ -34,4 +36,6 @@ export interface RelayState {
   heads(): Promise<ReadonlyMap<number, bigint>>;
   /** Everything at or below is on the bus; 0 before the first start. */
   position(): Promise<bigint>;
+  /** Both of them, of one moment. */
+  published(): Promise<Published>;
 }

@@ -168,6 +168,7 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
         release: dead,
         heads: () => state.heads(),
         position: () => state.position(),
+        published: () => state.published(),
         rewind: dead,
       });
       await append(store, 100);

@@ -18,9 +18,6 @@ const POLL_MS = 10;
 
 const CHECKPOINTS = `select projection, partition, position::text from projections.checkpoints
   join projections.builds b using (projection, generation) where b.status = 'live'`;
-// Names of projections are never empty, so the relay's lines can travel in the same answer.
-const RELAY = `union all select '', -1, position::text from relay.state
-  union all select '', partition, position::text from relay.heads`;
 
 interface Waiter {
   readonly position: bigint;
@@ -31,8 +28,8 @@ interface Waiter {
 export interface ProgressOptions {
   readonly pool: Pool;
   readonly store: Pick<EventStore, 'readAll' | 'head' | 'identity'>;
-  /** The bus is fed by a relay that keeps `relay.state` and `relay.heads` in this database. */
-  readonly relayed: boolean;
+  /** What is on the bus; absent where consumers read the store itself. */
+  readonly published?: () => Promise<Published>;
   /** What this process itself has written. */
   readonly written?: () => Iterable<Written>;
 }
@@ -173,28 +170,32 @@ export class Progress implements Freshness {
   }
 
   private async read(): Promise<ProjectionStatus> {
-    const { pool, relayed } = this.options;
+    const { pool, published } = this.options;
+    // Before the checkpoints: those that hold what was on the bus then hold all through its position.
+    const onBus = await published?.();
     const { rows } = await pool.query<[string, number, string]>({
-      name: relayed ? 'projectionStatus-relayed' : 'projectionStatus',
-      text: relayed ? `${CHECKPOINTS} ${RELAY}` : CHECKPOINTS,
+      name: 'projection-status',
+      text: CHECKPOINTS,
       rowMode: 'array',
     } as any);
     const checkpoints = new Map<string, Map<number, bigint>>();
-    const heads = new Map<number, bigint>();
-    let published = 0n;
     for (const [projection, partition, text] of rows as unknown as [string, number, string][]) {
       // What a build holds of events that the log has lost counts for nothing.
       const position = this.options.store.identity.heldThrough(BigInt(text));
-      if (projection === '') {
-        if (partition < 0) published = position;
-        else heads.set(partition, position);
-        continue;
-      }
       const own = checkpoints.get(projection);
       if (own) own.set(partition, position);
       else checkpoints.set(projection, new Map([[partition, position]]));
     }
-    return { checkpoints, published: relayed ? { position: published, heads } : undefined };
+    return { checkpoints, published: onBus && this.held(onBus) };
+  }
+
+  /** What was published of events that the log has lost counts for nothing. */
+  private held({ position, heads }: Published): Published {
+    const { identity } = this.options.store;
+    return {
+      position: identity.heldThrough(position),
+      heads: new Map([...heads].map(([partition, at]) => [partition, identity.heldThrough(at)])),
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventBus, Subscription } from '#platform/event-bus/event-bus.js';
+import type { EventBus, Published, Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
@@ -26,8 +26,8 @@ export interface ProjectionHostOptions {
   readonly catalogue: EventCatalogue;
   readonly projections: readonly Projection[];
   readonly databaseUrl: string;
-  /** The bus is Kafka, fed by a relay that writes `relay.state` and `relay.heads` in this database. */
-  readonly relayed?: boolean;
+  /** What the relay has put on the bus; absent where the bus reads the store itself. */
+  readonly published?: () => Promise<Published>;
   /** Consumer group of the bus. */
   readonly group?: string;
   /** Told of what goes wrong and is tried again. */
@@ -57,7 +57,7 @@ export class ProjectionHost {
     readonly readModels: TypeOrmReadModels,
   ) {
     const written = (): Written[] => [...this.workers].map((worker) => worker.written);
-    this.progress = new Progress({ pool, store: options.store, relayed: options.relayed ?? false, written });
+    this.progress = new Progress({ pool, store: options.store, published: options.published, written });
     this.admin = new ProjectionAdmin(runtime, models);
     this.workers = new ProjectionDispatcher(runtime.decoded, this.report, (delivery) =>
       this.progress.delivered(delivery),
