@@ -1,6 +1,9 @@
-import type { EventContract } from '#platform/kernel/event-contract.js';
-import { orderEvents } from './order.events.js';
-import { returnEvents } from './return.events.js';
+import { eventRecord } from '#platform/kernel/event-contract.js';
+import * as order from './order.events.js';
+import * as back from './return.events.js';
 
-/** All events of the sales context. */
-export const salesEvents: EventContract<any>[] = [...orderEvents, ...returnEvents];
+/** Every event of an order, by name. */
+export const orderEvents = eventRecord(order);
+
+/** Every event of a return, by name. */
+export const returnEvents = eventRecord(back);

@@ -231,25 +231,3 @@ export const orderReplacementAssigned = defineEvent({
     ...standing,
   },
 });
-
-export const orderEvents = [
-  orderDrafted,
-  orderPlaced,
-  orderConfirmed,
-  orderHeld,
-  orderReleased,
-  orderAmended,
-  orderFulfilmentRecorded,
-  orderInvoiceRecorded,
-  orderPaymentRecorded,
-  orderPaymentRefunded,
-  orderCompleted,
-  orderCancelled,
-  orderAttached,
-  orderDetached,
-  orderReturnOpened,
-  orderReturnReleased,
-  orderReturnSettled,
-  orderReturnReopened,
-  orderReplacementAssigned,
-];

@@ -113,15 +113,3 @@ export const returnClosed = defineEvent({
   type: 'crm.sales.return.closed',
   fields: { ...about, outcome: open(ReturnOutcome), net: open(Amount), note: personal(Note.optional()) },
 });
-
-export const returnEvents = [
-  returnRequested,
-  returnAuthorised,
-  returnDenied,
-  returnReceived,
-  returnInspected,
-  returnRefunded,
-  returnExchanged,
-  returnExchangeUndone,
-  returnClosed,
-];

@@ -83,3 +83,18 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
     upcasts,
   });
 }
+
+type Contracts<Exports> = {
+  readonly [Name in keyof Exports as Exports[Name] extends EventContract<any> ? Name : never]: Exports[Name];
+};
+
+/** True for what `defineEvent` made. */
+export const isEventContract = (value: unknown): value is EventContract<any> =>
+  typeof value === 'function' && 'personalFields' in value && 'upcasts' in value;
+
+/**
+ * The events among the exports of a file: `eventRecord(await import('./order.events.js'))`, by the names that they
+ * are exported under. What is defined in the file is in the record: nothing is listed a second time.
+ */
+export const eventRecord = <Exports extends object>(exports: Exports): Contracts<Exports> =>
+  Object.fromEntries(Object.entries(exports).filter(([, value]) => isEventContract(value))) as Contracts<Exports>;

@@ -1,4 +1,3 @@
-import * as events from '#contracts/contacts/contact.events.js';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
 import type {
   Attribute,
@@ -10,11 +9,12 @@ import type {
   LifecycleStage,
   TypedValue,
 } from '#contracts/contacts/contact-terms.js';
+import { contactEvents } from '#contracts/contacts/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { about, late } from '#platform/kernel/chronology.js';
 
-export type ContactDetails = Pick<Parameters<typeof events.contactRegistered>[0], DetailName>;
-export type ContactRelation = Parameters<typeof events.contactRelated>[0];
+export type ContactDetails = Pick<Parameters<typeof contactEvents.contactRegistered>[0], DetailName>;
+export type ContactRelation = Parameters<typeof contactEvents.contactRelated>[0];
 /** How well a contact is known, whatever else its status says. */
 export type IdentificationLevel = 'anonymous' | 'identified' | 'active';
 
@@ -102,33 +102,7 @@ export const sameRelation = (a: ContactRelation, b: ContactRelation): boolean =>
 export const Contact = aggregate<ContactState>()({
   name: 'contact',
   initial,
-  events: {
-    contactRegistered: events.contactRegistered,
-    contactDetailsUpdated: events.contactDetailsUpdated,
-    contactIdentified: events.contactIdentified,
-    contactActivated: events.contactActivated,
-    contactPointAdded: events.contactPointAdded,
-    contactPointVerified: events.contactPointVerified,
-    contactPointRemoved: events.contactPointRemoved,
-    contactIdentityLinked: events.contactIdentityLinked,
-    contactOwnerAssigned: events.contactOwnerAssigned,
-    contactTagged: events.contactTagged,
-    contactUntagged: events.contactUntagged,
-    contactAttributeSet: events.contactAttributeSet,
-    contactAttributeCleared: events.contactAttributeCleared,
-    contactExternalFactsImported: events.contactExternalFactsImported,
-    contactRelated: events.contactRelated,
-    contactUnrelated: events.contactUnrelated,
-    contactMerged: events.contactMerged,
-    contactDuplicateMerged: events.contactDuplicateMerged,
-    contactUnmerged: events.contactUnmerged,
-    contactMergeUndone: events.contactMergeUndone,
-    contactDuplicateDismissed: events.contactDuplicateDismissed,
-    contactBlocked: events.contactBlocked,
-    contactArchived: events.contactArchived,
-    contactRestored: events.contactRestored,
-    contactLifecycleStageChanged: events.contactLifecycleStageChanged,
-  },
+  events: contactEvents,
   evolve: {
     contactRegistered: (contact, data) => {
       const { kind, status, stage, points = [], identities = [], attributes = [], tags = [], owner, ...more } = data;

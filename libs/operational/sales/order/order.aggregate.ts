@@ -1,24 +1,4 @@
-import {
-  orderAmended,
-  orderAttached,
-  orderCancelled,
-  orderCompleted,
-  orderConfirmed,
-  orderDetached,
-  orderDrafted,
-  orderFulfilmentRecorded,
-  orderHeld,
-  orderInvoiceRecorded,
-  orderPaymentRecorded,
-  orderPaymentRefunded,
-  orderPlaced,
-  orderReleased,
-  orderReplacementAssigned,
-  orderReturnOpened,
-  orderReturnReleased,
-  orderReturnReopened,
-  orderReturnSettled,
-} from '#contracts/sales/order.events.js';
+import { orderEvents } from '#contracts/sales/index.js';
 import type { OrderStage } from '#contracts/sales/order.events.js';
 import type { LineQuantity } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
@@ -30,7 +10,7 @@ import { booked, noAccount, reopened, settled } from './order-account.js';
 import type { Account } from './order-account.js';
 
 /** What an order is about, as its placement or last amendment says. */
-export type OrderTerms = Parameters<typeof orderPlaced>[0];
+export type OrderTerms = Parameters<typeof orderEvents.orderPlaced>[0];
 
 /** What the decisions about an order need to know. */
 export interface OrderState {
@@ -74,27 +54,7 @@ const at = (order: OrderState, stage: OrderStage): OrderState => ({ ...order, st
 export const Order = aggregate<OrderState>()({
   name: 'order',
   initial,
-  events: {
-    orderDrafted,
-    orderPlaced,
-    orderConfirmed,
-    orderHeld,
-    orderReleased,
-    orderAmended,
-    orderFulfilmentRecorded,
-    orderInvoiceRecorded,
-    orderPaymentRecorded,
-    orderPaymentRefunded,
-    orderCompleted,
-    orderCancelled,
-    orderAttached,
-    orderDetached,
-    orderReturnOpened,
-    orderReturnReleased,
-    orderReturnSettled,
-    orderReturnReopened,
-    orderReplacementAssigned,
-  },
+  events: orderEvents,
   evolve: {
     orderDrafted: (order, terms) => ({ ...at(order, 'draft'), terms }),
     orderPlaced: (order, terms, { occurredAt }) => ({

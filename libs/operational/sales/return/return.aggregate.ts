@@ -1,14 +1,4 @@
-import {
-  returnAuthorised,
-  returnClosed,
-  returnDenied,
-  returnExchangeUndone,
-  returnExchanged,
-  returnInspected,
-  returnReceived,
-  returnRefunded,
-  returnRequested,
-} from '#contracts/sales/return.events.js';
+import { returnEvents } from '#contracts/sales/index.js';
 import type { ReturnLine } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { compare } from '#platform/kernel/money.js';
@@ -16,7 +6,7 @@ import { max, totals } from '../amounts.js';
 import type { Quantities } from '../amounts.js';
 
 /** What was asked for when the return was requested. */
-export type ReturnTerms = Parameters<typeof returnRequested>[0];
+export type ReturnTerms = Parameters<typeof returnEvents.returnRequested>[0];
 
 /** What the decisions about a return need to know. */
 export interface ReturnState {
@@ -42,17 +32,7 @@ const initial: ReturnState = {
 export const Return = aggregate<ReturnState>()({
   name: 'return',
   initial,
-  events: {
-    returnRequested,
-    returnAuthorised,
-    returnDenied,
-    returnReceived,
-    returnInspected,
-    returnRefunded,
-    returnExchanged,
-    returnExchangeUndone,
-    returnClosed,
-  },
+  events: returnEvents,
   evolve: {
     returnRequested: (back, terms) => ({ ...back, status: 'requested', terms }),
     returnAuthorised: (back) => ({ ...back, status: 'authorised' }),

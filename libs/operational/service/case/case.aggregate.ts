@@ -1,10 +1,10 @@
-import * as events from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
+import { caseEvents } from '#contracts/service/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { late, step } from '#platform/kernel/chronology.js';
 import type { Dating } from '#platform/kernel/chronology.js';
 
-type Opened = Parameters<typeof events.caseOpened>[0];
+type Opened = Parameters<typeof caseEvents.caseOpened>[0];
 
 /** What every event of a case repeats: a row in a list of cases. */
 export type CaseOverview = Pick<
@@ -63,31 +63,7 @@ const saying = (data: CaseOverview, { status }: CaseState): Dating => (data.stat
 export const Case = aggregate<CaseState>()({
   name: 'case',
   initial,
-  events: {
-    caseOpened: events.caseOpened,
-    caseClassified: events.caseClassified,
-    caseAssigned: events.caseAssigned,
-    caseTransferred: events.caseTransferred,
-    casePriorityChanged: events.casePriorityChanged,
-    caseRepliedToCustomer: events.caseRepliedToCustomer,
-    caseFirstResponseRecorded: events.caseFirstResponseRecorded,
-    caseCustomerReplied: events.caseCustomerReplied,
-    caseInternalNoteAdded: events.caseInternalNoteAdded,
-    caseCustomerAwaited: events.caseCustomerAwaited,
-    caseThirdPartyAwaited: events.caseThirdPartyAwaited,
-    caseSnoozed: events.caseSnoozed,
-    caseResumed: events.caseResumed,
-    caseEscalated: events.caseEscalated,
-    caseResolved: events.caseResolved,
-    caseClosed: events.caseClosed,
-    caseReopened: events.caseReopened,
-    caseRejected: events.caseRejected,
-    caseMerged: events.caseMerged,
-    caseDuplicateMerged: events.caseDuplicateMerged,
-    caseMergeUndone: events.caseMergeUndone,
-    caseArticleLinked: events.caseArticleLinked,
-    caseSatisfactionRecorded: events.caseSatisfactionRecorded,
-  },
+  events: caseEvents,
   evolve: {
     caseOpened: (state, data) => ({ ...moved(state, data), title: data.title }),
     caseClassified: moved,
