@@ -3,7 +3,7 @@ import { eventContracts } from '#contracts/index.js';
 import { commands } from '#operational/index.js';
 import { Contact } from '#operational/contacts/contact/contact.aggregate.js';
 import { stateAsOf } from '#platform/audit/as-of.js';
-import type { CommandMessage } from '#platform/command-handling/command-gateway.js';
+import type { CommandMessage } from '#platform/command-handling/command-message.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { RuleViolation } from '#platform/kernel/errors.js';

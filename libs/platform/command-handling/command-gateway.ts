@@ -1,26 +1,4 @@
-import type { CommandDefinition } from '#platform/kernel/command.js';
-
-/** A command on its way: validated input and who sent it. */
-export interface CommandMessage {
-  readonly definition: CommandDefinition;
-  /** Id of the aggregate decided on. */
-  readonly id: string;
-  /** Parsed by the definition's schema. */
-  readonly input: any;
-  /** From the Idempotency-Key, or new. */
-  readonly commandId: string;
-  /** Of command, id and body; null when the sender gave no key. */
-  readonly fingerprint: Buffer | null;
-  /** From If-Match: the revision the aggregate must have. */
-  readonly expectedRevision?: number;
-  readonly actor: string;
-  readonly onBehalfOf?: string;
-  readonly reason?: string;
-  readonly correlationId?: string;
-  readonly causationId?: string;
-  /** Business time; the clock's when absent. */
-  readonly occurredAt?: Date;
-}
+import type { CommandMessage } from './command-message.js';
 
 /** The answer to a command: where its events are. The same again for a repeat. */
 export interface CommandResult {

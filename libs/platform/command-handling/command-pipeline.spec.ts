@@ -9,7 +9,7 @@ import { defineEvent, open, personal } from '#platform/kernel/event-contract.js'
 import { fingerprint, newId } from '#platform/kernel/ids.js';
 import type { AppendOutcome, AppendRequest } from '#platform/event-store/event-store.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import type { CommandMessage } from './command-gateway.js';
+import type { CommandMessage } from './command-message.js';
 import { CommandPipeline } from './command-pipeline.js';
 
 const opened = defineEvent({

@@ -25,7 +25,8 @@ import type {
   Reservation,
   StreamRevision,
 } from '#platform/event-store/event-store.js';
-import type { CommandGateway, CommandMessage, CommandResult } from './command-gateway.js';
+import type { CommandGateway, CommandResult } from './command-gateway.js';
+import type { CommandMessage } from './command-message.js';
 import { ReceiptLookup } from './receipt-lookup.js';
 import { AggregateCache, type CachedAggregate } from './aggregate-cache.js';
 

@@ -1,5 +1,5 @@
 import type { InputIssue } from '#platform/kernel/errors.js';
-import { pointer } from './json-pointer.js';
+import { pointer } from '#platform/kernel/json-pointer.js';
 
 const [QUOTE, COLON, MINUS, ZERO, NINE, BACKSLASH] = [0x22, 0x3a, 0x2d, 0x30, 0x39, 0x5c];
 /** Characters of a number that a double holds whatever they are, unless there is an exponent among them. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { MOST_ACTOR } from '#platform/command-handling/command-message.js';
 import type { Role } from '#platform/kernel/command.js';
 import { headerText } from './header-text.js';
 import { HttpProblem, InvalidRequest } from './problem.js';
@@ -38,7 +39,7 @@ export class TrustingAuthenticator implements Authenticator {
 
 function actorOf(headers: IncomingHttpHeaders): string {
   try {
-    return headerText(headers, 'yad-actor', 'Yad-Actor', 200) ?? 'anonymous';
+    return headerText(headers, 'yad-actor', 'Yad-Actor', MOST_ACTOR) ?? 'anonymous';
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;
     throw new HttpProblem('unauthenticated', `Yad-Actor ${error.issues[0]!.message}`);

@@ -4,20 +4,21 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CommandResult } from '#platform/command-handling/command-gateway.js';
+import { CommandMessages, ENVELOPE_TEXTS, type CommandEnvelope } from '#platform/command-handling/command-message.js';
 import { busCommandOf, type BusCommandClass } from '#platform/command-handling/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { isVisible } from '#platform/kernel/text.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id, SecretIds } from '#platform/kernel/ids.js';
+import { isStorable } from '#platform/kernel/unsafe-input.js';
+import { issuesOf } from '#platform/kernel/validation.js';
 import { sizesOf } from './batch-body.js';
 import { authorise, type Authenticator, type Principal } from './authenticator.js';
-import { CommandIntake, envelopeOf, type Envelope } from './command-intake.js';
+import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, problemOf, sendProblem } from './problem.js';
-import { isStorable } from './safe-json.js';
 import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
-import { issuesOf } from './validation.js';
 
 export const MAX_ITEMS = 10_000;
 /** Items validated before other requests get their turn, and bytes of them. */
@@ -41,16 +42,16 @@ export const BatchItem = z
   .strictObject({
     command: z.string().max(100).meta({ description: 'Name of the command: its operationId in this document' }),
     id: Id.optional().meta({ description: 'The aggregate; needed by all commands but those that create one' }),
-    key: storable(200).optional().meta({ description: 'Idempotency key of this item' }),
+    key: storable(ENVELOPE_TEXTS.key).optional().meta({ description: 'Idempotency key of this item' }),
     ifMatch: z.int().min(0).optional().meta({ description: 'The revision that the aggregate must have' }),
     occurredAt: Instant.optional(),
-    reason: storable(1000).optional(),
+    reason: storable(ENVELOPE_TEXTS.reason).optional(),
     input: z.unknown().optional().meta({ description: 'The body that the command has when it is sent alone' }),
   })
   .meta({ id: 'BatchItem' });
 
 interface Entry {
-  intake: CommandIntake;
+  messages: CommandMessages;
   Message: BusCommandClass;
 }
 
@@ -67,7 +68,7 @@ export class BatchController {
   ) {
     for (const definition of definitions) {
       this.entries.set(definition.name, {
-        intake: new CommandIntake(definition, ids),
+        messages: new CommandMessages(definition, ids),
         Message: busCommandOf(definition),
       });
     }
@@ -94,7 +95,7 @@ export class BatchController {
     }
   }
 
-  private async outcomes(items: unknown[], principal: Principal, common: Envelope): Promise<string[]> {
+  private async outcomes(items: unknown[], principal: Principal, common: CommandEnvelope): Promise<string[]> {
     const outcomes = Array.from<string>({ length: items.length });
     const sizes = sizesOf(items);
     let underWay = 0;
@@ -127,7 +128,7 @@ export class BatchController {
     return outcomes;
   }
 
-  private async submit(item: unknown, index: number, principal: Principal, common: Envelope): Promise<string> {
+  private async submit(item: unknown, index: number, principal: Principal, common: CommandEnvelope): Promise<string> {
     let within = '';
     try {
       const parsed = BatchItem.safeParse(item);
@@ -135,12 +136,12 @@ export class BatchController {
       const { command, id, key, ifMatch, occurredAt, reason, input } = parsed.data;
       const entry = this.entries.get(command);
       if (!entry) throw issue('/command', 'is not a known command');
-      const { definition } = entry.intake;
+      const { definition } = entry.messages;
       authorise(principal, definition.allowed, definition.name);
       if (id === undefined && !definition.creates) {
         throw new InvalidInput([{ pointer: '/id', message: `is needed by ${definition.name}` }]);
       }
-      const envelope: Envelope = {
+      const envelope: CommandEnvelope = {
         // A key of the whole batch makes one for each place in it.
         key: key ?? common.key,
         place: key === undefined ? index : undefined,
@@ -152,7 +153,7 @@ export class BatchController {
         causationId: common.causationId,
       };
       within = '/input';
-      const message = entry.intake.message(input, id, envelope, principal.actor);
+      const message = entry.messages.message(input, id, envelope, principal.actor);
       const result: CommandResult = await this.bus.execute(new entry.Message(message) as any);
       return `{"status":${definition.creates ? 201 : 200},${resultJson(result).slice(1)}`;
     } catch (error) {

@@ -2,12 +2,13 @@ import { Controller, Delete, Inject, Patch, Post, Put, Req, Res, type Type } fro
 import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandResult } from '#platform/command-handling/command-gateway.js';
+import { CommandMessages } from '#platform/command-handling/command-message.js';
 import { busCommandOf } from '#platform/command-handling/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
-import type { SecretIds } from '#platform/kernel/ids.js';
+import { isId, type SecretIds } from '#platform/kernel/ids.js';
 import { authorise, type Authenticator } from './authenticator.js';
-import { CommandIntake, envelopeOf } from './command-intake.js';
-import { sendProblem } from './problem.js';
+import { envelopeOf } from './command-headers.js';
+import { InvalidRequest, sendProblem } from './problem.js';
 import { AUTHENTICATOR } from './tokens.js';
 
 const verbs = { POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };
@@ -65,7 +66,7 @@ function handlerOf(
   ids: SecretIds,
 ) {
   const collection = collections(definition);
-  const intake = new CommandIntake(definition, ids);
+  const messages = new CommandMessages(definition, ids);
   const BusMessage = busCommandOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
@@ -73,8 +74,8 @@ function handlerOf(
       const found = this.authenticator.authenticate(headers);
       const principal = found instanceof Promise ? await found : found;
       authorise(principal, definition.allowed, definition.name);
-      const id = definition.creates ? undefined : (request.params as { id: string }).id;
-      const message = intake.message(request.body, id, envelopeOf(headers), principal.actor);
+      const id = definition.creates ? undefined : idInPath(request);
+      const message = messages.message(request.body, id, envelopeOf(headers), principal.actor);
       const result: CommandResult = await this.bus.execute(new BusMessage(message) as any);
       if (definition.creates) reply.code(201).header('location', `${collection}/${result.id}`);
       else reply.code(200);
@@ -86,6 +87,12 @@ function handlerOf(
       sendProblem(request, reply, error);
     }
   };
+}
+
+function idInPath({ params }: FastifyRequest): string {
+  const { id } = params as { id: string };
+  if (!isId(id)) throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);
+  return id;
 }
 
 /** The body of an answer to a command. */

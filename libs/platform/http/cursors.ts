@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import type { CursorKey, CursorKeys } from './cursor-keys/cursor-keys.js';
+import { canonicalJson } from '#platform/kernel/canonical-json.js';
 import { InvalidRequest } from './refusals.js';
-import { canonicalJson } from './safe-json.js';
 
 export type Keyset = readonly (string | number)[];
 

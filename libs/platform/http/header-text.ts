@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import { isVisible } from '#platform/kernel/text.js';
+import { envelopeTextIssue } from '#platform/command-handling/command-message.js';
 import { InvalidRequest } from './refusals.js';
 
 const NOT_ASCII = /[\x80-\xff]/;
@@ -20,11 +20,7 @@ export function headerText(headers: IncomingHttpHeaders, name: string, shown: st
     if (!isUtf8(bytes)) throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: 'is not in UTF-8' }]);
     value = bytes.toString('utf8');
   }
-  if (value.length === 0 || value.length > max) {
-    throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: `must have 1 to ${max} characters` }]);
-  }
-  if (!isVisible(value)) {
-    throw new InvalidRequest('header', [{ pointer: `/${shown}`, message: 'needs a visible character' }]);
-  }
+  const message = envelopeTextIssue(value, max);
+  if (message !== undefined) throw new InvalidRequest('header', [{ pointer: `/${shown}`, message }]);
   return value;
 }

@@ -5,17 +5,17 @@ import type { z } from 'zod';
 import { busQueryOf } from '#platform/command-handling/cqrs/command-bus.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
+import { pointer } from '#platform/kernel/json-pointer.js';
 import { Position } from '#platform/kernel/position.js';
+import { findUnsafeInput } from '#platform/kernel/unsafe-input.js';
+import { issuesOf, strict } from '#platform/kernel/validation.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import type { QueryBudget } from '#platform/projections/queries/query-budget.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import { authorise, type Authenticator } from './authenticator.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
-import { pointer } from './json-pointer.js';
-import { findUnsafeInput } from './safe-json.js';
 import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
-import { issuesOf, strict } from './validation.js';
 
 /** What queries are answered with. */
 export interface QueryParts {

@@ -2,7 +2,8 @@ import type { Provider } from '@nestjs/common';
 import { CommandHandler, QueryHandler } from '@nestjs/cqrs';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { QueryContext, QueryDefinition } from '#platform/projections/definition/query.js';
-import type { CommandGateway, CommandMessage, CommandResult } from '../command-gateway.js';
+import type { CommandGateway, CommandResult } from '../command-gateway.js';
+import type { CommandMessage } from '../command-message.js';
 
 /** Token of the CommandGateway that the handlers hand their commands to. */
 export const COMMAND_GATEWAY = Symbol('CommandGateway');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { InvalidInput, type InputIssue } from '#platform/kernel/errors.js';
+import { InvalidInput, type InputIssue } from './errors.js';
 import { pointer } from './json-pointer.js';
-import { findUnsafeInput } from './safe-json.js';
+import { findUnsafeInput } from './unsafe-input.js';
 
 const MAX_ISSUES = 50;
 

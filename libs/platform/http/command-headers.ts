@@ -1,0 +1,38 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ENVELOPE_TEXTS, type CommandEnvelope } from '#platform/command-handling/command-message.js';
+import { Instant } from '#platform/kernel/calendar.js';
+import { headerText } from './header-text.js';
+import { InvalidRequest } from './refusals.js';
+
+const REVISION = /^"(\d{1,9})"$/;
+
+/** Reads the headers of a command. @throws InvalidRequest naming the header. */
+export function envelopeOf(headers: IncomingHttpHeaders): CommandEnvelope {
+  const { key, reason, onBehalfOf, correlationId, causationId } = ENVELOPE_TEXTS;
+  return {
+    key: headerText(headers, 'idempotency-key', 'Idempotency-Key', key),
+    expectedRevision: revision(headers['if-match']),
+    occurredAt: instant(headers['yad-occurred-at'], '/Yad-Occurred-At'),
+    reason: headerText(headers, 'yad-reason', 'Yad-Reason', reason),
+    onBehalfOf: headerText(headers, 'yad-on-behalf-of', 'Yad-On-Behalf-Of', onBehalfOf),
+    correlationId: headerText(headers, 'yad-correlation-id', 'Yad-Correlation-Id', correlationId),
+    causationId: headerText(headers, 'yad-causation-id', 'Yad-Causation-Id', causationId),
+  };
+}
+
+/** An ISO 8601 instant with offset, as a Date. */
+function instant(value: unknown, pointer: string): Date | undefined {
+  if (value === undefined) return undefined;
+  const parsed = Instant.safeParse(value);
+  if (parsed.success) return new Date(parsed.data);
+  throw new InvalidRequest('header', [
+    { pointer, message: 'is not an ISO 8601 instant with an offset or Z, in the years 1000 to 9998' },
+  ]);
+}
+
+function revision(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const match = REVISION.exec(value);
+  if (match) return Number(match[1]);
+  throw new InvalidRequest('header', [{ pointer: '/If-Match', message: 'is not a revision in quotes, such as "3"' }]);
+}
