@@ -1,11 +1,9 @@
 import { expect, it } from '@jest/globals';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { AggregateCache } from './aggregate-cache.js';
 
 const any = { name: 'any', initial: {} } as unknown as Aggregate;
-const states = (capacity: number, characters: number): AggregateCache =>
-  new AggregateCache({ readStream: async () => [] }, new EventCatalogue([]), capacity, characters);
+const states = (capacity: number, characters: number): AggregateCache => new AggregateCache(capacity, characters);
 /** How many of the streams are held after each was put there with an event of so many characters. */
 const heldOf = (cache: AggregateCache, streams: number, length: number): number => {
   const names = Array.from({ length: streams }, (_, i) => `any-${i}`);

@@ -1,18 +1,26 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Chronology } from '#platform/kernel/chronology.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import type { AppendRequest, EventStore } from '#platform/event-store/event-store.js';
+import type { AppendRequest } from '#platform/event-store/event-store.js';
 
-/** What is held of a stream between commands: its folded state, so that a hot stream costs what a fresh one costs. */
-export interface CachedAggregate {
-  readonly stream: string;
+/** A stream folded to a state. */
+export interface LoadedAggregate {
   state: any;
   /** What its events' dates forbid those to come. */
   readonly dates: Chronology;
-  /** Revision that the state has reached; -1 without events. Runs ahead of the store while appends are under way. */
+  /** Revision that the state has reached; -1 without events. */
   revision: number;
   subject: string | undefined;
+  /** Characters of the largest of its events: about what the state takes. */
+  weight: number;
+}
+
+/**
+ * What is held of a stream between commands, so that a hot stream costs what a fresh one costs. Its revision runs ahead
+ * of the store while appends are under way.
+ */
+export interface CachedAggregate extends LoadedAggregate {
+  readonly stream: string;
   /** Appends under way that the state counts on. */
   pending: number;
   /** The last of them, which depends on the others. */
@@ -21,8 +29,6 @@ export interface CachedAggregate {
   settled: Promise<unknown> | undefined;
   /** It counts on an append that was refused: no decision may rest on it. */
   dropped: boolean;
-  /** Characters of the largest of its events: about what the state takes. */
-  weight: number;
 }
 
 const settled = { pending: 0, last: undefined, settled: undefined, dropped: false };
@@ -39,13 +45,10 @@ export class AggregateCache {
   private young = new Map<string, CachedAggregate>();
   private old = new Map<string, CachedAggregate>();
   private youngWeight = 0;
-  private readonly loading = new Map<string, Promise<CachedAggregate>>();
-  /** How often all were forgotten. */
-  private cleared = 0;
+  /** How often all were forgotten: what was read before belongs to another generation. */
+  generation = 0;
 
   constructor(
-    private readonly store: Pick<EventStore, 'readStream'>,
-    private readonly catalogue: EventCatalogue,
     private readonly capacity = 100_000,
     private readonly characters = MOST_CHARACTERS,
   ) {}
@@ -59,20 +62,22 @@ export class AggregateCache {
     return aged;
   }
 
-  /** The state of a stream, read from the store when it is not held. */
-  load(on: Aggregate, stream: string): Promise<CachedAggregate> {
-    let loading = this.loading.get(stream);
-    if (!loading) {
-      loading = this.read(on, stream).finally(() => this.loading.delete(stream));
-      this.loading.set(stream, loading);
-    }
-    return loading;
+  /** Takes in a state that was read from the store; gives the entry to go on with. */
+  adopt(stream: string, loaded: LoadedAggregate): CachedAggregate {
+    // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
+    const held = this.peek(stream);
+    if (held && held.revision >= loaded.revision) return held;
+    const { state, dates, revision, subject, weight } = loaded;
+    const entry: CachedAggregate = { stream, state, dates, revision, subject, weight, ...settled };
+    this.hold(entry);
+    return entry;
   }
 
   /** The state of a stream that is taken to be new, without a look: the append finds out if it is not. */
   fresh(on: Aggregate, stream: string): CachedAggregate {
-    const begun = { dates: new Chronology(), revision: -1, subject: undefined, weight: 0 };
-    const entry: CachedAggregate = { stream, state: on.initial, ...begun, ...settled };
+    const state = on.initial;
+    const begun = { state, dates: new Chronology(), revision: -1, subject: undefined, weight: 0 };
+    const entry: CachedAggregate = { stream, ...begun, ...settled };
     this.hold(entry);
     return entry;
   }
@@ -97,7 +102,7 @@ export class AggregateCache {
 
   /** Forgets all states: the log has lost events that they may count on. */
   clear(): void {
-    this.cleared++;
+    this.generation++;
     for (const entries of [this.young, this.old]) {
       for (const entry of entries.values()) entry.dropped = true;
       entries.clear();
@@ -113,33 +118,5 @@ export class AggregateCache {
     }
     this.youngWeight += entry.weight - (this.young.get(entry.stream)?.weight ?? 0);
     this.young.set(entry.stream, entry);
-  }
-
-  private async read(on: Aggregate, stream: string): Promise<CachedAggregate> {
-    const { cleared } = this;
-    let state = on.initial;
-    const dates = new Chronology();
-    let revision = -1;
-    let subject: string | undefined;
-    let weight = 0;
-    for (;;) {
-      const page = await this.store.readStream(stream, { fromRevision: revision + 1, limit: 1000 });
-      for (const stored of page) {
-        const event = this.catalogue.decode(stored);
-        dates.note(on.dating(state, event), stored.occurredAt.getTime());
-        state = on.evolve(state, event);
-        ({ revision, subject } = stored);
-        weight = Math.max(weight, charactersOf(stored));
-      }
-      if (page.length < 1000 && !page.cut) break;
-    }
-    // Some of what was read may be lost by now.
-    if (this.cleared !== cleared) return this.read(on, stream);
-    // Somebody may have put the stream there meanwhile, and decided on it: theirs is the one to go on with.
-    const held = this.peek(stream);
-    if (held && held.revision >= revision) return held;
-    const entry: CachedAggregate = { stream, state, dates, revision, subject, weight, ...settled };
-    this.hold(entry);
-    return entry;
   }
 }

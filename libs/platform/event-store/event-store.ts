@@ -108,6 +108,19 @@ export interface ReadStreamOptions {
  */
 export type EventPage = StoredEvent[] & { cut?: true };
 
+/** Which part of a stream is asked for, together with parts of others. */
+export interface StreamSpan {
+  readonly stream: string;
+  readonly fromRevision: number;
+}
+
+export interface StreamEvents {
+  /** By revision. */
+  readonly events: StoredEvent[];
+  /** More may follow: there were as many as were asked for, or the bytes of all streams together ended them. */
+  readonly more: boolean;
+}
+
 /**
  * The log: the only truth. Positions are a total order, starting at 1; a reader that has seen position n never learns
  * later of an event at or below n. They may have holes: a new incarnation begins far above the last one.
@@ -133,6 +146,14 @@ export interface EventStore {
   receipts(commandIds: string[]): Promise<Map<string, Receipt>>;
   /** The events of a stream, by revision, 1,000 unless told otherwise; `through` bounds the position. */
   readStream(stream: string, options?: ReadStreamOptions): Promise<EventPage>;
+  /**
+   * The first events of each span, in one call for all: the answers are in the order of the spans.
+   * @param options `limit`: events of one stream at most; `bytes`: about how many bytes at most for all of them together,
+   * PAGE_BYTES when absent. The first event is always there, however large.
+   */
+  readStreams(spans: readonly StreamSpan[], options: { limit: number; bytes?: number }): Promise<StreamEvents[]>;
+  /** The last revision of each of these streams that has events. */
+  lastRevisions(streams: readonly string[]): Promise<Map<string, number>>;
   readAll(options: ReadAllOptions): Promise<EventPage>;
   /** Events about any of these subjects, by position. */
   readSubjects(subjects: string[], options: ReadAllOptions): Promise<EventPage>;

@@ -424,6 +424,93 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(await store.positionAt(new Date('2001-01-01T00:00:00Z'))).toBe(0n);
     });
 
+    describe('many streams in one read', () => {
+      const revisionsOf = (events: readonly StoredEvent[]): number[] => events.map(({ revision }) => revision);
+
+      it('are the same events as read one by one, each from its own revision on, in the order of the question', async () => {
+        const streams = Array.from({ length: 40 }, newStream);
+        await store.append(streams.map((stream, i) => aRequest(stream, 0, 1 + (i % 7))));
+        const spans = streams.map((stream, i) => ({ stream, fromRevision: i % 3 })).toReversed();
+        const found = await store.readStreams(spans, { limit: 100 });
+        for (const [at, { stream, fromRevision }] of spans.entries()) {
+          expect(found[at]).toEqual({ events: await store.readStream(stream, { fromRevision }), more: false });
+        }
+      });
+
+      it('may be no streams at all, unknown ones, the same twice, or none by their names', async () => {
+        const stream = newStream();
+        await store.append([aRequest(stream, 0, 2)]);
+        expect(await store.readStreams([], { limit: 10 })).toEqual([]);
+        const spans = ['thing', newStream(), stream, 'thing-x', stream].map((each) => ({
+          stream: each,
+          fromRevision: 1,
+        }));
+        const found = await store.readStreams(spans, { limit: 10 });
+        expect(found.map(({ events, more }) => [revisionsOf(events), more])).toEqual([
+          [[], false],
+          [[], false],
+          [[1], false],
+          [[], false],
+          [[1], false],
+        ]);
+      });
+
+      it('say where more may follow: a stream as long as the limit', async () => {
+        const [short, exact, long] = [newStream(), newStream(), newStream()];
+        await store.append([aRequest(short, 0, 2), aRequest(exact, 0, 3), aRequest(long, 0, 8)]);
+        const from = (fromRevision: number) => [short, exact, long].map((stream) => ({ stream, fromRevision }));
+        const first = await store.readStreams(from(0), { limit: 3 });
+        expect(first.map(({ events, more }) => [revisionsOf(events), more])).toEqual([
+          [[0, 1], false],
+          [[0, 1, 2], true],
+          [[0, 1, 2], true],
+        ]);
+        const rest = await store.readStreams(from(3), { limit: 100 });
+        expect(rest.map(({ events, more }) => [revisionsOf(events), more])).toEqual([
+          [[], false],
+          [[], false],
+          [[3, 4, 5, 6, 7], false],
+        ]);
+      });
+
+      it('are bounded in bytes together, and come to their end in any case', async () => {
+        const streams = Array.from({ length: 4 }, newStream);
+        const text = 'x'.repeat(3000);
+        await store.append(
+          streams.map((stream) => ({
+            commandId: newId(),
+            fingerprint: null,
+            events: [0, 1, 2].map((revision) => anEvent(stream, revision, { data: JSON.stringify({ text }) })),
+          })),
+        );
+        const read = new Map(streams.map((stream) => [stream, [] as number[]]));
+        let open = streams;
+        for (let calls = 1; open.length > 0; calls++) {
+          expect(calls).toBeLessThan(20);
+          const spans = open.map((stream) => ({ stream, fromRevision: read.get(stream)!.length }));
+          const found = await store.readStreams(spans, { limit: 10, bytes: 7000 });
+          const events = found.flatMap((each) => each.events);
+          expect(events.length).toBeGreaterThan(0);
+          expect(events.length).toBeLessThanOrEqual(2);
+          found.forEach((each, at) => read.get(open[at]!)!.push(...revisionsOf(each.events)));
+          open = open.filter((_, at) => found[at]!.more);
+        }
+        expect([...read.values()]).toEqual(streams.map(() => [0, 1, 2]));
+      });
+
+      it('tell the last revision of each that has one', async () => {
+        const [one, two, none] = [newStream(), newStream(), newStream()];
+        await store.append([aRequest(one, 0, 1), aRequest(two, 0, 5)]);
+        expect(await store.lastRevisions([one, none, two, 'thing'])).toEqual(
+          new Map([
+            [one, 0],
+            [two, 4],
+          ]),
+        );
+        expect(await store.lastRevisions([])).toEqual(new Map());
+      });
+    });
+
     it('lets exactly one of many racing writers win a revision', async () => {
       const stream = newStream();
       const outcomes = await Promise.all(Array.from({ length: 20 }, () => store.append([aRequest(stream)])));

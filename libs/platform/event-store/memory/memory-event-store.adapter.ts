@@ -13,6 +13,8 @@ import {
   type ReadAllOptions,
   type ReadStreamOptions,
   type Receipt,
+  type StreamEvents,
+  type StreamSpan,
 } from '../event-store.js';
 import { LogIdentity } from '../log-identity.js';
 import { reservationKey } from '../postgres/append-conflicts.js';
@@ -155,6 +157,27 @@ export class MemoryEventStore implements EventStore {
     const events = (this.streams.get(stream) ?? []).slice(fromRevision);
     const bounded = through === undefined ? events : events.filter((event) => event.position <= through);
     return cutTo(bounded.slice(0, limit), bytes);
+  }
+
+  async readStreams(
+    spans: readonly StreamSpan[],
+    { limit, bytes }: { limit: number; bytes?: number },
+  ): Promise<StreamEvents[]> {
+    const parts = spans.map(({ stream, fromRevision }) =>
+      (this.streams.get(stream) ?? []).slice(fromRevision, fromRevision + limit),
+    );
+    const all = parts.flat();
+    let left = cutTo(all, bytes).length;
+    return parts.map((part) => {
+      const events = part.slice(0, left);
+      left -= events.length;
+      return { events, more: events.length < part.length || part.length === limit };
+    });
+  }
+
+  async lastRevisions(streams: readonly string[]): Promise<Map<string, number>> {
+    const known = streams.filter((stream) => this.streams.get(stream)?.length);
+    return new Map(known.map((stream) => [stream, this.streams.get(stream)!.length - 1]));
   }
 
   async readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {

@@ -25,6 +25,8 @@ import type {
   ReadStreamOptions,
   Receipt,
   Reservation,
+  StreamEvents,
+  StreamSpan,
 } from '../event-store.js';
 import type { LogIdentity } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
@@ -35,6 +37,7 @@ import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
+import { spanOf, SpansQuery, type SpanRow } from './stream-spans.js';
 import { storeMigrations } from './store.migrations.js';
 import { WriteHealth } from './write-health.js';
 
@@ -217,7 +220,10 @@ export class PostgresEventStore implements EventStore {
     const batch = open.map((index) => requests[index]!);
     const [receipts, revisions, holders] = await Promise.all([
       this.receipts(batch.map((request) => request.commandId)),
-      this.revisions(batch.flatMap(({ events, readSet = [] }) => [...events, ...readSet].map(({ stream }) => stream))),
+      this.revisions(
+        this.writers,
+        batch.flatMap(({ events, readSet = [] }) => [...events, ...readSet].map(({ stream }) => stream)),
+      ),
       this.holders(batch.flatMap(({ reserves = [] }) => reserves)),
     ]);
     const resolved = resolve(batch, receipts, revisions, holders);
@@ -229,10 +235,9 @@ export class PostgresEventStore implements EventStore {
     return left;
   }
 
-  /** The last revision of each stream that has one. */
-  private async revisions(streams: string[]): Promise<Map<string, number>> {
-    const parts = [...new Set(streams)].map(partsOfStream);
-    const rows = await this.query(this.writers, statements.revisions, [
+  private async revisions(pool: Pool, streams: readonly string[]): Promise<Map<string, number>> {
+    const parts = [...new Set(streams)].map(partsOfStream).filter(({ id }) => isId(id));
+    const rows = await this.query(pool, statements.revisions, [
       encodeArray(
         'text',
         parts.map(({ aggregate }) => aggregate),
@@ -288,7 +293,25 @@ export class PostgresEventStore implements EventStore {
     const { aggregate, id } = partsOfStream(stream);
     // What is not named like a stream is none, and so without events.
     if (!isId(id)) return [];
-    return this.read(statements.readStream, [aggregate, id, fromRevision, through ?? MAX_POSITION], limit, bytes);
+    return through === undefined
+      ? this.read(statements.readStream, [aggregate, id, fromRevision], limit, bytes)
+      : this.read(statements.readStreamThrough, [aggregate, id, fromRevision, through], limit, bytes);
+  }
+
+  async readStreams(
+    spans: readonly StreamSpan[],
+    { limit, bytes = PAGE_BYTES }: { limit: number; bytes?: number },
+  ): Promise<StreamEvents[]> {
+    const query = new SpansQuery(spans);
+    const small = smallest(bytes, limit * spans.length);
+    const rows: SpanRow[] = await this.query(this.readers, statements.readStreams, [...query.values, limit, small]);
+    const ordinals = rows.map(spanOf);
+    const cutAt = (await this.addLarge(rows, bytes)) ? ordinals[rows.length] : undefined;
+    return query.answers(rows, cutAt, limit);
+  }
+
+  async lastRevisions(streams: readonly string[]): Promise<Map<string, number>> {
+    return this.revisions(this.readers, streams);
   }
 
   readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
@@ -302,8 +325,7 @@ export class PostgresEventStore implements EventStore {
 
   /** The events of a page: small ones come at once, large ones by a second query, as many as the page may hold. */
   private async read(statement: Statement, values: unknown[], limit: number, bytes = PAGE_BYTES): Promise<EventPage> {
-    const small = Math.max(LEAST_SMALL, Math.floor(bytes / limit));
-    const rows = (await this.query(this.readers, statement, [...values, limit, small])) as EventRow[];
+    const rows = (await this.query(this.readers, statement, [...values, limit, smallest(bytes, limit)])) as EventRow[];
     const cut = await this.addLarge(rows, bytes);
     const page: EventPage = rows.map(toStoredEvent);
     if (cut) page.cut = true;
@@ -311,7 +333,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   /** Fills in the data that was too large to come along; true when rows were cut off because it is too much. */
-  private async addLarge(rows: EventRow[], bytes: number): Promise<boolean> {
+  private async addLarge(rows: (EventRow | SpanRow)[], bytes: number): Promise<boolean> {
     const large = rows.filter((row) => row[13] === null);
     if (large.length === 0) return false;
     const positions = encodeArray(
@@ -396,6 +418,9 @@ export class PostgresEventStore implements EventStore {
     await Promise.all([this.appends.end(), this.writers.end(), this.readers.end()]);
   }
 }
+
+/** Bytes of an event that comes with the others of a page of so many. */
+const smallest = (bytes: number, rows: number): number => Math.max(LEAST_SMALL, Math.floor(bytes / Math.max(rows, 1)));
 
 /** Requests that were decided on what the log was before another incarnation began. */
 class StaleDecisions extends Error {

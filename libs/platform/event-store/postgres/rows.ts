@@ -28,7 +28,7 @@ export type EventRow = [
 /** What was too large to come with the others: position, data and sealed. */
 export type LargeRow = [bigint, string, string | null];
 
-export const toStoredEvent = (row: EventRow): StoredEvent => ({
+export const toStoredEvent = (row: readonly [...EventRow, ...unknown[]]): StoredEvent => ({
   position: row[0],
   stream: streamOf(row[1], row[2]),
   revision: row[3],

@@ -20,12 +20,12 @@ const isSmall = (value: string, most: string): string =>
 
 /**
  * The rows of a read, without the data of those that have more bytes than `most`: they are read for themselves, as many
- * as a page may hold.
+ * as a page may hold. `further` columns come after them.
  */
-const page = (rows: string, order: string, most: string): string => `
+const page = (rows: string, order: string, most: string, further = ''): string => `
   select ${ENVELOPE},
          case when ${isSmall('data', most)} and (sealed is null or ${isSmall('sealed', most)}) then data end as data,
-         case when ${isSmall('sealed', most)} then sealed end as sealed
+         case when ${isSmall('sealed', most)} then sealed end as sealed${further}
   from (${rows}) found order by ${order}`;
 
 /** Data and personal fields as text, taken out of their storage once, and their bytes. */
@@ -50,12 +50,38 @@ export const statements = {
   readStream: {
     name: 'read-stream',
     text: page(
-      `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3 and position <= $4
+      `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3 order by revision limit $4`,
+      'revision',
+      '$5::int',
+    ),
+    parameters: 'text, uuid, int, int, int',
+    index: 'events_stream_revision',
+  },
+  // By the revision that comes after the position: the events after it would all be looked at, up to the last.
+  readStreamThrough: {
+    name: 'read-stream-through',
+    text: page(
+      `${events} where aggregate = $1 and aggregate_id = $2 and revision >= $3
+           and revision < store.revision_after($1, $2, $4)
          order by revision limit $5`,
       'revision',
       '$6::int',
     ),
     parameters: 'text, uuid, int, bigint, int, int',
+    index: 'events_stream_revision',
+  },
+  readStreams: {
+    name: 'read-streams',
+    text: page(
+      `select e.*, s.n::int as n
+         from unnest($1::text[], $2::uuid[], $3::int[]) with ordinality s(aggregate, id, from_revision, n)
+         cross join lateral (${events} where aggregate = s.aggregate and aggregate_id = s.id
+           and revision >= s.from_revision order by revision limit $4) e`,
+      'n, revision',
+      '$5::int',
+      ', n',
+    ),
+    parameters: 'text[], uuid[], int[], int, int',
     index: 'events_stream_revision',
   },
   // Two parts: the events that name the subject, and those of streams whose id it is.
