@@ -15,7 +15,6 @@ const cursorKeys = await PostgresCursorKeys.connect(url);
 const aggregates = [...new Set(commands.map(({ on }) => on))];
 const app = await createHttpApp({
   queries: auditQueries({ store, catalogue: new EventCatalogue(eventContracts), aggregates }),
-  read: { rows: () => Promise.reject(new Error('audit has no read models')) },
   freshness: new StoreFreshness(store),
   cursorKeys,
   readiness: { store: () => store.head() },

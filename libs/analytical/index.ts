@@ -1,18 +1,9 @@
 import type { Projection } from '#platform/projections/definition/projection.js';
-import type { QueryDefinition } from '#platform/projections/definition/query.js';
-import { customer360, customer360Queries } from './customer-360/index.js';
-import { ordersByCustomerDay, salesByDay, salesSummary } from './orders-by-customer-day/index.js';
-import { customerRfm, rfm, rfmCustomers } from './rfm/index.js';
-
-/** Every read model. */
-export const projections: Projection[] = [customer360, ordersByCustomerDay];
+import { isQuery, type QueryDefinition } from '#platform/projections/definition/query.js';
+import * as questions from './questions.js';
 
 /** Every question that the read models answer. */
-export const queries: QueryDefinition[] = [
-  ...customer360Queries,
-  salesByDay,
-  salesSummary,
-  rfm,
-  rfmCustomers,
-  customerRfm,
-];
+export const queries: QueryDefinition[] = Object.values<unknown>(questions).filter(isQuery);
+
+/** Every read model: whatever a question reads. */
+export const projections: Projection[] = [...new Set(queries.flatMap((query) => query.projections))];

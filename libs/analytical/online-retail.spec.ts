@@ -9,9 +9,9 @@ import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { derivedId } from '#platform/kernel/ids.js';
 import { Decimal, decimal } from '#platform/kernel/money.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../test/support/read-model-tables.js';
-import { customer360 } from './customer-360/index.js';
-import { ordersByCustomerDay, salesSummary } from './orders-by-customer-day/index.js';
-import { rfm, rfmCustomers } from './rfm/index.js';
+import { projections } from './index.js';
+import { salesSummary } from './orders-by-customer-day/orders-by-customer-day.query.js';
+import { rfm, rfmCustomers } from './rfm/rfm.query.js';
 
 const file = process.env['YAD_ONLINE_RETAIL'] ?? '../shared/data/online-retail.csv.gz';
 const there = existsSync(file);
@@ -92,7 +92,7 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
   let events: RecordedEvent[];
   beforeAll(async () => {
     events = invoices().map(eventOf);
-    read = await createReadModelTables([customer360, ordersByCustomerDay]);
+    read = await createReadModelTables(projections);
     await read.fold(events);
   }, 60_000);
   afterAll(() => read?.drop());

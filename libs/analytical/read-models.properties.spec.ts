@@ -226,12 +226,13 @@ describe('the read models, over random histories', () => {
     fc.assert(
       fc.property(history, (steps) => {
         const log = historyOf(steps);
-        const [before] = foldAll(log.events);
+        const tablesOf = (events: readonly RecordedEvent[]) =>
+          new Map(foldAll(events).flatMap((tables) => [...tables]));
+        const before = tablesOf(log.events);
         const at = { stream: `contact-${idOf('ann')}`, subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
         log.add(at, contact.contactMerged({ into: idOf('ben'), previousStatus: 'identified' }));
-        const [after, days] = foldAll(log.events);
-        const changed = [...after!].filter(
-          ([table, rows]) => JSON.stringify(rows, big) !== JSON.stringify(before!.get(table), big),
+        const changed = [...tablesOf(log.events)].filter(
+          ([table, rows]) => JSON.stringify(rows, big) !== JSON.stringify(before.get(table), big),
         );
         expect(changed.map(([table]) => table).toSorted()).toEqual([
           'alias',
@@ -239,7 +240,6 @@ describe('the read models, over random histories', () => {
           'customers',
           'timeline',
         ]);
-        expect(days).toEqual(foldAll(log.events.slice(0, -1))[1]);
       }),
       { numRuns: 50 },
     );

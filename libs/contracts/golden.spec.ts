@@ -29,6 +29,14 @@ describe('the published events', () => {
     },
   );
 
+  it.each(eventContracts.map((contract) => [contract.type, contract] as const))(
+    '%s: shows nothing personal on the timeline, which erasing would not reach there',
+    (_type, { fields }) => {
+      const shown = Object.entries(fields).filter(([, { timeline }]) => timeline !== undefined);
+      expect(shown.filter(([, { personal: isPersonal }]) => isPersonal)).toEqual([]);
+    },
+  );
+
   it.each(allGolden().map((golden) => [golden.type, golden.version, golden] as const))(
     '%s version %i: its stored form is read as the current version',
     (type, _version, golden) => {

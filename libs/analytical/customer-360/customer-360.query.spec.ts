@@ -3,11 +3,11 @@ import * as contact from '#contracts/contacts/contact.events.js';
 import * as order from '#contracts/sales/order.events.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
 import { idOf } from '#test/fixtures/read-models.fixture.js';
-import { customer360, customer360Queries } from './index.js';
+import { projections, queries } from '../index.js';
 import { CustomerHistory } from '#test/fixtures/customer-history.fixture.js';
 
 const asking = (path: string) => {
-  const found = customer360Queries.find((one) => one.path === path);
+  const found = queries.find((one) => one.path === path);
   if (!found) throw new Error(`no query at ${path}`);
   return found;
 };
@@ -17,7 +17,7 @@ const [ann, ben, cem] = ['ann', 'ben', 'cem'].map(idOf) as [string, string, stri
 let read: ReadModelTables;
 let past: CustomerHistory;
 beforeAll(async () => {
-  read = await createReadModelTables([customer360]);
+  read = await createReadModelTables(projections);
 });
 afterAll(() => read.drop());
 beforeEach(() => {

@@ -13,17 +13,24 @@ import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
-import { familyOf, LONGEST_CHAIN } from './aliases.js';
-import { CaseView, cases } from './cases.query.js';
-import type { Customer, CustomerActivity } from './customer.table.js';
-import { documentsPage } from './documents.js';
-import { TimelineItem, timelineOf } from './timeline.query.js';
+import { familyOf, LONGEST_CHAIN } from '../aliases/family.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { CaseView, caseDocuments } from '../cases/cases.query.js';
+import { cases } from '../cases/cases.projection.js';
+import { documentsPage } from '../documents.js';
+import { orders } from '../orders/orders.projection.js';
+import type { Customer, CustomerActivity } from '../profile/customer.table.js';
+import { profile } from '../profile/profile.projection.js';
+import { relations } from '../relations/relations.projection.js';
+import { returns } from '../returns/returns.projection.js';
+import { timeline } from '../timeline/timeline.projection.js';
+import { TimelineItem, timelineOf } from '../timeline/timeline.query.js';
 
 const count = z.int().min(0);
 const MOST_RELATIONS = 100;
 const LATEST = 20;
 
-const profile = {
+const shown = {
   id: Id,
   kind: ContactKind,
   status: ContactStatus,
@@ -46,9 +53,9 @@ const profile = {
 
 export const Customer360 = z
   .object({
-    ...profile,
+    ...shown,
     mergedInto: Id.optional().describe('The survivor, when the customer asked for was merged into it'),
-    mergedFrom: z.array(z.object(profile)).describe('Contacts merged into this one, as they are known'),
+    mergedFrom: z.array(z.object(shown)).describe('Contacts merged into this one, as they are known'),
     attachedOrders: count.describe('Walk-in orders attached to this customer'),
     relations: z
       .array(z.object({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']), since: Instant }))
@@ -79,7 +86,7 @@ export const Customer360 = z
   })
   .meta({ id: 'Customer360' });
 
-function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof profile>> {
+function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof shown>> {
   const {
     subject: id,
     name,
@@ -137,12 +144,17 @@ async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<a
     `with money as (
        select currency, sum(outstanding) as outstanding, sum(overpaid) as overpaid
          from orders where subject = any($1::uuid[]) and status <> 'draft' group by currency),
+     bought as (
+       select currency, sum(orders) as orders, sum(adjustments) as adjustments, sum(value) as value, sum(paid) as paid,
+              sum(paid_back) as "paidBack", min(first_order_at) as first, max(last_order_at) as last
+         from customer_sales where subject = any($1::uuid[]) group by currency),
+     returned as (
+       select currency, sum(returns) as returns, sum(refunds) as refunds, sum(credited) as credited,
+              sum(exchanged) as exchanged
+         from customer_returns where subject = any($1::uuid[]) group by currency),
      worth as (
-       select currency, sum(orders) as orders, sum(adjustments) as adjustments, sum(returns) as returns,
-              sum(value) as value, sum(refunds) as refunds, sum(credited) as credited, sum(exchanged) as exchanged,
-              sum(net) as net, sum(paid) as paid, sum(paid_back) as "paidBack",
-              min(first_order_at) as first, max(last_order_at) as last
-         from customer_sales where subject = any($1::uuid[]) group by currency)
+       select *, coalesce(value, 0) - coalesce(refunds + credited + exchanged, 0) as net
+         from bought full join returned using (currency))
      select currency, first, last, ${counts}, ${amounts}
        from worth full join money using (currency) order by currency`,
     [subjects],
@@ -162,7 +174,13 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
   );
   if (counts!.open === 0) return { ...counts!, latestOpen: [] };
   const where = new Conditions(subjects).when(true, (p) => `d.subject = any($1::uuid[]) and d.is_open = ${p}`);
-  const { items } = await documentsPage<z.infer<typeof CaseView>>(read, cases, where, { limit: LATEST }, undefined);
+  const { items } = await documentsPage<z.infer<typeof CaseView>>(
+    read,
+    caseDocuments,
+    where,
+    { limit: LATEST },
+    undefined,
+  );
   return { ...counts!, latestOpen: items };
 }
 
@@ -190,7 +208,7 @@ export const customer360View = query({
   allowed: readers,
   parameters: z.strictObject({ id: Id }),
   answer: Customer360,
-  reads: ['customer-360'],
+  reads: [profile, aliases, timeline, orders, returns, cases, relations],
   run: async ({ id: asked }, { read }) => {
     // Most are nobody but themselves: they are answered in the round that finds it out.
     const [family, alone] = await Promise.all([familyOf(read, asked), partsOf(read, [asked], asked)]);

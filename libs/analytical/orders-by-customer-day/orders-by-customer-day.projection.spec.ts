@@ -3,7 +3,7 @@ import { orderCancelled, orderCompleted } from '#contracts/sales/order.events.js
 import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contracts/sales/return.events.js';
 import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
 import { EventLogFixture, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
-import { ordersByCustomerDay } from './index.js';
+import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
 
 const ann = idOf('ann');
 const order = idOf('order');

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../../test/support/read-model-tables.js';
-import { Alias } from '../customer-360/alias.table.js';
-import { Customer } from '../customer-360/customer.table.js';
-import { customer360 } from '../customer-360/index.js';
+import { Alias } from '../aliases/alias.table.js';
+import { Customer } from '../profile/customer.table.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { aCustomer, aDay, idOf } from '#test/fixtures/read-models.fixture.js';
-import { ordersByCustomerDay, salesByDay, salesSummary } from './index.js';
+import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
+import { salesByDay, salesSummary } from './orders-by-customer-day.query.js';
 import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 
 const [ann, ben, walkIn] = ['ann', 'ben', 'walk-in'].map(idOf) as [string, string, string];
@@ -14,7 +16,7 @@ const sale = (value: string) => ({ orders: 1, lines: 2, value, sale_orders: 1, s
 
 let read: ReadModelTables;
 beforeAll(async () => {
-  read = await createReadModelTables([customer360, ordersByCustomerDay]);
+  read = await createReadModelTables([profile, aliases, ordersByCustomerDay]);
 });
 afterAll(() => read.drop());
 beforeEach(async () => {

@@ -3,11 +3,14 @@ import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/definition/query.js';
-import { aliased, familyOf } from '../customer-360/aliases.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { aliased, familyOf } from '../aliases/family.js';
+import { profile } from '../profile/profile.projection.js';
 import { Conditions, days, limit, pageOf, readers, spanRises } from '../query-parameters.js';
+import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
 
 const count = z.int().min(0);
-const reads = ['customer-360', 'orders-by-customer-day'];
+const reads = [ordersByCustomerDay, profile, aliases] as const;
 
 // One definition of each figure for both questions; `d` is a row, `a` the alias of its subject.
 const customer = 'coalesce(a.root, d.subject)';

@@ -1,4 +1,4 @@
-import { aliased } from '../customer-360/aliases.js';
+import { aliased } from '../aliases/family.js';
 
 /**
  * SQL of the scores, to stand before a `select … from scored`, `… from purchases` or `… from thresholds`:

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { derivedId } from '#platform/kernel/ids.js';
 import { createReadModelTables, ask, askAll, type ReadModelTables } from '../../../test/support/read-model-tables.js';
-import { customer360 } from '../customer-360/index.js';
-import { Alias } from '../customer-360/alias.table.js';
-import { Customer } from '../customer-360/customer.table.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
+import { Alias } from '../aliases/alias.table.js';
+import { Customer } from '../profile/customer.table.js';
 import { aCustomer } from '#test/fixtures/read-models.fixture.js';
 import { OrdersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.table.js';
-import { ordersByCustomerDay } from '../orders-by-customer-day/index.js';
+import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
 import { aDay } from '#test/fixtures/read-models.fixture.js';
-import { customerRfm, rfm, rfmCustomers } from './index.js';
+import { customerRfm, rfm, rfmCustomers } from './rfm.query.js';
 import { scoreParameters } from './rfm-parameters.js';
 import { scores } from './rfm-scores.js';
 
@@ -17,7 +18,7 @@ const since = new Date('2026-01-01T00:00:00Z');
 
 let read: ReadModelTables;
 beforeAll(async () => {
-  read = await createReadModelTables([customer360, ordersByCustomerDay]);
+  read = await createReadModelTables([profile, aliases, ordersByCustomerDay]);
 });
 afterAll(() => read.drop());
 beforeEach(() => read.empty());

@@ -3,13 +3,16 @@ import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/definition/query.js';
-import { familyOf } from '../customer-360/aliases.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { familyOf } from '../aliases/family.js';
+import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
 import { asOfDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
 import { scores } from './rfm-scores.js';
 import { segmentMap, segmentNames, type SegmentName } from './rfm-segments.js';
 
-const reads = ['customer-360', 'orders-by-customer-day'];
+const reads = [ordersByCustomerDay, profile, aliases] as const;
 const count = z.int().min(0);
 const Score = z.int().min(1).max(5);
 const Segment = z.enum(segmentNames);

@@ -49,15 +49,15 @@ export type NumberedPoint = z.infer<typeof NumberedPoint>;
 export const contactRegistered = defineEvent({
   type: 'crm.contacts.contact.registered',
   fields: {
-    kind: open(ContactKind),
-    status: open(ContactStatus),
-    stage: open(LifecycleStage),
+    kind: open(ContactKind, 'shown'),
+    status: open(ContactStatus, 'shown'),
+    stage: open(LifecycleStage, 'shown'),
     ...details,
     points: personal(z.array(NumberedPoint).max(MAX_POINTS).optional()),
     identities: personal(z.array(Identity).max(MAX_IDENTITIES).optional()),
     attributes: personal(z.array(Attribute).max(MAX_ATTRIBUTES).optional()),
     tags: open(z.array(Tag).max(MAX_TAGS).optional()),
-    owner: open(Staff.optional()),
+    owner: open(Staff.optional(), 'shown'),
     /** How the contact came to us: `trade-fair`, `web`. */
     origin: open(Code.optional()),
   },
@@ -73,18 +73,18 @@ export const contactDetailsUpdated = defineEvent({
 /** Somebody is known behind an anonymous contact now. */
 export const contactIdentified = defineEvent({
   type: 'crm.contacts.contact.identified',
-  fields: { status: open(ContactStatus), by: open(z.enum(['name', 'contact-point', 'identity'])) },
+  fields: { status: open(ContactStatus, 'shown'), by: open(z.enum(['name', 'contact-point', 'identity'])) },
 });
 
 /** The contact has shown to be real: a verified point, or business with us. */
 export const contactActivated = defineEvent({
   type: 'crm.contacts.contact.activated',
-  fields: { status: open(ContactStatus), by: open(z.enum(['verified-point', 'business'])) },
+  fields: { status: open(ContactStatus, 'shown'), by: open(z.enum(['verified-point', 'business'])) },
 });
 
 const point = {
   point: open(PointNumber),
-  pointKind: open(PointKind),
+  pointKind: open(PointKind, 'shown'),
   label: open(Code.optional()),
   reach: personal(ContactPoint),
 };
@@ -93,24 +93,24 @@ export const contactPointAdded = defineEvent({ type: 'crm.contacts.contact.point
 
 export const contactPointVerified = defineEvent({
   type: 'crm.contacts.contact.point-verified',
-  fields: { ...point, method: open(Code) },
+  fields: { ...point, method: open(Code, 'shown') },
 });
 
 export const contactPointRemoved = defineEvent({
   type: 'crm.contacts.contact.point-removed',
-  fields: { ...point, reason: open(Code.optional()) },
+  fields: { ...point, reason: open(Code.optional(), 'shown') },
 });
 
 export const contactIdentityLinked = defineEvent({
   type: 'crm.contacts.contact.identity-linked',
-  fields: { system: open(Identity.shape.system), key: personal(Identity.shape.key) },
+  fields: { system: open(Identity.shape.system, 'shown'), key: personal(Identity.shape.key) },
   reserves: (identity) => [identityKey(identity)],
 });
 
 /** Without an owner: nobody looks after the contact from now on. */
 export const contactOwnerAssigned = defineEvent({
   type: 'crm.contacts.contact.owner-assigned',
-  fields: { owner: open(Staff.optional()), previousOwner: open(Staff.optional()) },
+  fields: { owner: open(Staff.optional(), 'shown'), previousOwner: open(Staff.optional()) },
 });
 
 const tags = open(z.array(Tag).max(MAX_TAGS));
@@ -118,12 +118,12 @@ const tags = open(z.array(Tag).max(MAX_TAGS));
 /** `added` are new; `tags` are all from now on. */
 export const contactTagged = defineEvent({
   type: 'crm.contacts.contact.tagged',
-  fields: { added: open(z.array(Tag).min(1).max(MAX_TAGS)), tags },
+  fields: { added: open(z.array(Tag).min(1).max(MAX_TAGS), 'shown'), tags },
 });
 
 export const contactUntagged = defineEvent({
   type: 'crm.contacts.contact.untagged',
-  fields: { removed: open(z.array(Tag).min(1).max(MAX_TAGS)), tags },
+  fields: { removed: open(z.array(Tag).min(1).max(MAX_TAGS), 'shown'), tags },
 });
 
 export const contactAttributeSet = defineEvent({
@@ -152,10 +152,10 @@ export const contactExternalFactsImported = defineEvent({
 });
 
 const relation = {
-  kind: open(RelationKind),
-  other: open(Id),
+  kind: open(RelationKind, 'shown'),
+  other: open(Id, 'shown'),
   /** `to`: the relation leads from this contact to the other (this one works at the other); `from`: the other way. */
-  direction: open(z.enum(['to', 'from'])),
+  direction: open(z.enum(['to', 'from']), 'shown'),
 };
 
 /** Stored with both contacts, so that each timeline shows it. */
@@ -166,36 +166,36 @@ export const contactUnrelated = defineEvent({ type: 'crm.contacts.contact.unrela
 /** With the contact that turned out to be another one: an alias from now on. Its facts stay under its own id. */
 export const contactMerged = defineEvent({
   type: 'crm.contacts.contact.merged',
-  fields: { into: open(Id), previousStatus: open(ContactStatus), note: personal(Note.optional()) },
+  fields: { into: open(Id, 'shown'), previousStatus: open(ContactStatus), note: personal(Note.optional()) },
 });
 
 /** With the contact that stays. */
 export const contactDuplicateMerged = defineEvent({
   type: 'crm.contacts.contact.duplicate-merged',
-  fields: { merged: open(Id), note: personal(Note.optional()) },
+  fields: { merged: open(Id, 'shown'), note: personal(Note.optional()) },
 });
 
 /** The inverse of `contactMerged`: `status` is what it was before. */
 export const contactUnmerged = defineEvent({
   type: 'crm.contacts.contact.unmerged',
-  fields: { from: open(Id), status: open(ContactStatus), note: personal(Note.optional()) },
+  fields: { from: open(Id, 'shown'), status: open(ContactStatus, 'shown'), note: personal(Note.optional()) },
 });
 
 /** The inverse of `contactDuplicateMerged`. */
 export const contactMergeUndone = defineEvent({
   type: 'crm.contacts.contact.merge-undone',
-  fields: { unmerged: open(Id), note: personal(Note.optional()) },
+  fields: { unmerged: open(Id, 'shown'), note: personal(Note.optional()) },
 });
 
 /** Somebody looked: the other is not the same contact. */
 export const contactDuplicateDismissed = defineEvent({
   type: 'crm.contacts.contact.duplicate-dismissed',
-  fields: { other: open(Id), note: personal(Note.optional()) },
+  fields: { other: open(Id, 'shown'), note: personal(Note.optional()) },
 });
 
 const halt = {
-  reason: open(Code),
-  status: open(ContactStatus),
+  reason: open(Code, 'shown'),
+  status: open(ContactStatus, 'shown'),
   previousStatus: open(ContactStatus),
   note: personal(Note.optional()),
 };
@@ -208,7 +208,7 @@ export const contactArchived = defineEvent({ type: 'crm.contacts.contact.archive
 export const contactRestored = defineEvent({
   type: 'crm.contacts.contact.restored',
   fields: {
-    status: open(ContactStatus),
+    status: open(ContactStatus, 'shown'),
     previousStatus: open(ContactStatus),
     note: personal(Note.optional()),
   },
@@ -216,5 +216,5 @@ export const contactRestored = defineEvent({
 
 export const contactLifecycleStageChanged = defineEvent({
   type: 'crm.contacts.contact.lifecycle-stage-changed',
-  fields: { stage: open(LifecycleStage), previousStage: open(LifecycleStage) },
+  fields: { stage: open(LifecycleStage, 'shown'), previousStage: open(LifecycleStage) },
 });

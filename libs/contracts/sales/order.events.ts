@@ -17,32 +17,32 @@ export type OrderStage = z.infer<typeof OrderStage>;
 // The contact that the order was placed for: the stream's subject. A walk-in order has none, and its
 // subject stays the order's own id for life: `orderAttached` is an alias that readers resolve.
 const about = {
-  contact: open(Id.optional()),
-  number: open(DocumentNumber.optional()),
-  currency: open(CurrencyCode),
+  contact: open(Id.optional(), 'unless-subject'),
+  number: open(DocumentNumber.optional(), 'shown'),
+  currency: open(CurrencyCode, 'shown'),
 };
-const lines = open(z.array(OrderLine).min(1).max(MAX_LINES));
-const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));
+const lines = open(z.array(OrderLine).min(1).max(MAX_LINES), 'counted');
+const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES), 'counted');
 // How the order stands after an event that moves what is owed.
 const standing = {
   /** What is still due, in the currency's minor unit; never negative. */
-  outstanding: open(Amount),
+  outstanding: open(Amount, 'shown'),
   /** What was paid above what the order comes to, and can be paid back; never negative. */
-  overpaid: open(Amount),
+  overpaid: open(Amount, 'shown'),
 };
 
 const terms = {
   ...about,
-  kind: open(OrderKind),
+  kind: open(OrderKind, 'shown'),
   /** Zone of the shop: its day is the day of the sale. */
   zone: open(TimeZone),
-  channel: open(Code.optional()),
+  channel: open(Code.optional(), 'shown'),
   country: open(Country.optional()),
-  salesperson: open(Salesperson.optional()),
+  salesperson: open(Salesperson.optional(), 'shown'),
   source: open(Source.optional()),
   lines,
   /** Exact sum of quantity × unit price. */
-  net: open(Amount),
+  net: open(Amount, 'shown'),
   deliveryAddress: personal(DeliveryAddress.optional()),
   note: personal(Note.optional()),
 };
@@ -55,17 +55,17 @@ export const orderPlaced = defineEvent({ type: 'crm.sales.order.placed', fields:
 
 export const orderConfirmed = defineEvent({
   type: 'crm.sales.order.confirmed',
-  fields: { ...about, net: open(Amount), note: personal(Note.optional()) },
+  fields: { ...about, net: open(Amount, 'shown'), note: personal(Note.optional()) },
 });
 
 export const orderHeld = defineEvent({
   type: 'crm.sales.order.held',
-  fields: { ...about, reason: open(Code), note: personal(Note.optional()) },
+  fields: { ...about, reason: open(Code, 'shown'), note: personal(Note.optional()) },
 });
 
 export const orderReleased = defineEvent({
   type: 'crm.sales.order.released',
-  fields: { ...about, stage: open(OrderStage), note: personal(Note.optional()) },
+  fields: { ...about, stage: open(OrderStage, 'shown'), note: personal(Note.optional()) },
 });
 
 /** The terms from now on, in full, and what they were worth before. */
@@ -73,12 +73,12 @@ export const orderAmended = defineEvent({
   type: 'crm.sales.order.amended',
   fields: {
     ...about,
-    stage: open(OrderStage),
+    stage: open(OrderStage, 'shown'),
     lines,
-    net: open(Amount),
+    net: open(Amount, 'shown'),
     previousNet: open(Amount),
     ...standing,
-    salesperson: open(Salesperson.optional()),
+    salesperson: open(Salesperson.optional(), 'shown'),
     deliveryAddress: personal(DeliveryAddress.optional()),
     note: personal(Note.optional()),
   },
@@ -90,7 +90,7 @@ export const orderFulfilmentRecorded = defineEvent({
     ...about,
     lines: quantities,
     /** True when nothing is left to deliver. */
-    complete: open(z.boolean()),
+    complete: open(z.boolean(), 'shown'),
     carrier: open(Code.optional()),
     tracking: personal(key(100).optional()),
   },
@@ -100,8 +100,8 @@ export const orderInvoiceRecorded = defineEvent({
   type: 'crm.sales.order.invoice-recorded',
   fields: {
     ...about,
-    invoice: open(DocumentNumber),
-    amount: open(Amount),
+    invoice: open(DocumentNumber, 'shown'),
+    amount: open(Amount, 'shown'),
     /** Sum of this and the invoices before. */
     invoiced: open(Amount),
     dueOn: open(z.iso.date().optional()),
@@ -112,8 +112,8 @@ export const orderPaymentRecorded = defineEvent({
   type: 'crm.sales.order.payment-recorded',
   fields: {
     ...about,
-    amount: open(Amount),
-    method: open(Code),
+    amount: open(Amount, 'shown'),
+    method: open(Code, 'shown'),
     ...standing,
     reference: personal(key(100).optional()),
   },
@@ -124,8 +124,8 @@ export const orderPaymentRefunded = defineEvent({
   type: 'crm.sales.order.payment-refunded',
   fields: {
     ...about,
-    amount: open(Amount),
-    method: open(Code.optional()),
+    amount: open(Amount, 'shown'),
+    method: open(Code.optional(), 'shown'),
     ...standing,
     reference: personal(key(100).optional()),
     note: personal(Note.optional()),
@@ -136,14 +136,14 @@ export const orderCompleted = defineEvent({
   type: 'crm.sales.order.completed',
   fields: {
     ...about,
-    kind: open(OrderKind),
+    kind: open(OrderKind, 'shown'),
     zone: open(TimeZone),
     country: open(Country.optional()),
-    salesperson: open(Salesperson.optional()),
+    salesperson: open(Salesperson.optional(), 'shown'),
     placedAt: open(Instant),
-    net: open(Amount),
+    net: open(Amount, 'shown'),
     /** How many lines. */
-    lines: open(z.int().min(0)),
+    lines: open(z.int().min(0), 'shown'),
     /** How many lines with quantity and price above 0, and their exact sum: what counts as a sale. */
     saleLines: open(z.int().min(0)),
     saleValue: open(Amount),
@@ -154,15 +154,15 @@ export const orderCancelled = defineEvent({
   type: 'crm.sales.order.cancelled',
   fields: {
     ...about,
-    stage: open(OrderStage),
+    stage: open(OrderStage, 'shown'),
     country: open(Country.optional()),
-    salesperson: open(Salesperson.optional()),
-    net: open(Amount),
+    salesperson: open(Salesperson.optional(), 'shown'),
+    net: open(Amount, 'shown'),
     /** Held of what was paid, and so to be given back. */
-    refundDue: open(Amount),
+    refundDue: open(Amount, 'shown'),
     /** Of an order that served an exchange: what went back to the order that the goods came from. */
-    movedBack: open(Amount.optional()),
-    reason: open(Code),
+    movedBack: open(Amount.optional(), 'shown'),
+    reason: open(Code, 'shown'),
     note: personal(Note.optional()),
   },
 });
@@ -170,24 +170,28 @@ export const orderCancelled = defineEvent({
 /** The customer of a walk-in order is known now; undone by `orderDetached`. */
 export const orderAttached = defineEvent({
   type: 'crm.sales.order.attached',
-  fields: { contact: open(Id), number: open(DocumentNumber.optional()) },
+  fields: { contact: open(Id, 'unless-subject'), number: open(DocumentNumber.optional(), 'shown') },
 });
 
 export const orderDetached = defineEvent({
   type: 'crm.sales.order.detached',
-  fields: { contact: open(Id), number: open(DocumentNumber.optional()), note: personal(Note.optional()) },
+  fields: {
+    contact: open(Id, 'unless-subject'),
+    number: open(DocumentNumber.optional(), 'shown'),
+    note: personal(Note.optional()),
+  },
 });
 
 /** Quantities are spoken for by a return, so that no other return takes them. */
 export const orderReturnOpened = defineEvent({
   type: 'crm.sales.order.return-opened',
-  fields: { return: open(Id), lines: quantities },
+  fields: { return: open(Id, 'shown'), lines: quantities },
 });
 
 /** Quantities that a return asked for and does not take: denied, not sent, or not accepted. */
 export const orderReturnReleased = defineEvent({
   type: 'crm.sales.order.return-released',
-  fields: { return: open(Id), lines: quantities },
+  fields: { return: open(Id, 'shown'), lines: quantities },
 });
 
 /** A return of this order's goods was refunded or exchanged: what they were worth, and what became of it. */
@@ -195,15 +199,15 @@ export const orderReturnSettled = defineEvent({
   type: 'crm.sales.order.return-settled',
   fields: {
     ...about,
-    return: open(Id),
+    return: open(Id, 'shown'),
     /** Exact worth of the goods taken back, which the order comes to less. */
-    value: open(Amount),
+    value: open(Amount, 'shown'),
     /** Kept of that as a fee. */
     kept: open(Amount),
     /** Paid back to the customer. */
-    paidBack: open(Amount),
+    paidBack: open(Amount, 'shown'),
     /** Moved to the order that replaces the goods, as paid there. */
-    moved: open(Amount),
+    moved: open(Amount, 'shown'),
     ...standing,
   },
 });
@@ -211,7 +215,13 @@ export const orderReturnSettled = defineEvent({
 /** The exchange of a return is undone, as its replacement was cancelled: what was taken off and moved is here again. */
 export const orderReturnReopened = defineEvent({
   type: 'crm.sales.order.return-reopened',
-  fields: { ...about, return: open(Id), value: open(Amount), moved: open(Amount), ...standing },
+  fields: {
+    ...about,
+    return: open(Id, 'shown'),
+    value: open(Amount, 'shown'),
+    moved: open(Amount, 'shown'),
+    ...standing,
+  },
 });
 
 /** This order replaces the goods of a return, which pay for it as far as they were paid for. */
@@ -219,13 +229,13 @@ export const orderReplacementAssigned = defineEvent({
   type: 'crm.sales.order.replacement-assigned',
   fields: {
     ...about,
-    return: open(Id),
+    return: open(Id, 'shown'),
     /** The order that the goods came from, where it is known. */
-    order: open(Id.optional()),
+    order: open(Id.optional(), 'shown'),
     /** Exact worth of the goods taken back. */
-    value: open(Amount),
+    value: open(Amount, 'shown'),
     /** Moved here from that order, as paid. */
-    moved: open(Amount),
+    moved: open(Amount, 'shown'),
     /** Taken off what this order comes to, for goods whose order is not known: no money. */
     allowance: open(Amount),
     ...standing,

@@ -9,15 +9,15 @@ import { Code, Country, DocumentNumber, Note, Salesperson, Source, sourceKey } f
 // The subject of a return is its contact, else its (walk-in) order, else its own id.
 const about = {
   /** The contact that the returned order was placed for, or who brings the goods when no order is named. */
-  contact: open(Id.optional()),
-  order: open(Id.optional()),
-  number: open(DocumentNumber.optional()),
-  currency: open(CurrencyCode),
+  contact: open(Id.optional(), 'unless-subject'),
+  order: open(Id.optional(), 'shown'),
+  number: open(DocumentNumber.optional(), 'shown'),
+  currency: open(CurrencyCode, 'shown'),
   zone: open(TimeZone),
   country: open(Country.optional()),
-  salesperson: open(Salesperson.optional()),
+  salesperson: open(Salesperson.optional(), 'shown'),
 };
-const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES));
+const quantities = open(z.array(LineQuantity).min(1).max(MAX_LINES), 'counted');
 
 export const returnRequested = defineEvent({
   type: 'crm.sales.return.requested',
@@ -25,9 +25,9 @@ export const returnRequested = defineEvent({
     ...about,
     source: open(Source.optional()),
     /** Quantities that come back: positive, save for the odd line of a recorded credit note. */
-    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES)),
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES), 'counted'),
     /** Exact sum of quantity × unit price: what the customer asks back. */
-    value: open(Amount),
+    value: open(Amount, 'shown'),
     note: personal(Note.optional()),
   },
   reserves: sourceKey('return-source'),
@@ -35,12 +35,12 @@ export const returnRequested = defineEvent({
 
 export const returnAuthorised = defineEvent({
   type: 'crm.sales.return.authorised',
-  fields: { ...about, value: open(Amount), note: personal(Note.optional()) },
+  fields: { ...about, value: open(Amount, 'shown'), note: personal(Note.optional()) },
 });
 
 export const returnDenied = defineEvent({
   type: 'crm.sales.return.denied',
-  fields: { ...about, value: open(Amount), reason: open(Code), note: personal(Note.optional()) },
+  fields: { ...about, value: open(Amount, 'shown'), reason: open(Code, 'shown'), note: personal(Note.optional()) },
 });
 
 export const returnReceived = defineEvent({
@@ -57,7 +57,7 @@ export const returnInspected = defineEvent({
   type: 'crm.sales.return.inspected',
   fields: {
     ...about,
-    lines: open(z.array(InspectedLine).min(1).max(MAX_LINES)),
+    lines: open(z.array(InspectedLine).min(1).max(MAX_LINES), 'counted'),
     /** Exact value of what was accepted. */
     acceptedValue: open(Amount),
     note: personal(Note.optional()),
@@ -69,13 +69,13 @@ export const returnRefunded = defineEvent({
   fields: {
     ...about,
     /** Paid back to the customer: 0 or above. */
-    net: open(Amount),
+    net: open(Amount, 'shown'),
     /** The rest of what is refunded: taken off what is due for the order, as no more was paid. 0 or above. */
-    credited: open(Amount),
+    credited: open(Amount, 'shown'),
     lineCount: open(z.int().min(0)),
     /** What is refunded, where that is known; absent for a recorded credit note: the lines are those requested. */
-    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES).optional()),
-    method: open(Code.optional()),
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES).optional(), 'counted'),
+    method: open(Code.optional(), 'shown'),
     note: personal(Note.optional()),
   },
 });
@@ -85,11 +85,11 @@ export const returnExchanged = defineEvent({
   fields: {
     ...about,
     /** The order that brings the replacement. */
-    replacement: open(Id),
+    replacement: open(Id, 'shown'),
     /** Exact value of the goods taken back. */
-    value: open(Amount),
+    value: open(Amount, 'shown'),
     lineCount: open(z.int().min(0)),
-    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES)),
+    lines: open(z.array(ReturnLine).min(1).max(MAX_LINES), 'counted'),
     note: personal(Note.optional()),
   },
 });
@@ -100,9 +100,9 @@ export const returnExchangeUndone = defineEvent({
   fields: {
     ...about,
     /** The order that was cancelled. */
-    replacement: open(Id),
+    replacement: open(Id, 'shown'),
     /** Exact value of the goods taken back. */
-    value: open(Amount),
+    value: open(Amount, 'shown'),
   },
 });
 
@@ -111,5 +111,10 @@ export const ReturnOutcome = z.enum(['refunded', 'exchanged', 'rejected']);
 
 export const returnClosed = defineEvent({
   type: 'crm.sales.return.closed',
-  fields: { ...about, outcome: open(ReturnOutcome), net: open(Amount), note: personal(Note.optional()) },
+  fields: {
+    ...about,
+    outcome: open(ReturnOutcome, 'shown'),
+    net: open(Amount, 'shown'),
+    note: personal(Note.optional()),
+  },
 });

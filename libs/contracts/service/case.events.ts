@@ -37,15 +37,15 @@ export const CaseTitle = words(300);
 /** What a row in a list of cases shows: as it is after the event. */
 const about = {
   /** Whom it was opened for: the stream's subject for good. A case without one is its own subject. */
-  contact: open(Id.optional()),
-  number: open(DocumentNumber.optional()),
-  kind: open(CaseKind),
-  category: open(Code.optional()),
-  channel: open(CaseChannel),
-  priority: open(CasePriority),
-  queue: open(Code.optional()),
-  assignee: open(Staff.optional()),
-  status: open(CaseStatus),
+  contact: open(Id.optional(), 'unless-subject'),
+  number: open(DocumentNumber.optional(), 'shown'),
+  kind: open(CaseKind, 'shown'),
+  category: open(Code.optional(), 'shown'),
+  channel: open(CaseChannel, 'shown'),
+  priority: open(CasePriority, 'shown'),
+  queue: open(Code.optional(), 'shown'),
+  assignee: open(Staff.optional(), 'shown'),
+  status: open(CaseStatus, 'shown'),
   openedAt: open(Instant),
 };
 const note = personal(Note.optional());
@@ -68,7 +68,7 @@ export const caseClassified = defineEvent({
 
 export const caseAssigned = defineEvent({
   type: 'crm.service.case.assigned',
-  fields: { ...about, assignee: open(Staff), previousAssignee: open(Staff.optional()), note },
+  fields: { ...about, assignee: open(Staff, 'shown'), previousAssignee: open(Staff.optional()), note },
 });
 
 /** To another queue; without an assignee there, the case is new in it. */
@@ -76,7 +76,7 @@ export const caseTransferred = defineEvent({
   type: 'crm.service.case.transferred',
   fields: {
     ...about,
-    queue: open(Code),
+    queue: open(Code, 'shown'),
     previousQueue: open(Code.optional()),
     previousAssignee: open(Staff.optional()),
     note,
@@ -90,18 +90,18 @@ export const casePriorityChanged = defineEvent({
 
 export const caseRepliedToCustomer = defineEvent({
   type: 'crm.service.case.replied-to-customer',
-  fields: { ...about, via: open(CaseChannel), text: personal(CaseText) },
+  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText) },
 });
 
 /** Beside the first reply of the case's life. */
 export const caseFirstResponseRecorded = defineEvent({
   type: 'crm.service.case.first-response-recorded',
-  fields: { ...about, via: open(CaseChannel) },
+  fields: { ...about, via: open(CaseChannel, 'shown') },
 });
 
 export const caseCustomerReplied = defineEvent({
   type: 'crm.service.case.customer-replied',
-  fields: { ...about, via: open(CaseChannel), text: personal(CaseText) },
+  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText) },
 });
 
 export const caseInternalNoteAdded = defineEvent({
@@ -121,7 +121,7 @@ export const caseThirdPartyAwaited = defineEvent({
 
 export const caseSnoozed = defineEvent({
   type: 'crm.service.case.snoozed',
-  fields: { ...about, until: open(Instant), zone: open(TimeZone), note },
+  fields: { ...about, until: open(Instant, 'shown'), zone: open(TimeZone), note },
 });
 
 export const caseResumed = defineEvent({
@@ -131,7 +131,13 @@ export const caseResumed = defineEvent({
 
 export const caseEscalated = defineEvent({
   type: 'crm.service.case.escalated',
-  fields: { ...about, level: open(z.int().min(1)), to: open(Staff.optional()), reason: open(Code), note },
+  fields: {
+    ...about,
+    level: open(z.int().min(1), 'shown'),
+    to: open(Staff.optional()),
+    reason: open(Code, 'shown'),
+    note,
+  },
 });
 
 export const caseResolved = defineEvent({
@@ -139,7 +145,7 @@ export const caseResolved = defineEvent({
   fields: {
     ...about,
     firstRespondedAt: open(Instant.optional()),
-    resolution: open(Code),
+    resolution: open(Code, 'shown'),
     /** How often it was reopened before. */
     reopenings: open(z.int().min(0)),
     text: personal(CaseText.optional()),
@@ -152,7 +158,7 @@ export const caseClosed = defineEvent({
     ...about,
     firstRespondedAt: open(Instant.optional()),
     resolvedAt: open(Instant),
-    resolution: open(Code),
+    resolution: open(Code, 'shown'),
     reopenings: open(z.int().min(0)),
     note,
   },
@@ -166,7 +172,7 @@ export const caseReopened = defineEvent({
   fields: {
     ...about,
     previousStatus: open(CaseStatus),
-    reason: open(Code),
+    reason: open(Code, 'shown'),
     /** After an answer, with this one where it is one. */
     reopenings: open(z.int().min(0)),
     note,
@@ -175,30 +181,30 @@ export const caseReopened = defineEvent({
 
 export const caseRejected = defineEvent({
   type: 'crm.service.case.rejected',
-  fields: { ...about, reason: open(Code), note },
+  fields: { ...about, reason: open(Code, 'shown'), note },
 });
 
 /** With the case that is a duplicate. */
 export const caseMerged = defineEvent({
   type: 'crm.service.case.merged',
-  fields: { ...about, into: open(Id), previousStatus: open(CaseStatus), note },
+  fields: { ...about, into: open(Id, 'shown'), previousStatus: open(CaseStatus), note },
 });
 
 /** With the case that stays. */
 export const caseDuplicateMerged = defineEvent({
   type: 'crm.service.case.duplicate-merged',
-  fields: { ...about, merged: open(Id) },
+  fields: { ...about, merged: open(Id, 'shown') },
 });
 
 /** The inverse of `caseDuplicateMerged`: the duplicate was reopened as a case of its own. */
 export const caseMergeUndone = defineEvent({
   type: 'crm.service.case.merge-undone',
-  fields: { ...about, reopened: open(Id) },
+  fields: { ...about, reopened: open(Id, 'shown') },
 });
 
 export const caseArticleLinked = defineEvent({
   type: 'crm.service.case.article-linked',
-  fields: { ...about, article: open(Id) },
+  fields: { ...about, article: open(Id, 'shown') },
 });
 
 /** 1 (bad) to 5 (good); the last answer counts. */
@@ -206,7 +212,7 @@ export const caseSatisfactionRecorded = defineEvent({
   type: 'crm.service.case.satisfaction-recorded',
   fields: {
     ...about,
-    score: open(z.int().min(1).max(5)),
+    score: open(z.int().min(1).max(5), 'shown'),
     previousScore: open(z.int().min(1).max(5).optional()),
     comment: note,
   },

@@ -12,7 +12,7 @@ import {
   pagedQuery,
   query,
   type Page,
-  type QueryContext,
+  type LogQueryContext,
   type QueryDefinition,
 } from '#platform/projections/definition/query.js';
 import { stateAsOf } from './as-of.js';
@@ -89,7 +89,7 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
   };
   const pageOf = async (
     size: number,
-    context: QueryContext,
+    context: LogQueryContext,
     read: (options: ReadAllOptions) => Promise<EventPage>,
   ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
     const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1, bytes: ANSWER_BYTES });
@@ -114,7 +114,6 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       allowed,
       parameters: z.strictObject({ stream: z.string().max(100), limit }),
       item: AuditedEvent,
-      reads: [],
       run: async ({ stream, limit: size }, context) => {
         const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
         const found = await store.readStream(stream, { fromRevision, limit: size + 1, bytes: ANSWER_BYTES });
@@ -130,7 +129,6 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       allowed,
       parameters: z.strictObject({ id: Id, limit }),
       item: AuditedEvent,
-      reads: [],
       run: async ({ id, limit: size }, context) => {
         const page = await pageOf(size, context, (options) => store.readSubjects([id], options));
         if (page.items.length === 0 && !context.after) throw new NotFound(`there is no event about ${id}`);
@@ -144,7 +142,6 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       allowed,
       parameters: z.strictObject({ from: Instant.optional(), to: Instant.optional(), limit }),
       item: AuditedEvent,
-      reads: [],
       run: async ({ from, to, limit: size }, context) => {
         if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to)) {
           throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
@@ -163,7 +160,6 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       allowed,
       parameters: z.strictObject({ position: Position }),
       answer: AuditedEvent,
-      reads: [],
       run: async ({ position }) => {
         const [event] = await store.readAll({ after: BigInt(position) - 1n, through: BigInt(position), limit: 1 });
         if (!event) throw new NotFound(`there is no event at position ${position}`);
@@ -182,7 +178,6 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
         at: Instant.optional(),
       }),
       answer: StateAsOf,
-      reads: [],
       run: async ({ stream, revision, position, at }, { now }) => {
         if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
           throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);

@@ -7,7 +7,7 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import type { QueryContext } from '#platform/projections/definition/query.js';
+import type { LogQueryContext } from '#platform/projections/definition/query.js';
 import { auditQueries } from './audit.queries.js';
 
 const counted = defineEvent({
@@ -28,12 +28,9 @@ describe("the auditors' API", () => {
   const store = new MemoryEventStore(clock);
   const catalogue = new EventCatalogue([counted]);
   const queries = auditQueries({ store, catalogue, aggregates: [Counter] });
-  const ask = async (name: string, parameters: object, context: Partial<QueryContext> = {}): Promise<any> => {
+  const ask = async (name: string, parameters: object, context: Partial<LogQueryContext> = {}): Promise<any> => {
     const definition = queries.find((each) => each.name === name)!;
-    const answer = await definition.run(definition.parameters.parse(parameters), {
-      now: clock.now(),
-      ...context,
-    } as QueryContext);
+    const answer = await definition.run(definition.parameters.parse(parameters), { now: clock.now(), ...context });
     for (const item of definition.paged ? (answer as any).items : [answer]) definition.answer.parse(item);
     return answer;
   };
@@ -115,7 +112,7 @@ describe("the auditors' API", () => {
       const pages: number[][] = [];
       let after: any;
       do {
-        const page: any = await definition.run(definition.parameters.parse(parameters), { after } as QueryContext);
+        const page: any = await definition.run(definition.parameters.parse(parameters), { after, now: clock.now() });
         pages.push(page.items.map(({ revision }: any) => revision));
         after = page.next;
       } while (after);
@@ -123,7 +120,7 @@ describe("the auditors' API", () => {
     }
     // Folded page by page, as no page holds them all.
     const state = of.find(({ name }) => name === 'StateAsOf')!;
-    expect(await state.run({ stream }, { now: new Date() } as QueryContext)).toMatchObject({
+    expect(await state.run({ stream }, { now: new Date() })).toMatchObject({
       revision: 4,
       state: { total: 10 },
     });

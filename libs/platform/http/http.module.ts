@@ -61,7 +61,9 @@ export class HttpModule {
     }
     if (queries.length > 0) {
       const { read, freshness, cursorKeys, timeoutMs = 5000 } = options;
-      if (!read || !freshness || !cursorKeys) throw new Error('queries need read, freshness and cursorKeys');
+      if (!freshness || !cursorKeys) throw new Error('queries need freshness and cursorKeys');
+      const reading = queries.find(({ projections }) => projections.length > 0);
+      if (reading && !read) throw new Error(`${reading.name} reads read models: queries like it need read`);
       const cursors = new Cursors(cursorKeys);
       const budget = new QueryBudget(options.heavyQueries);
       const parts: QueryParts = { read, freshness, clock, timeoutMs, cursors, budget };

@@ -19,7 +19,8 @@ import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
 
 /** What queries are answered with. */
 export interface QueryParts {
-  readonly read: ReadModels;
+  /** Absent where all queries ask the log. */
+  readonly read?: ReadModels;
   readonly freshness: Freshness;
   readonly cursors: Cursors;
   readonly clock: Clock;
@@ -76,7 +77,7 @@ function handlerOf(definition: QueryDefinition) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
       const { heavy } = definition;
-      const context = { read: heavy ? (read.heavy ?? read) : read, after, now: clock.now() };
+      const context = { read: heavy ? (read?.heavy ?? read) : read, after, now: clock.now() };
       const run = (): Promise<unknown> => this.bus.execute(new BusMessage(parameters, context) as any);
       const [recordedAt, answer] = await Promise.all([
         freshness.recordedAt(position),

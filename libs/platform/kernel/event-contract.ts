@@ -7,13 +7,26 @@ import { z } from 'zod';
 export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   readonly personal: boolean;
+  /** How the event's entry on a timeline repeats the field; absent: not at all. */
+  readonly timeline?: OnTimeline;
 }
+
+/** `shown`: as it is; `counted`: how many there are, of a list; `unless-subject`: an id that says more than the subject. */
+export type OnTimeline = 'shown' | 'counted' | 'unless-subject';
 
 /** A field that says something about a person: stored apart (`sealed`), erased with its subject. */
 export const personal = <S extends z.ZodType>(schema: S): ClassifiedField<S> => ({ schema, personal: true });
 
-/** A field that says nothing about a person: stored in the clear, kept for good. */
-export const open = <S extends z.ZodType>(schema: S): ClassifiedField<S> => ({ schema, personal: false });
+/**
+ * A field that says nothing about a person: stored in the clear, kept for good.
+ * @param timeline whether the event's entry on a timeline repeats it. Short fields only. A personal field never is:
+ *   erasing it would not reach the entry
+ */
+export const open = <S extends z.ZodType>(schema: S, timeline?: OnTimeline): ClassifiedField<S> => ({
+  schema,
+  personal: false,
+  timeline,
+});
 
 export type ClassifiedFields = Record<string, ClassifiedField>;
 

@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { CommandHandler, QueryHandler } from '@nestjs/cqrs';
 import type { CommandDefinition } from '#platform/kernel/command.js';
-import type { QueryContext, QueryDefinition } from '#platform/projections/definition/query.js';
+import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { CommandGateway, CommandResult } from '../command-gateway.js';
 import type { CommandMessage } from '../command-message.js';
 
@@ -12,6 +12,8 @@ export const COMMAND_GATEWAY = Symbol('CommandGateway');
 export interface BusCommand {
   readonly message: CommandMessage;
 }
+type QueryContext = Parameters<QueryDefinition['run']>[1];
+
 /** What travels on Nest's QueryBus. */
 export interface BusQuery {
   readonly parameters: any;

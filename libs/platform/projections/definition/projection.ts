@@ -1,10 +1,11 @@
+import { getMetadataArgsStorage } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 
 /** A class that TypeORM knows as an entity: the shape of a read model's rows. */
 export type TableClass<Row extends object = any> = new () => Row;
 
-/** The columns that identify a row. The first must be the event's subject, or hold it: rows belong to one subject. */
+/** The columns that identify a row. The first is `subject`, the event's: rows belong to one subject. */
 export type Key = Readonly<Record<string, string | number | bigint | Date>>;
 
 /** A change of one row: which row, and what becomes of it. Null deletes the row. */
@@ -74,8 +75,11 @@ export const on = <Data>(contract: EventContract<Data>, handler: Handler<Data>):
   handler,
 ];
 
-/** Defines a projection. */
-export const projection = (definition: {
+/**
+ * Defines a projection.
+ * @throws Error for a table whose key does not begin with the subject
+ */
+export function projection(definition: {
   name: string;
   version: number;
   tables: readonly TableClass[];
@@ -83,15 +87,27 @@ export const projection = (definition: {
   on: readonly [string, Handler<any>][];
   any?: Handler<any>;
   parkAtMost?: Partial<ParkingBound>;
-}): Projection => ({
-  name: definition.name,
-  version: definition.version,
-  tables: definition.tables,
-  appendOnly: new Set(definition.appendOnly),
-  handlers: new Map(definition.on),
-  any: definition.any,
-  parkAtMost: { ...usualParkingBound, ...definition.parkAtMost },
-});
+}): Projection {
+  for (const table of definition.tables) checkKey(definition.name, table);
+  return {
+    name: definition.name,
+    version: definition.version,
+    tables: definition.tables,
+    appendOnly: new Set(definition.appendOnly),
+    handlers: new Map(definition.on),
+    any: definition.any,
+    parkAtMost: { ...usualParkingBound, ...definition.parkAtMost },
+  };
+}
+
+// Customers' events come in any order among each other: a row that two of them change would depend on which was first.
+function checkKey(projection: string, table: TableClass): void {
+  const [first] = getMetadataArgsStorage().columns.filter(({ target, options }) => target === table && options.primary);
+  if (first?.propertyName === 'subject' && first.options.type === 'uuid') return;
+  throw new Error(
+    `${projection}: the key of ${table.name} does not begin with the subject, as a column 'subject' of type uuid`,
+  );
+}
 
 /** The row changes of one event. */
 export function changesOf(projection: Projection, event: RecordedEvent): readonly RowChange[] {

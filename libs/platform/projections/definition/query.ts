@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Role } from '#platform/kernel/command.js';
+import type { Projection } from './projection.js';
 
 /** Runs SQL on the read models. Table names are the entities' own; parameters are `$1`, `$2`, … */
 export interface ReadModels {
@@ -15,11 +16,16 @@ export interface Page<Item> {
   next?: readonly (string | number)[];
 }
 
-export interface QueryContext {
-  readonly read: ReadModels;
+/** What a query of the log is given beside its parameters. */
+export interface LogQueryContext {
   /** The keyset that the caller's cursor carried, verified. */
   readonly after?: readonly (string | number)[];
   readonly now: Date;
+}
+
+/** What a query of read models is given beside its parameters. */
+export interface QueryContext extends LogQueryContext {
+  readonly read: ReadModels;
 }
 
 /**
@@ -37,45 +43,81 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   readonly parameters: z.ZodObject<any>;
   readonly answer: z.ZodType;
   readonly paged: boolean;
-  /** The projections it reads: what `minPosition` waits for and freshness speaks of. */
+  /** The projections it reads. Empty: it asks the log, and needs no read models. */
+  readonly projections: readonly Projection[];
+  /** Their names: what `minPosition` waits for and freshness speaks of. */
   readonly reads: readonly string[];
   /** It may look at everybody: only a few of these run at once, and no light query waits behind them. */
   readonly heavy: boolean;
-  run(parameters: Parameters, context: QueryContext): Promise<Answer | Page<any>>;
+  /** @throws Error when it reads projections and is given no read models */
+  run(parameters: Parameters, context: LogQueryContext & { read?: ReadModels }): Promise<Answer | Page<any>>;
 }
 
-/** Defines a query whose answer is one value. `run` throws NotFound where there is nothing. */
-export function query<P extends z.ZodObject<any>, A extends z.ZodType>(definition: {
+interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[], Answer> {
   name: string;
   summary: string;
   route: string;
   allowed: readonly Role[];
   parameters: P;
-  answer: A;
-  reads: readonly string[];
-  /** Absent: it is, unless its path names what it is about. */
-  heavy?: boolean;
-  run: (parameters: z.infer<P>, context: QueryContext) => Promise<z.infer<A>>;
-}): QueryDefinition<z.infer<P>, z.infer<A>> {
+  /** Absent: it asks the log, and is given no read models. */
+  reads?: R;
+  run: (parameters: z.infer<P>, context: R extends readonly [] ? LogQueryContext : QueryContext) => Promise<Answer>;
+}
+
+const definitions = new WeakSet<object>();
+
+/** Whether this is a query that `query` or `pagedQuery` defined. */
+export const isQuery = (value: unknown): value is QueryDefinition =>
+  typeof value === 'object' && value !== null && definitions.has(value);
+
+/** Defines a query whose answer is one value. `run` throws NotFound where there is nothing. */
+export function query<P extends z.ZodObject<any>, A extends z.ZodType, const R extends readonly Projection[] = []>(
+  definition: Definition<P, R, z.infer<A>> & {
+    answer: A;
+    /** Absent: it is, unless its path names what it is about. */
+    heavy?: boolean;
+  },
+): QueryDefinition<z.infer<P>, z.infer<A>> {
   const path = pathOf(definition.name, definition.route);
-  return { ...definition, path, paged: false, heavy: definition.heavy ?? !path.includes('/:') };
+  return define(definition, { path, paged: false, answer: definition.answer, heavy: !path.includes('/:') });
 }
 
 /** Defines a query whose answer is a list in pages; `item` is the schema of one item. */
-export function pagedQuery<P extends z.ZodObject<any>, A extends z.ZodType>(definition: {
-  name: string;
-  summary: string;
-  route: string;
-  allowed: readonly Role[];
-  parameters: P;
-  item: A;
-  reads: readonly string[];
-  /** Absent: it is not, as a page is found by its key. */
-  heavy?: boolean;
-  run: (parameters: z.infer<P>, context: QueryContext) => Promise<Page<z.infer<A>>>;
-}): QueryDefinition<z.infer<P>, any> {
-  const { item, heavy = false, ...rest } = definition;
-  return { ...rest, answer: item, path: pathOf(definition.name, definition.route), paged: true, heavy };
+export function pagedQuery<P extends z.ZodObject<any>, A extends z.ZodType, const R extends readonly Projection[] = []>(
+  definition: Definition<P, R, Page<z.infer<A>>> & {
+    item: A;
+    /** Absent: it is not, as a page is found by its key. */
+    heavy?: boolean;
+  },
+): QueryDefinition<z.infer<P>, any> {
+  const path = pathOf(definition.name, definition.route);
+  return define(definition, { path, paged: true, answer: definition.item, heavy: false });
+}
+
+function define(
+  definition: Omit<Definition<any, readonly Projection[], any>, 'run'> & {
+    heavy?: boolean;
+    run: (...given: any[]) => any;
+  },
+  shape: Pick<QueryDefinition, 'path' | 'paged' | 'answer' | 'heavy'>,
+): QueryDefinition {
+  const { name, summary, allowed, parameters, reads: projections = [], run } = definition;
+  const defined: QueryDefinition = {
+    name,
+    summary,
+    allowed,
+    parameters,
+    projections,
+    reads: projections.map((each) => each.name),
+    ...shape,
+    heavy: definition.heavy ?? shape.heavy,
+    run: (given, context) => {
+      if (projections.length > 0 && !context.read) throw new Error(`${name} reads read models, and none are given`);
+      return run(given, context);
+    },
+  };
+  definitions.add(defined);
+  return defined;
 }
 
 function pathOf(name: string, route: string): string {

@@ -3,10 +3,13 @@ import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/definition/query.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+import { orders } from './orders.projection.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
 
-const reads = ['customer-360'];
+const reads = [orders, profile, aliases] as const;
 const count = z.int().min(0);
 const OrderStatuses = z.enum([
   'draft',
@@ -46,7 +49,7 @@ export const OrderView = z
   })
   .meta({ id: 'OrderView' });
 
-const orders: Documents = {
+const documents: Documents = {
   table: 'orders',
   name: 'order',
   time: 'ordered_at',
@@ -95,7 +98,7 @@ async function ordersPage(
     .when(parameters.kind, (p) => `d.kind = ${p}`)
     .when(parameters.currency, (p) => `d.currency = ${p}`)
     .when(parameters.number, (p) => `d.number = ${p}`);
-  return documentsPage(read, orders, where, parameters, after);
+  return documentsPage(read, documents, where, parameters, after);
 }
 
 export const listOrders = pagedQuery({
@@ -128,5 +131,5 @@ export const getOrder = query({
   parameters: z.strictObject({ id: Id }),
   answer: OrderView,
   reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof OrderView>>(read, orders, id),
+  run: ({ id }, { read }) => documentOf<z.infer<typeof OrderView>>(read, documents, id),
 });

@@ -3,7 +3,9 @@ import { ContactKind, ContactStatus, LifecycleStage, Staff, Tag } from '#contrac
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
+import { aliases } from '../aliases/aliases.projection.js';
 import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
+import { profile } from './profile.projection.js';
 
 const MOST_MERGED = 20;
 
@@ -216,7 +218,7 @@ export const listCustomers = pagedQuery({
     limit,
   }),
   item: CustomerListed,
-  reads: ['customer-360'],
+  reads: [profile, aliases],
   run: async ({ sort, limit: size, ...filters }, { read, after }) => {
     const rows = await customersPage(read, filters, orders[sort], after, size + 1);
     const survivors =

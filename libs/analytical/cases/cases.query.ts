@@ -3,11 +3,14 @@ import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/serv
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, query } from '#platform/projections/definition/query.js';
-import { LONGEST_CHAIN } from './aliases.js';
+import { LONGEST_CHAIN } from '../aliases/family.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+import { cases } from './cases.projection.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
 
-const reads = ['customer-360'];
+const reads = [cases, profile, aliases] as const;
 
 export const CaseView = z
   .object({
@@ -52,7 +55,7 @@ const original = `case when d.merged_into is not null then (
      order by up.step desc limit 1) end`;
 
 /** How cases are listed. */
-export const cases: Documents = {
+export const caseDocuments: Documents = {
   table: 'cases',
   name: 'case',
   time: 'opened_at',
@@ -115,7 +118,7 @@ export const listCases = pagedQuery({
       .when(assignee, (p) => `d.assignee = ${p}`)
       .when(priority, (p) => `d.priority = ${p}`)
       .when(number, (p) => `d.number = ${p}`);
-    return documentsPage<z.infer<typeof CaseView>>(read, cases, where, parameters, after);
+    return documentsPage<z.infer<typeof CaseView>>(read, caseDocuments, where, parameters, after);
   },
 });
 
@@ -127,5 +130,5 @@ export const getCase = query({
   parameters: z.strictObject({ id: Id }),
   answer: CaseView,
   reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof CaseView>>(read, cases, id),
+  run: ({ id }, { read }) => documentOf<z.infer<typeof CaseView>>(read, caseDocuments, id),
 });

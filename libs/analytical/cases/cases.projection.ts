@@ -2,7 +2,7 @@ import * as service from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import type { DomainEvent, EventContract } from '#platform/kernel/event-contract.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, type Handler } from '#platform/projections/definition/projection.js';
+import { change, on, projection, type Handler } from '#platform/projections/definition/projection.js';
 import { CaseRow } from './case.table.js';
 
 type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' | 'previousCategory'>;
@@ -45,44 +45,49 @@ function ofCase<Data extends About>(
   });
 }
 
-/** One row for each case. */
-export const caseHandlers = [
-  ofCase(service.caseOpened, ({ data }) => ({ title: data.title })),
-  ofCase(service.caseClassified),
-  ofCase(service.caseAssigned),
-  ofCase(service.caseTransferred),
-  ofCase(service.casePriorityChanged),
-  ofCase(service.caseRepliedToCustomer),
-  ofCase(service.caseFirstResponseRecorded, ({ occurredAt }) => ({ first_responded_at: occurredAt })),
-  ofCase(service.caseCustomerReplied),
-  ofCase(service.caseInternalNoteAdded),
-  ofCase(service.caseCustomerAwaited),
-  ofCase(service.caseThirdPartyAwaited),
-  ofCase(service.caseSnoozed),
-  ofCase(service.caseResumed),
-  ofCase(service.caseEscalated, ({ data }) => ({ escalation_level: data.level })),
-  ofCase(service.caseResolved, ({ occurredAt, data }) => ({
-    resolved_at: occurredAt,
-    resolution: data.resolution,
-    reopenings: data.reopenings,
-  })),
-  ofCase(service.caseClosed, ({ occurredAt, data }) => ({
-    resolved_at: new Date(data.resolvedAt),
-    closed_at: occurredAt,
-    resolution: data.resolution,
-    reopenings: data.reopenings,
-  })),
-  ofCase(service.caseReopened, ({ data }) => ({
-    resolved_at: null,
-    closed_at: null,
-    resolution: null,
-    merged_into: null,
-    reopenings: data.reopenings,
-  })),
-  ofCase(service.caseRejected, ({ occurredAt }) => ({ closed_at: occurredAt })),
-  ofCase(service.caseMerged, ({ data }) => ({ merged_into: data.into })),
-  ofCase(service.caseDuplicateMerged),
-  ofCase(service.caseMergeUndone),
-  ofCase(service.caseArticleLinked),
-  ofCase(service.caseSatisfactionRecorded, ({ data }) => ({ satisfaction: data.score })),
-];
+/** Cases as they stand, one row each. */
+export const cases = projection({
+  name: 'cases',
+  version: 1,
+  tables: [CaseRow],
+  on: [
+    ofCase(service.caseOpened, ({ data }) => ({ title: data.title })),
+    ofCase(service.caseClassified),
+    ofCase(service.caseAssigned),
+    ofCase(service.caseTransferred),
+    ofCase(service.casePriorityChanged),
+    ofCase(service.caseRepliedToCustomer),
+    ofCase(service.caseFirstResponseRecorded, ({ occurredAt }) => ({ first_responded_at: occurredAt })),
+    ofCase(service.caseCustomerReplied),
+    ofCase(service.caseInternalNoteAdded),
+    ofCase(service.caseCustomerAwaited),
+    ofCase(service.caseThirdPartyAwaited),
+    ofCase(service.caseSnoozed),
+    ofCase(service.caseResumed),
+    ofCase(service.caseEscalated, ({ data }) => ({ escalation_level: data.level })),
+    ofCase(service.caseResolved, ({ occurredAt, data }) => ({
+      resolved_at: occurredAt,
+      resolution: data.resolution,
+      reopenings: data.reopenings,
+    })),
+    ofCase(service.caseClosed, ({ occurredAt, data }) => ({
+      resolved_at: new Date(data.resolvedAt),
+      closed_at: occurredAt,
+      resolution: data.resolution,
+      reopenings: data.reopenings,
+    })),
+    ofCase(service.caseReopened, ({ data }) => ({
+      resolved_at: null,
+      closed_at: null,
+      resolution: null,
+      merged_into: null,
+      reopenings: data.reopenings,
+    })),
+    ofCase(service.caseRejected, ({ occurredAt }) => ({ closed_at: occurredAt })),
+    ofCase(service.caseMerged, ({ data }) => ({ merged_into: data.into })),
+    ofCase(service.caseDuplicateMerged),
+    ofCase(service.caseMergeUndone),
+    ofCase(service.caseArticleLinked),
+    ofCase(service.caseSatisfactionRecorded, ({ data }) => ({ satisfaction: data.score })),
+  ],
+});

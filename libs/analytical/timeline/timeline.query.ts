@@ -2,8 +2,11 @@ import { z } from 'zod';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { Conditions, instants, limit, pageOf, readers, spanRises } from '../query-parameters.js';
-import { familyOf } from './aliases.js';
+import { familyOf } from '../aliases/family.js';
+import { timeline } from './timeline.projection.js';
 
 export const TimelineItem = z
   .object({
@@ -67,7 +70,7 @@ export const customerTimeline = pagedQuery({
     limit,
   }),
   item: TimelineItem,
-  reads: ['customer-360'],
+  reads: [timeline, profile, aliases],
   run: async ({ id, type, from, to, limit: size }, { read, after }) => {
     spanRises({ from, to });
     const { subjects } = await familyOf(read, id);

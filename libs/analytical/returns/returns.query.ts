@@ -3,10 +3,13 @@ import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query } from '#platform/projections/definition/query.js';
+import { aliases } from '../aliases/aliases.projection.js';
+import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from './documents.js';
+import { returns } from './returns.projection.js';
+import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
 
-const reads = ['customer-360'];
+const reads = [returns, profile, aliases] as const;
 const count = z.int().min(0);
 const ReturnStatuses = z.enum([
   'requested',
@@ -43,7 +46,7 @@ export const ReturnView = z
   })
   .meta({ id: 'ReturnView' });
 
-const returns: Documents = {
+const documents: Documents = {
   table: 'returns',
   name: 'return',
   time: 'requested_at',
@@ -91,7 +94,7 @@ export const listReturns = pagedQuery({
       .when(parameters.status, (p) => `d.status = ${p}`)
       .when(parameters.currency, (p) => `d.currency = ${p}`)
       .when(parameters.number, (p) => `d.number = ${p}`);
-    return documentsPage<z.infer<typeof ReturnView>>(read, returns, where, parameters, after);
+    return documentsPage<z.infer<typeof ReturnView>>(read, documents, where, parameters, after);
   },
 });
 
@@ -103,5 +106,5 @@ export const getReturn = query({
   parameters: z.strictObject({ id: Id }),
   answer: ReturnView,
   reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof ReturnView>>(read, returns, id),
+  run: ({ id }, { read }) => documentOf<z.infer<typeof ReturnView>>(read, documents, id),
 });

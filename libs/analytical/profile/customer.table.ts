@@ -5,7 +5,6 @@ import type {
   ContactStatus,
   Identity,
   LifecycleStage,
-  RelationKind,
   TypedValue,
 } from '#contracts/contacts/contact-terms.js';
 
@@ -59,14 +58,4 @@ export class CustomerActivity {
   @Column('timestamptz') last_event_at!: Date;
   /** In universal time. */
   @Column('date') last_event_on!: string;
-}
-
-/** A relation of a contact to another; stored with both. */
-@Entity('customer_relations')
-export class CustomerRelation {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') kind!: RelationKind;
-  @PrimaryColumn('uuid') other!: string;
-  @PrimaryColumn('text') direction!: 'to' | 'from';
-  @Column('timestamptz') since!: Date;
 }

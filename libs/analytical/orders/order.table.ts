@@ -1,30 +1,22 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What a customer is worth, by currency: completed orders and refunded returns; and the money that passed. */
+/** What a customer bought, by currency: completed orders; and the money that passed. */
 @Entity('customer_sales')
 export class CustomerSales {
   @PrimaryColumn('uuid') subject!: string;
   @PrimaryColumn('text') currency!: string;
   @Column('integer') orders!: number;
   @Column('integer') adjustments!: number;
-  @Column('integer') returns!: number;
   @Column('timestamptz', { nullable: true }) first_order_at!: Date | null;
   @Column('timestamptz', { nullable: true }) last_order_at!: Date | null;
   /** Exact net of orders and adjustments. */
   @Column('numeric') value!: string;
-  /** Paid back for returns. */
-  @Column('numeric') refunds!: string;
-  /** Taken off what was due for goods that came back, as no more was paid. */
-  @Column('numeric') credited!: string;
-  /** What goods were bought for that were exchanged; the replacement is an order. */
-  @Column('numeric') exchanged!: string;
-  /** value less refunds, credited and exchanged. */
-  @Column('numeric') net!: string;
   /** Money received for orders, and money paid back: of payments and for returns of orders. */
   @Column('numeric') paid!: string;
   @Column('numeric') paid_back!: string;
 }
 
+/** An order as it stands after its last event. */
 @Entity('orders')
 @Index(['id'])
 @Index(['number'])
@@ -60,33 +52,4 @@ export class OrderRow {
   @Column('timestamptz', { nullable: true }) completed_at!: Date | null;
   @Column('date', { nullable: true }) completed_on!: string | null;
   @Column('timestamptz', { nullable: true }) cancelled_at!: Date | null;
-}
-
-@Entity('returns')
-@Index(['id'])
-@Index(['number'])
-@Index(['requested_at', 'id'])
-export class ReturnRow {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('uuid') id!: string;
-  @Column('text', { nullable: true }) number!: string | null;
-  @Column('text') status!: string;
-  @Column('uuid', { nullable: true }) contact!: string | null;
-  @Column('uuid', { nullable: true }) order_id!: string | null;
-  /** The order that brings the replacement of an exchange. */
-  @Column('uuid', { nullable: true }) replacement!: string | null;
-  @Column('text') currency!: string;
-  /** What was asked back, and what was paid back. */
-  @Column('numeric') value!: string;
-  @Column('numeric') refunded!: string;
-  /** The rest of what was refunded: taken off what was due for the order. */
-  @Column('numeric') credited!: string;
-  @Column('integer') lines!: number;
-  @Column('text', { nullable: true }) salesperson!: string | null;
-  @Column('text') zone!: string;
-  @Column('timestamptz') requested_at!: Date;
-  @Column('date') requested_on!: string;
-  @Column('timestamptz', { nullable: true }) refunded_at!: Date | null;
-  @Column('date', { nullable: true }) refunded_on!: string | null;
-  @Column('timestamptz', { nullable: true }) closed_at!: Date | null;
 }

@@ -2,8 +2,8 @@ import { key } from '#contracts/terms.js';
 import { NotFound } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/definition/query.js';
-import { Conditions, pageOf, spanRises } from '../query-parameters.js';
-import { familyOf, LONGEST_CHAIN } from './aliases.js';
+import { Conditions, pageOf, spanRises } from './query-parameters.js';
+import { familyOf, LONGEST_CHAIN } from './aliases/family.js';
 
 /** Whose a document is, in an answer. */
 export const customer = Id.nullable().describe(

@@ -1,0 +1,150 @@
+import * as contact from '#contracts/contacts/contact.events.js';
+import type { ContactStatus } from '#contracts/contacts/contact-terms.js';
+import { dayOf } from '#platform/kernel/calendar.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
+import { Customer, CustomerActivity, type CustomerFact } from './customer.table.js';
+
+/** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
+const ofCustomer = (
+  { subject }: RecordedEvent,
+  fold: (row: Customer) => Partial<Customer> | undefined,
+): RowChange<Customer> =>
+  change(Customer, { subject }, (row) => {
+    if (!row) return null;
+    const changed = fold(row);
+    return changed ? { ...row, ...changed } : row;
+  });
+
+const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
+  ofCustomer(event, () => ({ status: event.data.status }));
+
+const withTags = (event: RecordedEvent<{ tags: string[] }>) => ofCustomer(event, () => ({ tags: event.data.tags }));
+
+/** The details that are known, without the name, which has columns of its own. */
+function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
+  const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data as any;
+  const known = {
+    given: name?.given,
+    family: name?.family,
+    birthDate,
+    language,
+    zone,
+    jobTitle,
+    department,
+    website,
+    registrationNumber,
+    remarks,
+  };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+const factKey = ({ source, name }: CustomerFact): string => JSON.stringify([source, name]);
+
+/** Newer facts of a source replace its older ones of the same name, in whatever order they were imported. */
+function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFact[]): CustomerFact[] {
+  const newest = new Map(known.map((fact) => [factKey(fact), fact]));
+  for (const fact of imported) {
+    const before = newest.get(factKey(fact));
+    if (!before || before.date <= fact.date) newest.set(factKey(fact), fact);
+  }
+  return [...newest.values()];
+}
+
+/** Every event is a sign of life of its subject. */
+const seen = ({ subject, occurredAt }: RecordedEvent): RowChange<CustomerActivity> =>
+  change(CustomerActivity, { subject }, (row) => {
+    if (row && occurredAt <= row.last_event_at) {
+      // History may be imported after the customer was registered.
+      return occurredAt < row.first_seen_at ? { ...row, first_seen_at: occurredAt } : row;
+    }
+    const first_seen_at = row?.first_seen_at ?? occurredAt;
+    return { subject, first_seen_at, last_event_at: occurredAt, last_event_on: dayOf(occurredAt, 'UTC') };
+  });
+
+/** Who a contact is, and when it was first and last heard of. */
+export const profile = projection({
+  name: 'profile',
+  version: 1,
+  tables: [Customer, CustomerActivity],
+  any: seen,
+  on: [
+    on(contact.contactRegistered, ({ subject, data }) =>
+      change(Customer, { subject }, () => ({
+        subject,
+        kind: data.kind,
+        status: data.status,
+        status_before: null,
+        merged_duplicates: 0,
+        stage: data.stage,
+        name: data.name?.full ?? '',
+        details: detailsOf(data),
+        points: data.points ?? [],
+        identities: data.identities ?? [],
+        attributes: Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
+        facts: [],
+        tags: data.tags ?? [],
+        owner: data.owner ?? null,
+        origin: data.origin ?? null,
+      })),
+    ),
+    on(contact.contactDetailsUpdated, (event) =>
+      ofCustomer(event, () => ({ name: event.data.name?.full ?? '', details: detailsOf(event.data) })),
+    ),
+    on(contact.contactIdentified, toStatus),
+    on(contact.contactActivated, toStatus),
+    on(contact.contactBlocked, toStatus),
+    on(contact.contactArchived, toStatus),
+    on(contact.contactRestored, toStatus),
+    on(contact.contactPointAdded, (event) => {
+      const { point, label, reach } = event.data;
+      return ofCustomer(event, ({ points }) => ({ points: [...points, { point, label, reach }] }));
+    }),
+    on(contact.contactPointVerified, (event) =>
+      ofCustomer(event, ({ points }) => ({
+        points: points.map((one) =>
+          one.point === event.data.point ? { ...one, verifiedAt: event.occurredAt.toISOString() } : one,
+        ),
+      })),
+    ),
+    on(contact.contactPointRemoved, (event) =>
+      ofCustomer(event, ({ points }) => ({ points: points.filter(({ point }) => point !== event.data.point) })),
+    ),
+    on(contact.contactIdentityLinked, (event) => {
+      const { system, key } = event.data;
+      return ofCustomer(event, ({ identities }) => ({ identities: [...identities, { system, key }] }));
+    }),
+    on(contact.contactOwnerAssigned, (event) => ofCustomer(event, () => ({ owner: event.data.owner ?? null }))),
+    on(contact.contactTagged, withTags),
+    on(contact.contactUntagged, withTags),
+    on(contact.contactAttributeSet, (event) => {
+      const { name, content } = event.data;
+      return ofCustomer(event, ({ attributes }) => ({ attributes: { ...attributes, [name]: content } }));
+    }),
+    on(contact.contactAttributeCleared, (event) =>
+      ofCustomer(event, ({ attributes }) => {
+        const { [event.data.name]: _cleared, ...rest } = attributes;
+        return { attributes: rest };
+      }),
+    ),
+    on(contact.contactExternalFactsImported, (event) => {
+      const { facts, source, date, licence } = event.data;
+      const imported = facts.map(({ name, content }) => ({ name, content, source, date, licence }));
+      return ofCustomer(event, (row) => ({ facts: withFacts(row.facts, imported) }));
+    }),
+    on(contact.contactLifecycleStageChanged, (event) => ofCustomer(event, () => ({ stage: event.data.stage }))),
+    on(contact.contactMerged, (event) =>
+      ofCustomer(event, () => ({ status: 'merged', status_before: event.data.previousStatus })),
+    ),
+    // The contact that stays only counts.
+    on(contact.contactDuplicateMerged, (event) =>
+      ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates + 1 })),
+    ),
+    on(contact.contactMergeUndone, (event) =>
+      ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates - 1 })),
+    ),
+    on(contact.contactUnmerged, (event) =>
+      ofCustomer(event, () => ({ status: event.data.status, status_before: null })),
+    ),
+  ],
+});
