@@ -1,9 +1,10 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { eventContracts } from '#contracts/index.js';
-import { commands } from '#operational/index.js';
+import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
@@ -24,6 +25,8 @@ export function operationsApp(
     commands,
     gateway: new CommandPipeline({ store, catalogue }),
     commandSecret: store.identity.lastingKeyFor('commands'),
+    resources,
+    reader: new ResourceReader(store, catalogue),
     queries: auditQueries({ store, catalogue, aggregates }),
     read: { rows: () => Promise.reject(new Error('this app has no read models')) },
     freshness: new StoreFreshness(store),

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { projections, queries } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
-import { commands } from '#operational/index.js';
+import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
@@ -41,6 +42,8 @@ try {
     commands,
     gateway: pipeline,
     commandSecret: store.identity.lastingKeyFor('commands'),
+    resources,
+    reader: new ResourceReader(store, catalogue),
     queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
