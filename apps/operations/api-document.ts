@@ -3,7 +3,7 @@ import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
-import { aggregates, catalogue } from './operations.js';
+import { aggregates, codec } from './operations.js';
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' door. */
 export function apiDocument(): Record<string, any> {
@@ -12,6 +12,6 @@ export function apiDocument(): Record<string, any> {
   return openApiDocument({
     commands,
     resources,
-    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
   });
 }

@@ -14,6 +14,7 @@ import { portFrom, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
@@ -24,15 +25,15 @@ try {
   const named = process.env['DATABASE_URL'];
   if (!named) embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: console.log });
   const url = named ?? embedded!.url;
-  const catalogue = new EventCatalogue(eventContracts);
+  const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
   const store = await PostgresEventStore.connect({ url });
   const cursorKeys = await PostgresCursorKeys.connect(url);
-  const pipeline = new CommandPipeline({ store, catalogue });
+  const pipeline = new CommandPipeline({ store, codec });
   const bus = new LocalBus(store);
   const host = await ProjectionHost.start({
     bus,
     store,
-    catalogue,
+    codec,
     projections,
     databaseUrl: url,
     onError: (error) => console.error('read models:', error),
@@ -43,8 +44,8 @@ try {
     gateway: pipeline,
     commandSecret: store.identity.lastingKeyFor('commands'),
     resources,
-    reader: new ResourceReader(store, catalogue),
-    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    reader: new ResourceReader(store, codec),
+    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,

@@ -13,6 +13,7 @@ import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-k
 import { conformingClient } from './conforming-client.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { createTestDatabase } from './postgres.js';
 
 export type Client = Awaited<ReturnType<typeof conformingClient>>;
@@ -36,15 +37,15 @@ export interface System {
 export async function startSystem(): Promise<System> {
   const database = await createTestDatabase();
   const { url: databaseUrl } = database;
-  const catalogue = new EventCatalogue(eventContracts);
+  const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
   const store = await PostgresEventStore.connect({ url: databaseUrl });
-  const pipeline = new CommandPipeline({ store, catalogue });
+  const pipeline = new CommandPipeline({ store, codec });
   const bus = new LocalBus(store);
   const troubles: unknown[] = [];
   const host = await ProjectionHost.start({
     bus,
     store,
-    catalogue,
+    codec,
     projections,
     databaseUrl,
     onError: (error) => troubles.push(error),
@@ -56,8 +57,8 @@ export async function startSystem(): Promise<System> {
     gateway: pipeline,
     commandSecret: store.identity.lastingKeyFor('commands'),
     resources,
-    reader: new ResourceReader(store, catalogue),
-    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    reader: new ResourceReader(store, codec),
+    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,

@@ -1,6 +1,6 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { streamOf, type RecordedEvent } from '#platform/kernel/envelope.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 
 const PAGE = 1000;
@@ -18,7 +18,7 @@ export interface ReadResource<Answer = unknown> {
 export class ResourceReader {
   constructor(
     private readonly store: Pick<EventStore, 'readStream'>,
-    private readonly catalogue: Pick<EventCatalogue, 'decode'>,
+    private readonly codec: Pick<EventCodec, 'prepare' | 'decode'>,
   ) {}
 
   /** True when the aggregate's last event has this revision; costs one event, however long the stream is. */
@@ -38,8 +38,9 @@ export class ResourceReader {
     let last: Omit<ReadResource, 'answer'> | undefined;
     for (;;) {
       const page = await this.store.readStream(stream, { fromRevision: last ? last.revision + 1 : 0, limit: PAGE });
+      await this.codec.prepare(page.slice(0, 1).map(({ subject }) => subject));
       for (const stored of page) {
-        const event = this.catalogue.decode(stored);
+        const event = this.codec.decode(stored);
         state = on.evolve(state, event);
         takers.get(event.type)?.(event);
         const { revision, position, recordedAt } = stored;

@@ -1,5 +1,5 @@
 import type { RecordedEvent, StoredEvent } from '#platform/kernel/envelope.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 
 /**
  * Decodes each event once for all projections of a process. The decoded event is kept on the stored one: a WeakMap
@@ -8,16 +8,29 @@ import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 export class DecodedEvents {
   private readonly slot = Symbol('decoded');
 
-  constructor(private readonly catalogue: EventCatalogue) {}
+  constructor(private readonly codec: EventCodec) {}
 
-  /** @throws UnknownEventError, SyntaxError and whatever an upcast throws */
+  /**
+   * Fetches what decoding these events takes, for all of them at once.
+   * @returns undefined where all of it is at hand
+   */
+  prepare(events: readonly StoredEvent[]): Promise<void> | undefined {
+    return this.codec.prepare(subjectsOf(events));
+  }
+
+  /** Of prepared events. @throws UnknownEventError, SyntaxError and whatever an upcast throws */
   of(stored: StoredEvent): RecordedEvent {
     const holder = stored as StoredEvent & Record<symbol, RecordedEvent | undefined>;
-    return (holder[this.slot] ??= this.catalogue.decode(stored));
+    return (holder[this.slot] ??= this.codec.decode(stored));
   }
 
   /** Lets decoded events go at once, where nobody else will ask: they then die young, which costs nothing. */
   forget(events: readonly StoredEvent[]): void {
     for (const event of events) (event as StoredEvent & Record<symbol, unknown>)[this.slot] = undefined;
   }
+}
+
+function* subjectsOf(events: readonly StoredEvent[]): Iterable<string> {
+  let last: string | undefined;
+  for (const { subject } of events) if (subject !== last) yield (last = subject);
 }
