@@ -4,7 +4,8 @@ import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { foldInMemory, tableNameOf } from '#platform/projections/folding/fold-in-memory.js';
 import type { Projection, TableClass } from '#platform/projections/definition/projection.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
-import { createIndexesSql, createTableSql, describeTables } from '#platform/projections/tables/table-shape.js';
+import { createIndexesSql, createTableSql } from '#platform/projections/tables/ddl.js';
+import { describeTables } from '#platform/projections/tables/describe-tables.js';
 import { createTestDatabase } from './postgres.js';
 
 // As ReadModels promises: bigint, numeric and date as text, never a float or a local Date.

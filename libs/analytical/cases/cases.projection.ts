@@ -2,7 +2,7 @@ import * as service from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import type { DomainEvent, EventContract } from '#platform/kernel/event-contract.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, projection, type Handler } from '#platform/projections/definition/projection.js';
+import { change, on, projection, type EventHandler } from '#platform/projections/definition/projection.js';
 import { CaseRow } from './case.table.js';
 
 type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' | 'previousCategory'>;
@@ -13,7 +13,7 @@ const finished: readonly CaseStatus[] = ['resolved', 'closed', 'rejected', 'dupl
 function ofCase<Data extends About>(
   contract: EventContract<Data> & ((data: Data) => DomainEvent<Data>),
   more: (event: RecordedEvent<Data>, row: CaseRow | undefined) => Partial<CaseRow> = () => ({}),
-): [string, Handler<Data>] {
+): EventHandler {
   return on(contract, (event) => {
     const { subject, stream, occurredAt, data } = event;
     const key = { subject, id: partsOfStream(stream).id };

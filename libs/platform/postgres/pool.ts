@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import { configOf, Connection, type ConnectionOptions } from './connection.js';
 import { isReadOnly } from './errors.js';
@@ -78,6 +79,25 @@ export class Pipeline {
     }
   }
 
+  /**
+   * Runs statements as one transaction, sent at once: nothing else on this connection comes in between.
+   * @throws StatementFailed for the first that failed, after which nothing of it was done; the connection's error
+   */
+  async transaction(statements: readonly PipelineQuery[]): Promise<void> {
+    const connected = (this.client ??= this.connect());
+    const client = await connected;
+    try {
+      await sendAll(client, [BEGIN, ...statements, COMMIT]);
+    } catch (error) {
+      if (isReadOnly((error as StatementFailed).cause) && this.client === connected) {
+        this.client = undefined;
+        void client.end().catch(() => {});
+      }
+      // Its place without `begin`.
+      throw error instanceof StatementFailed ? new StatementFailed(error.at - 1, error.cause) : error;
+    }
+  }
+
   private connect(): Promise<Connection> {
     const client = new Connection({ ...configOf(this.url, this.options), pipeline: true });
     const connected = client.connect().then(() => client);
@@ -93,6 +113,36 @@ export class Pipeline {
   async end(): Promise<void> {
     await (await this.client?.catch(() => undefined))?.end();
   }
+}
+
+/** One of several statements that were sent together failed. */
+export class StatementFailed extends Error {
+  constructor(
+    /** Which of them, from 0. */
+    readonly at: number,
+    override readonly cause: unknown,
+  ) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'StatementFailed';
+  }
+}
+
+const BEGIN: PipelineQuery = { name: 'begin', text: 'begin' };
+const COMMIT: PipelineQuery = { name: 'commit', text: 'commit' };
+
+/**
+ * Sends statements one behind the other down a pipeline, without waiting for answers, and waits for all.
+ * @throws StatementFailed for the first that failed: in a transaction those behind it were not done either
+ */
+async function sendAll(client: Connection, statements: readonly PipelineQuery[]): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  // In as few packets as they need.
+  stream.cork();
+  const sent = statements.map((statement) => client.query(statement) as Promise<pg.QueryResult>);
+  stream.uncork();
+  const outcomes = await Promise.allSettled(sent);
+  const failed = outcomes.findIndex(({ status }) => status === 'rejected');
+  if (failed >= 0) throw new StatementFailed(failed, (outcomes[failed] as PromiseRejectedResult).reason);
 }
 
 /** Runs work in a transaction; a connection whose rollback fails is thrown away, not given back. */

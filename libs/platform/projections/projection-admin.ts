@@ -11,17 +11,11 @@ import {
 } from './dead-letters/dead-letters.js';
 import type { FillOptions } from './builds/fill.js';
 import type { WaitOptions } from './builds/lock-waits.js';
-import {
-  buildAsOf,
-  rebuild,
-  swapBack,
-  verify,
-  type RebuildOptions,
-  type RebuildResult,
-  type Verification,
-  type VerifyOptions,
-  type ProjectionRuntime,
-} from './builds/rebuild.js';
+import { buildAsOf } from './builds/as-of.js';
+import type { ProjectionRuntime } from './builds/projection-runtime.js';
+import { rebuild, type RebuildOptions, type RebuildResult } from './builds/rebuild.js';
+import { swapBack } from './builds/swap-back.js';
+import { verify, type Verification, type VerifyOptions } from './builds/verify.js';
 import { listSwaps, type SwapRecord } from './builds/swap-records.js';
 import type { Model } from './running/build-writer.js';
 

@@ -112,4 +112,32 @@ alter table projections.builds add column holds_lost boolean not null default fa
 comment on column projections.builds.holds_lost is 'It holds events that the log has lost, and is to be rebuilt.';
 `,
   },
+  {
+    name: 'projections/0101-versions',
+    sql: `
+create table projections.unknown_events (
+  projection text collate "C" not null,
+  generation int not null,
+  event_type text collate "C" not null,
+  schema_version int not null,
+  first_position bigint not null,
+  noted_at timestamptz not null default now(),
+  primary key (projection, generation, event_type, schema_version)
+);
+comment on table projections.unknown_events is 'Types of events of which a build has folded the envelope only, as the code that wrote it did not know them: code that does makes the build anew.';
+comment on column projections.unknown_events.noted_at is 'When such code met one last, to within some seconds.';
+
+create table projections.paused_partitions (
+  projection text collate "C" not null,
+  generation int not null,
+  partition int not null,
+  position bigint not null,
+  event_type text not null,
+  schema_version int not null,
+  paused_at timestamptz not null default now(),
+  primary key (projection, generation, partition)
+);
+comment on table projections.paused_partitions is 'Where a partition waits for code that knows the event at this position; over as soon as its checkpoint is beyond.';
+`,
+  },
 ];

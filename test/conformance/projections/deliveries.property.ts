@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { BusMessage } from '#platform/event-bus/event-bus.js';
-import type { ProjectionWorker } from '#platform/projections/running/projection-worker.js';
-import { counts, PARTITIONS, timeline, type Happening, type World } from './fixture.js';
+import type { ProjectionGroup } from '#platform/projections/running/projection-group.js';
+import { counts, PARTITIONS, timeline, together, type Happening, type World } from './fixture.js';
 
 const happening: fc.Arbitrary<Happening> = fc.record({
   subject: fc.nat({ max: 6 }),
@@ -11,15 +11,15 @@ const happening: fc.Arbitrary<Happening> = fc.record({
 });
 
 interface Batch {
-  /** Which worker of two gets it; a zombie is just another worker. */
-  worker: 0 | 1;
+  /** Which group of two gets it; a zombie is just another group. */
+  group: 0 | 1;
   /** Messages by index into the log; out of order, doubled, with holes. */
   picks: number[];
   wait: boolean;
 }
 
 const batch: fc.Arbitrary<Batch> = fc.record({
-  worker: fc.constantFrom(0, 1),
+  group: fc.constantFrom(0, 1),
   picks: fc.array(fc.nat({ max: 999 }), { maxLength: 12 }),
   wait: fc.boolean(),
 });
@@ -37,13 +37,13 @@ export async function deliveriesProperty(world: World, runs: number, size: numbe
         await world.reset();
         await world.happen(...happenings);
         const messages = await world.messages();
-        for (const definition of [counts(), timeline()]) {
-          const workers = [await world.worker(definition), await world.worker(definition)];
-          await play(workers, messages, batches);
-          await finish(workers[0]!, world);
-          const admin = await world.admin(definition);
-          const { equal, differences } = await admin.verify(definition.name);
-          if (!equal) throw new Error(`${definition.name}: ${JSON.stringify(differences)}`);
+        const groups = [await world.group(counts(), timeline()), await world.group(counts(), timeline())];
+        await play(groups, messages, batches);
+        await finish(groups[0]!, world);
+        const admin = await world.admin(counts(), timeline());
+        for (const { projection, comparison, failure } of (await admin.verifyAll()).projections) {
+          if (!comparison?.equal)
+            throw new Error(`${projection}: ${failure ?? JSON.stringify(comparison?.differences)}`);
         }
         const entries = await world.rows('entries');
         if (entries.length !== messages.length) throw new Error(`${entries.length} entries of ${messages.length}`);
@@ -54,15 +54,15 @@ export async function deliveriesProperty(world: World, runs: number, size: numbe
 }
 
 async function play(
-  workers: readonly ProjectionWorker[],
+  groups: readonly ProjectionGroup[],
   messages: readonly BusMessage[],
   batches: readonly Batch[],
 ): Promise<void> {
   const underWay: Promise<void>[] = [];
-  for (const { worker, picks, wait } of batches) {
+  for (const { group, picks, wait } of batches) {
     const chosen = picks.map((pick) => messages[pick % messages.length]!);
     const partitions = [...new Set(chosen.map(({ partition }) => partition))];
-    const delivered = workers[worker]!.deliver({ messages: chosen, partitions });
+    const delivered = groups[group]!.deliver({ messages: chosen, partitions });
     underWay.push(delivered);
     if (wait) await delivered;
   }
@@ -70,7 +70,9 @@ async function play(
 }
 
 /** What was never delivered, the reconciler brings. */
-async function finish(worker: ProjectionWorker, world: World): Promise<void> {
+async function finish(group: ProjectionGroup, world: World): Promise<void> {
   const { position } = await world.store.head();
-  await worker.reconcile(new Map(Array.from({ length: PARTITIONS }, (_, partition) => [partition, position])));
+  const targets = new Map(Array.from({ length: PARTITIONS }, (_, partition) => [partition, position]));
+  await group.reconcile(new Map(group.members.map(({ name }) => [name, targets])));
+  await together(group);
 }

@@ -1,21 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
-import { partitionOf, type BusMessage } from '#platform/event-bus/event-bus.js';
+import { partitionOf, type BusMessage, type Delivery } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { TestClock } from '#platform/kernel/clock.js';
 import { plus } from '#platform/kernel/money.js';
+import { encode, EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal, type DomainEvent } from '#platform/kernel/event-contract.js';
 import { derivedId, newId } from '#platform/kernel/ids.js';
 import { ensureLive } from '#platform/projections/builds/builds.js';
-import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
-import { ProjectionWorker } from '#platform/projections/running/projection-worker.js';
+import { Ages } from '#platform/projections/folding/row-cache.js';
+import { ProjectionGroup } from '#platform/projections/running/projection-group.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
 import { append, change, on, projection, type Projection } from '#platform/projections/definition/projection.js';
 import { ProjectionAdmin } from '#platform/projections/projection-admin.js';
-import { createPool, type Pool } from '#platform/postgres/pool.js';
+import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
 export const PARTITIONS = 4;
@@ -26,8 +28,7 @@ export const counted = defineEvent({
 });
 export const cleared = defineEvent({ type: 'test.cleared', fields: { day: open(z.string()) } });
 export const noted = defineEvent({ type: 'test.noted', fields: { text: personal(z.string()) } });
-const known = [counted, cleared, noted];
-export const codec = plaintext(known);
+export const catalogue = new EventCatalogue([counted, cleared, noted]);
 
 @Entity('counts_by_day')
 @Index('counts_total', ['total'])
@@ -131,9 +132,11 @@ export const eventOf = ({ what, day, amount }: Happening): DomainEvent<any> => {
 /** A log, a database and what is needed to run projections by hand. */
 export class World {
   store = new MemoryEventStore(new TestClock());
-  readonly decoded = new DecodedEvents(codec);
+  readonly decoded = new DecodedEvents(catalogue);
   private revision = 0;
-  private readonly workers: ProjectionWorker[] = [];
+  private readonly groups: { group: ProjectionGroup; pipeline: Pipeline }[] = [];
+  /** What went wrong in groups and was tried again. */
+  readonly errors: Error[] = [];
 
   private constructor(
     readonly url: string,
@@ -172,7 +175,7 @@ export class World {
             schemaVersion: event.contract.version,
             occurredAt: new Date(1_767_225_600_000 + this.revision * 1000),
             subject: subjectOf(subject),
-            ...storedForm(event),
+            ...encode(event),
             meta: { actor: 'test' },
           },
         ],
@@ -196,19 +199,20 @@ export class World {
       .filter(({ event }) => event.position > after);
   }
 
-  /** A writer of a projection, as another process would have one. */
-  async worker(definition: Projection): Promise<ProjectionWorker> {
-    const [model] = await prepareProjections(this.pool, [definition], PARTITIONS);
-    await ensureLive(this.pool, model!, PARTITIONS);
-    const worker = new ProjectionWorker({
-      pool: this.pool,
-      model: model!,
-      log: this.log,
-      decoded: this.decoded,
-      capacity: 20,
+  /** The projections of a process, without a bus: deliveries are made by hand. */
+  async group(...definitions: Projection[]): Promise<ProjectionGroup> {
+    const models = await prepareProjections(this.pool, definitions, PARTITIONS);
+    for (const model of models) await ensureLive(this.pool, model, PARTITIONS);
+    const pipeline = new Pipeline(this.url, { role: 'write', synchronousCommit: 'off', limits: { lockMs: 100 } });
+    const { pool, log, decoded } = this;
+    const group = new ProjectionGroup({
+      ...{ models, pool, pipeline, log, decoded },
+      // So few that rows are let go of all the time.
+      ages: new Ages(20),
+      onError: (error) => this.errors.push(error as Error),
     });
-    this.workers.push(worker);
-    return worker;
+    this.groups.push({ group, pipeline });
+    return group;
   }
 
   async admin(...definitions: Projection[]): Promise<ProjectionAdmin> {
@@ -235,7 +239,7 @@ export class World {
 
   /** Forgets everything, for the next run on the same database. */
   async reset(): Promise<void> {
-    await this.closeLanes();
+    await this.closeGroups();
     this.store = new MemoryEventStore(new TestClock());
     const { rows } = await this.pool.query<{ schema: string }>(
       `select nspname as schema from pg_namespace where nspname like 'rm\\_%' or nspname like 'scratch%'`,
@@ -248,15 +252,30 @@ export class World {
     await this.pool.query(`update projections.settings set log_id = null, incarnation = 0`);
   }
 
-  async closeLanes(): Promise<void> {
-    await Promise.all(this.workers.splice(0).map((worker) => worker.close()));
+  async closeGroups(): Promise<void> {
+    const all = this.groups.splice(0);
+    await Promise.all(all.map(({ group }) => group.close()));
+    await Promise.all(all.map(({ pipeline }) => pipeline.end()));
   }
 
   async close(): Promise<void> {
-    await this.closeLanes();
+    await this.closeGroups();
     await this.pool.end();
     await this.dropDatabase();
   }
+}
+
+/** Waits until no member of a group is by itself. @throws Error after so long, with why one still is */
+export async function together(group: ProjectionGroup, timeoutMs = 10_000): Promise<void> {
+  for (const until = Date.now() + timeoutMs; group.standings.length > 0; await sleep(5)) {
+    if (Date.now() > until) throw new Error(JSON.stringify(group.standings));
+  }
+}
+
+/** Hands a delivery over, and waits until all members have it. */
+export async function feed(group: ProjectionGroup, delivery: Delivery): Promise<void> {
+  await group.deliver(delivery);
+  await together(group);
 }
 
 /** What the rows must be: each event of the log folded once, in order, by a plain loop that knows no runtime. */
@@ -266,7 +285,7 @@ export async function expectedCounts(
 ): Promise<Map<string, { total: string; amounts: string[] }>> {
   const rows = new Map<string, { total: string; amounts: string[] }>();
   for (const stored of await world.store.readAll({ after: 0n, limit: 1_000_000 })) {
-    const event = known.some(({ type }) => type === stored.type) ? codec.decode(stored) : undefined;
+    const event = catalogue.get(stored.type) ? catalogue.decode(stored) : undefined;
     if (!event || stored.type === noted.type) continue;
     const key = `${event.subject} ${event.data.day}`;
     const row = rows.get(key);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProjectionWorker } from '#platform/projections/running/projection-worker.js';
+import type { ProjectionGroup } from '#platform/projections/running/projection-group.js';
 import {
   broken,
   counted,
@@ -12,6 +12,7 @@ import {
   tags,
   timeline,
   World,
+  feed as deliver,
 } from './fixture.js';
 
 let world: World;
@@ -30,15 +31,15 @@ async function happen(events: number, from = 0): Promise<void> {
   }
 }
 
-async function feed(worker: ProjectionWorker, after = 0n): Promise<void> {
-  await worker.deliver({ messages: await world.messages(after), partitions: all });
+async function feed(group: ProjectionGroup, after = 0n): Promise<void> {
+  await deliver(group, { messages: await world.messages(after), partitions: all });
 }
 
 describe('a rebuild', () => {
   it('gives the rows that live has, and is swapped in; what comes after goes to the new build', async () => {
-    const workers = [await world.worker(counts()), await world.worker(timeline())];
+    const group = await world.group(counts(), timeline());
     await happen(500);
-    for (const worker of workers) await feed(worker);
+    await feed(group);
     const before = [await world.rows('counts_by_day'), await world.rows('entries')];
     expect(before[0]!.length).toBeGreaterThan(30);
     const admin = await world.admin(counts(), timeline());
@@ -55,7 +56,7 @@ describe('a rebuild', () => {
     expect(progress).toHaveLength(8);
     expect([await world.rows('counts_by_day'), await world.rows('entries')]).toEqual(before);
     await happen(100, 500);
-    for (const worker of workers) await feed(worker, 500n);
+    await feed(group, 500n);
     const { rows } = await world.pool.query<any>(
       `select (select count(*)::int from rm_test_timeline_g1.entries) as old, (select count(*)::int from rm_test_timeline_g2.entries) as new`,
     );
@@ -77,7 +78,7 @@ describe('a rebuild', () => {
   });
 
   it('brings a new version live, and the old one back', async () => {
-    const old = await world.worker(counts(1));
+    const old = await world.group(counts(1));
     await happen(200);
     await feed(old);
     const admin2 = await world.admin(counts(2));
@@ -85,8 +86,8 @@ describe('a rebuild', () => {
     expect(result).toMatchObject({ comparison: null, swapped: true });
     expect((await world.rows('counts_by_day'))[0]).toContain('v2:');
     await happen(50, 200);
-    const lane2 = await world.worker(counts(2));
-    await feed(lane2, 200n);
+    const group2 = await world.group(counts(2));
+    await feed(group2, 200n);
     const second = await world.rows('counts_by_day');
     const admin1 = await world.admin(counts(1));
     await admin1.swapBack('test-counts');
@@ -97,9 +98,9 @@ describe('a rebuild', () => {
   });
 
   it('shows where live rows are not what the log says', async () => {
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     await happen(100);
-    await feed(worker);
+    await feed(group);
     const admin = await world.admin(counts());
     await world.pool.query(
       `update rm_test_counts_g1.counts_by_day set total = total + 0.01 where (subject, day) = (select subject, day from rm_test_counts_g1.counts_by_day order by 1, 2 limit 1)`,
@@ -118,9 +119,9 @@ describe('a rebuild', () => {
   });
 
   it('goes on where it was stopped', async () => {
-    const worker = await world.worker(timeline());
+    const group = await world.group(timeline());
     await happen(400);
-    await feed(worker);
+    await feed(group);
     const admin = await world.admin(timeline());
     const stop = new AbortController();
     const rebuilding = admin.rebuild([], {
@@ -138,11 +139,11 @@ describe('a rebuild', () => {
 
   it('parks what it cannot fold, as live does', async () => {
     broken.add('0.41');
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     await happen(60);
     await world.append(3, counted({ amount: '99999999999999', day: '2026-01-01' }));
     await happen(60, 60);
-    await feed(worker);
+    await feed(group);
     const admin = await world.admin(counts());
     const before = await admin.deadLetters();
     expect(before.filter(({ cause }) => cause)).toHaveLength(2);
@@ -156,11 +157,11 @@ describe('a rebuild', () => {
   });
 
   it('parks what the database refuses, as live does', async () => {
-    const worker = await world.worker(tags());
+    const group = await world.group(tags());
     for (let i = 0; i < 200; i++) {
       await world.append(i % 7, noted({ text: i === 60 || i === 130 ? refusedText : `tag ${i % 3}` }));
     }
-    await feed(worker);
+    await feed(group);
     const admin = await world.admin(tags());
     const before = await admin.deadLetters();
     expect(before.filter(({ cause }) => cause).map(({ position }) => position)).toEqual([61n]);
@@ -173,12 +174,12 @@ describe('a rebuild', () => {
   });
 
   it('builds as of any position', async () => {
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     await happen(90);
-    await feed(worker);
+    await feed(group);
     const then = await world.rows('counts_by_day');
     await happen(90, 90);
-    await feed(worker, 90n);
+    await feed(group, 90n);
     const admin = await world.admin(counts());
     const build = await admin.asOf('test-counts', 90n, 'scratch_march');
     const { rows } = await world.pool.query<any>(`select t::text as row from scratch_march.counts_by_day t order by 1`);
@@ -189,14 +190,14 @@ describe('a rebuild', () => {
   });
 
   it('swaps and swaps back under traffic without a reader seeing an event go', async () => {
-    const worker = await world.worker(timeline());
+    const group = await world.group(timeline());
     const admin = await world.admin(timeline());
     const run = { done: false };
     let fed = 0n;
     const traffic = (async () => {
       for (let i = 0; !run.done; i++) {
         await happen(3, i * 3);
-        await feed(worker, fed);
+        await feed(group, fed);
         fed = (await world.store.head()).position;
       }
     })();
@@ -216,7 +217,7 @@ describe('a rebuild', () => {
     }
     run.done = true;
     await Promise.all([traffic, reader]);
-    await feed(worker, 0n);
+    await feed(group, 0n);
     expect(await world.rows('entries')).toHaveLength(Number((await world.store.head()).position));
     expect((await admin.verify('test-timeline')).equal).toBe(true);
   });

@@ -1,6 +1,7 @@
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { inShortTries, lockTimeout, TRY_MS } from './lock-waits.js';
-import { createIndexesSql, createKeySql, createTableSql, quote, type TableShape } from '../tables/table-shape.js';
+import { createIndexesSql, createKeySql, createTableSql, quote } from '../tables/ddl.js';
+import type { TableShape } from '../tables/table-shape.js';
 import type { Model } from '../running/build-writer.js';
 
 /** `outdated`: came before the previous one, and is dropped as soon as nobody reads it any more. */
@@ -173,7 +174,7 @@ export async function dropBuild(pool: Pool, build: Build, timeoutMs = 2_000): Pr
       if (rows[0]?.status === 'dropped') return;
       if (rows[0]?.status === 'live') throw new Error(`generation ${build.generation} of ${build.projection} is live`);
       await client.query(`drop schema if exists ${quote(build.schema)} cascade`);
-      for (const table of ['checkpoints', 'dead_letters']) {
+      for (const table of ['checkpoints', 'dead_letters', 'unknown_events', 'paused_partitions']) {
         await client.query(`delete from projections.${table} where projection = $1 and generation = $2`, [
           build.projection,
           build.generation,

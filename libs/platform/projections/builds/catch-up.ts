@@ -1,7 +1,8 @@
 import { partitionOf } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import type { BuildWriter, PartitionedEvent } from '../running/build-writer.js';
+import type { BuildWriter } from '../running/build-writer.js';
+import type { Batch, PartitionedEvent } from '../running/pauses.js';
 
 /** The log, and how the bus divides it. */
 export interface Log {
@@ -9,7 +10,14 @@ export interface Log {
   readonly partitions: number;
 }
 
-const PAGE = 1_000;
+/** Events in one read, and so many that one who is behind by them is level with the others. */
+export const PAGE = 1_000;
+
+/** Something with checkpoints, and how far its partitions should be. */
+export interface Behind<W extends { readonly checkpoints: ReadonlyMap<number, bigint> }> {
+  readonly writer: W;
+  readonly targets: ReadonlyMap<number, bigint>;
+}
 
 /**
  * Reads the store from where partitions stand to where they should be, and applies what is theirs, page by page.
@@ -22,12 +30,29 @@ export async function catchUp(
   targets: ReadonlyMap<number, bigint>,
   onCommit?: () => void,
 ): Promise<void> {
-  const open = new Map(
-    [...targets].filter(([partition, target]) => target > (writer.checkpoints.get(partition) ?? 0n)),
+  await catchUpTogether([{ writer, targets }], log, async ([part]) => {
+    await writer.apply(part!.batch);
+    onCommit?.();
+  });
+}
+
+/** The same for several at once, from one pass over the log. @param apply takes what a page holds for each of them */
+export async function catchUpTogether<W extends { readonly checkpoints: ReadonlyMap<number, bigint> }>(
+  behind: readonly Behind<W>[],
+  log: Log,
+  apply: (parts: readonly { writer: W; batch: Batch }[]) => Promise<void>,
+): Promise<void> {
+  const open = behind
+    .map(({ writer, targets }) => ({
+      writer,
+      targets: new Map([...targets].filter(([partition, to]) => to > (writer.checkpoints.get(partition) ?? 0n))),
+    }))
+    .filter(({ targets }) => targets.size > 0);
+  if (open.length === 0) return;
+  const last = max(open.flatMap(({ targets }) => [...targets.values()]));
+  let after = min(
+    open.flatMap(({ writer, targets }) => [...targets.keys()].map((partition) => writer.checkpoints.get(partition)!)),
   );
-  if (open.size === 0) return;
-  const last = max(open.values());
-  let after = min([...open.keys()].map((partition) => writer.checkpoints.get(partition)!));
   while (after < last) {
     const page = await log.store.readAll({ after, through: last, limit: PAGE });
     if (page.length === 0 && (await log.store.head()).position < last) {
@@ -35,13 +60,16 @@ export async function catchUp(
     }
     // Without an event up to there though the log goes on behind it: a hole.
     const end = page.at(-1)?.position ?? last;
-    const advance = new Map<number, bigint>();
-    for (const [partition, target] of open) {
-      const to = target < end ? target : end;
-      if (to > writer.checkpoints.get(partition)!) advance.set(partition, to);
-    }
-    await writer.apply(select(page, writer.checkpoints, open, log.partitions), advance);
-    onCommit?.();
+    const parts = open.map(({ writer, targets }) => {
+      const advance = new Map<number, bigint>();
+      for (const [partition, target] of targets) {
+        const to = target < end ? target : end;
+        if (to > writer.checkpoints.get(partition)!) advance.set(partition, to);
+      }
+      const events = advance.size > 0 ? select(page, writer.checkpoints, targets, log.partitions) : [];
+      return { writer, batch: { events, advance } };
+    });
+    await apply(parts);
     after = end;
   }
 }

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from '#platform/postgres/pool.js';
-import { quote, type TableShape } from '../tables/table-shape.js';
+import { quote } from '../tables/ddl.js';
+import type { TableShape } from '../tables/table-shape.js';
 
 /** Where two builds differ. */
 export interface Difference {

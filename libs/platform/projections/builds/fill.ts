@@ -1,7 +1,9 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { EventPage } from '#platform/event-store/event-store.js';
 import { catchUp, max, min, select, type Log } from './catch-up.js';
-import { isDataError, type BuildWriter } from '../running/build-writer.js';
+import type { BuildWriter } from '../running/build-writer.js';
+import type { NewerEvent } from '../running/pauses.js';
+import { isDataError } from '../running/writer-errors.js';
 
 /** A build to fill, and how far each of its partitions. */
 export interface FillTarget {
@@ -39,9 +41,14 @@ const RANGE_BYTES = 4 * 1024 * 1024;
  * Fills builds from ONE pass over the log: ranges are read in parallel, each event is decoded once and folded in
  * order, rows stay in memory and are written in bulk while the fold goes on. Checkpoints move with the rows, so a
  * fill that is stopped goes on where it was.
+ * @returns the builds that stopped before an event which newer code is to handle, and why
  * @throws the signal's reason; StaleWriter when somebody else writes to one of the builds
  */
-export async function fill(log: Log, targets: readonly FillTarget[], options: FillOptions = {}): Promise<void> {
+export async function fill(
+  log: Log,
+  targets: readonly FillTarget[],
+  options: FillOptions = {},
+): Promise<Map<BuildWriter, NewerEvent>> {
   const { signal, onProgress, onPage, pageSize = 500, readAhead = 3, flushRows = 30_000 } = options;
   const fillers = targets.map((target) => new BuildFiller(target, log, flushRows));
   const first = min(fillers.map((filler) => filler.start));
@@ -53,7 +60,7 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
       onPage?.(page, first);
       for (let at = 0; at < page.length; at += SLICE) {
         const slice = page.slice(at, at + SLICE);
-        for (const filler of fillers) await filler.take(slice);
+        for (const filler of fillers) if (!filler.stopped) await filler.take(slice);
         for (const { writer } of targets) writer.decoded.forget(slice);
       }
       const position = page.at(-1)!.position;
@@ -67,6 +74,7 @@ export async function fill(log: Log, targets: readonly FillTarget[], options: Fi
   // Also when stopped: what was folded is not thrown away.
   for (const filler of fillers) await filler.finish(signal?.aborted !== true);
   signal?.throwIfAborted();
+  return new Map(fillers.flatMap(({ writer, stopped }) => (stopped ? [[writer, stopped] as const] : [])));
 }
 
 async function* pages(
@@ -121,6 +129,8 @@ class BuildFiller {
   private folded: Map<number, bigint>;
   private writing: Promise<void> | undefined;
   private failure: unknown;
+  /** The event before which it stopped. */
+  stopped: NewerEvent | undefined;
   private readonly least: bigint;
 
   constructor(
@@ -135,6 +145,10 @@ class BuildFiller {
     this.least = min(target.targets.values());
   }
 
+  get writer(): BuildWriter {
+    return this.target.writer;
+  }
+
   async take(page: readonly StoredEvent[]): Promise<void> {
     if (this.failure) await this.recover();
     const { writer, targets } = this.target;
@@ -143,6 +157,8 @@ class BuildFiller {
     // The usual case, all partitions abreast and none near its target: no need to look at each event's partition.
     const abreast = end <= this.least && begin > max(this.folded.values());
     const events = abreast ? page : select(page, this.folded, targets, this.log.partitions).map(({ event }) => event);
+    this.stopped = writer.newerAmong(events);
+    if (this.stopped) return;
     try {
       if (events.length > 0) await writer.fold(events);
     } catch (error) {
@@ -167,7 +183,7 @@ class BuildFiller {
   /** @param whole all of the pass was read, so that nothing is left below the targets */
   async finish(whole: boolean): Promise<void> {
     await this.writing;
-    for (const [partition, target] of whole ? this.target.targets : []) {
+    for (const [partition, target] of whole && !this.stopped ? this.target.targets : []) {
       if (target > this.folded.get(partition)!) this.folded.set(partition, target);
     }
     if (!this.failure) {

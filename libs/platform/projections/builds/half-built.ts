@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { buildsOf, createBuild, dropBuild, type Build } from './builds.js';
-import type { ProjectionRuntime } from './rebuild.js';
-import { createIndexesSql, createTableSql } from '../tables/table-shape.js';
+import type { ProjectionRuntime } from './projection-runtime.js';
+import { createIndexesSql, createTableSql } from '../tables/ddl.js';
 import type { Model } from '../running/build-writer.js';
 
 /** A build that is worked on is held by an advisory lock of the worker's session: the server lets go when it is gone. */

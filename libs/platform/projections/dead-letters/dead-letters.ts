@@ -1,7 +1,7 @@
 import { inTransaction, type PoolClient } from '#platform/postgres/pool.js';
 import { partitionOf } from '#platform/event-bus/event-bus.js';
 import { liveBuild, lockBuilds, raiseEpoch, type Build } from '../builds/builds.js';
-import type { ProjectionRuntime } from '../builds/rebuild.js';
+import type { ProjectionRuntime } from '../builds/projection-runtime.js';
 import { BuildWriter, type Model } from '../running/build-writer.js';
 
 /** An event set aside in the live build of a projection. */
@@ -152,7 +152,7 @@ async function refold(
     const page = await log.store.readSubjects([subject], { after, through, limit: PAGE });
     if (page.length === 0) break;
     const events = page.filter(({ position }) => wanted.has(position)).map((event) => ({ partition, event }));
-    if (events.length > 0) await writer.apply(events, new Map());
+    if (events.length > 0) await writer.apply({ events, advance: new Map() });
     after = page.at(-1)!.position;
   }
   for (const { position, attempts, parked_at } of letters) {

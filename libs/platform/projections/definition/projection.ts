@@ -53,7 +53,12 @@ export interface Projection {
   /** Those of the tables to whose rows nothing happens any more: filled by `append`, never by `change`. */
   readonly appendOnly: ReadonlySet<TableClass>;
   readonly handlers: ReadonlyMap<string, Handler<any>>;
-  /** Called for every event, whatever its type, beside the handlers. */
+  /** The version in which the handlers know each type of event. At a newer one the projection waits for newer code. */
+  readonly versions: ReadonlyMap<string, number>;
+  /**
+   * Called for every event, whatever its type, beside the handlers. Of an event that this code does not know it gets the
+   * envelope, without data; what it made of it is folded again by code that knows the event.
+   */
   readonly any?: Handler<any>;
   /** How much may be set aside before the projection stops. */
   readonly parkAtMost: ParkingBound;
@@ -69,10 +74,14 @@ export interface ParkingBound {
 /** A few customers' worth: what goes on failing beyond is a fault of the code, and every further event makes the way back longer. */
 export const usualParkingBound: ParkingBound = { events: 10_000, bytes: 16 * 1024 * 1024 };
 
+/** What becomes of one type of event, and the version in which the handler knows it. */
+export type EventHandler = readonly [type: string, handler: Handler<any>, version: number];
+
 /** Pairs an event's contract with its handler, with the data's type inferred. */
-export const on = <Data>(contract: EventContract<Data>, handler: Handler<Data>): [string, Handler<any>] => [
-  contract.type,
+export const on = <Data>({ type, version }: EventContract<Data>, handler: Handler<Data>): EventHandler => [
+  type,
   handler,
+  version,
 ];
 
 /**
@@ -84,7 +93,7 @@ export function projection(definition: {
   version: number;
   tables: readonly TableClass[];
   appendOnly?: readonly TableClass[];
-  on: readonly [string, Handler<any>][];
+  on: readonly EventHandler[];
   any?: Handler<any>;
   parkAtMost?: Partial<ParkingBound>;
 }): Projection {
@@ -94,7 +103,8 @@ export function projection(definition: {
     version: definition.version,
     tables: definition.tables,
     appendOnly: new Set(definition.appendOnly),
-    handlers: new Map(definition.on),
+    handlers: new Map(definition.on.map(([type, handler]) => [type, handler])),
+    versions: new Map(definition.on.map(([type, , version]) => [type, version])),
     any: definition.any,
     parkAtMost: { ...usualParkingBound, ...definition.parkAtMost },
   };

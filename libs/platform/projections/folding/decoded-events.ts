@@ -1,5 +1,5 @@
 import type { RecordedEvent, StoredEvent } from '#platform/kernel/envelope.js';
-import type { EventCodec } from '#platform/kernel/event-codec.js';
+import { UnknownEventError, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
 
 /**
  * Decodes each event once for all projections of a process. The decoded event is kept on the stored one: a WeakMap
@@ -8,20 +8,27 @@ import type { EventCodec } from '#platform/kernel/event-codec.js';
 export class DecodedEvents {
   private readonly slot = Symbol('decoded');
 
-  constructor(private readonly codec: EventCodec) {}
+  constructor(private readonly catalogue: EventCatalogue) {}
 
-  /**
-   * Fetches what decoding these events takes, for all of them at once.
-   * @returns undefined where all of it is at hand
-   */
-  prepare(events: readonly StoredEvent[]): Promise<void> | undefined {
-    return this.codec.prepare(subjectsOf(events));
-  }
-
-  /** Of prepared events. @throws UnknownEventError, SyntaxError and whatever an upcast throws */
+  /** @throws UnknownEventError, SyntaxError and whatever an upcast throws */
   of(stored: StoredEvent): RecordedEvent {
     const holder = stored as StoredEvent & Record<symbol, RecordedEvent | undefined>;
-    return (holder[this.slot] ??= this.codec.decode(stored));
+    return (holder[this.slot] ??= this.catalogue.decode(stored));
+  }
+
+  /** The same; undefined for an event of a type or version that this code does not know. */
+  known(stored: StoredEvent): RecordedEvent | undefined {
+    try {
+      return this.of(stored);
+    } catch (error) {
+      if (error instanceof UnknownEventError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether this code knows a type of event in a version. */
+  knows(type: string, version: number): boolean {
+    return version <= (this.catalogue.get(type)?.version ?? 0);
   }
 
   /** Lets decoded events go at once, where nobody else will ask: they then die young, which costs nothing. */
@@ -30,7 +37,12 @@ export class DecodedEvents {
   }
 }
 
-function* subjectsOf(events: readonly StoredEvent[]): Iterable<string> {
-  let last: string | undefined;
-  for (const { subject } of events) if (subject !== last) yield (last = subject);
+/** What can be told of an event whose data this code cannot read. */
+export function envelopeOf(stored: StoredEvent): RecordedEvent<Record<string, never>> {
+  const { id, stream, revision, position, type, schemaVersion } = stored;
+  const { occurredAt, recordedAt, subject, commandId, meta } = stored;
+  return {
+    ...{ id, stream, revision, position, type, schemaVersion },
+    ...{ occurredAt, recordedAt, subject, commandId, meta, data: {} },
+  };
 }

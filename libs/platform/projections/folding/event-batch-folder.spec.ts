@@ -2,14 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { plaintext } from '#test/fixtures/stored-form.fixture.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { DecodedEvents } from './decoded-events.js';
 import { EventBatchFolder } from './event-batch-folder.js';
 import { append, change, on, projection } from '../definition/projection.js';
-import type { TableRows } from './row-cache.js';
-import { describeTables, type Row } from '../tables/table-shape.js';
+import { Ages, type TableRows } from './row-cache.js';
+import { describeTables } from '../tables/describe-tables.js';
+import type { Row } from '../tables/table-shape.js';
 
 @Entity('notes')
 class Note {
@@ -57,19 +58,19 @@ describe('folding', () => {
       ordinal: 0,
       meta: { actor: '' },
     },
-    ...{ data: JSON.stringify({ text }), personalData: null },
+    ...{ data: JSON.stringify({ text }), sealed: null },
   });
   const folding = async (bulk: boolean, stored: readonly Row[] = []) => {
     const shapes = await describeTables(noteProjection);
     const made = new EventBatchFolder({
       projection: noteProjection,
       shapes,
-      decoded: new DecodedEvents(plaintext([noted])),
+      decoded: new DecodedEvents(new EventCatalogue([noted])),
       load: async (shape, keys) =>
         shape.name === 'notes' ? stored.filter(({ subject }) => keys.some((key) => key['subject'] === subject)) : [],
       parked: { subjects: [], events: 0, bytes: 0 },
       discarded: new Set(),
-      capacity: 100,
+      ages: new Ages(100),
       bulk,
     });
     const tables = (made as unknown as { tables: Map<unknown, TableRows & Record<string, Map<string, unknown>>> })

@@ -1,5 +1,7 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import type { DecodedEvents } from './decoded-events.js';
+import { envelopeOf, type DecodedEvents } from './decoded-events.js';
+import { Pass, type Step } from './fold-pass.js';
+import { Parking, type DeadLetter, type Parked } from './parking.js';
 import {
   changesOf,
   checkKind,
@@ -9,16 +11,8 @@ import {
   type TableClass,
 } from '../definition/projection.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import { Ages, TableRows, weightOf, type Entry } from './row-cache.js';
+import { TableRows, weightOf, type Ages, type Entry } from './row-cache.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
-
-/** An event that was set aside, to be folded later by hand. */
-export interface DeadLetter {
-  readonly event: Pick<StoredEvent, 'position' | 'subject' | 'id' | 'type'>;
-  readonly error: string;
-  /** False for events that only wait behind a failed one of their subject. */
-  readonly cause: boolean;
-}
 
 /** Row changes of one table, ready to be written. */
 export interface TableWrites {
@@ -31,46 +25,24 @@ export interface TableWrites {
   readonly deletes: Row[];
 }
 
+/** A type of event, in a version of it, that this code does not know and of which only the envelope was folded. */
+export interface UnknownEvent {
+  readonly type: string;
+  readonly version: number;
+  /** Of the first that was met. */
+  readonly position: bigint;
+}
+
 export interface Writes {
   readonly tables: TableWrites[];
   readonly deadLetters: DeadLetter[];
+  readonly unknown: UnknownEvent[];
   /** To be called when they are durable. */
   written(): void;
 }
 
 /** Reads rows by key from the build; absent ones are left out. */
 export type LoadRows = (shape: TableShape, keys: readonly Key[]) => Promise<Row[]>;
-
-/** An event and its changes: a stretch of the pass. */
-interface Step {
-  readonly stored: StoredEvent;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The row changes of the events of one `fold`, side by side; arrays that are used again, as rebuilds make millions. */
-class Pass {
-  readonly changes: RowChange[] = [];
-  readonly rows: TableRows[] = [];
-  readonly keys: string[] = [];
-  /** Held here, as loading others may push them out of the cache before their turn. */
-  readonly entries: (Entry | undefined)[] = [];
-
-  get length(): number {
-    return this.changes.length;
-  }
-
-  add(change: RowChange, rows: TableRows, key: string, entry: Entry | undefined): void {
-    this.changes.push(change);
-    this.rows.push(rows);
-    this.keys.push(key);
-    this.entries.push(entry);
-  }
-
-  cut(length: number): void {
-    this.changes.length = this.rows.length = this.keys.length = this.entries.length = length;
-  }
-}
 
 export interface EventBatchFolderOptions {
   readonly projection: Projection;
@@ -83,8 +55,8 @@ export interface EventBatchFolderOptions {
   readonly discarded: ReadonlySet<bigint>;
   /** Positions whose rows the database refused, and why. */
   readonly poison?: ReadonlyMap<bigint, string>;
-  /** Rows held in memory, over all tables. */
-  readonly capacity: number;
+  /** Bounds the rows that are held in memory, with those of others. */
+  readonly ages: Ages;
   /** The tables are empty. */
   readonly empty?: boolean;
   /** Many rows are folded between two writes: new ones are made ready for COPY as they come. */
@@ -97,38 +69,11 @@ type Loaded = Map<TableRows, Map<string, Entry>>;
 const LARGE = 4096;
 /** Of other changes one in so many has its row weighed: that costs as much as the fold. */
 const WEIGH_EVERY = 64;
-const MAX_ERROR = 2000;
-const WAITING = 'waits behind an earlier event of its subject';
-
-/** What is set aside in a build. */
-export interface Parked {
-  /** Subjects with an event set aside: their later events wait behind it. */
-  readonly subjects: Iterable<string>;
-  readonly events: number;
-  readonly bytes: number;
-}
-
-/** About the bytes that an event takes in the table of dead letters, beside its texts. */
-export const LETTER_BYTES = 120;
-
-/** So much is set aside that the projection stops. Nothing of what was folded last is kept. */
-export class ParkingFull extends Error {
-  constructor({ name, parkAtMost }: Projection, cause: string) {
-    super(
-      `${name} stops: it has set aside as much as it may (${parkAtMost.events} events, ${parkAtMost.bytes} bytes), ` +
-        `and the next event fails too (${cause}). Mend the projection, then retry or discard: yad dead-letters list ${name}`,
-    );
-    this.name = 'ParkingFull';
-  }
-}
-
 /** Folds events into rows in memory. Events of one subject must come in order, each once. */
 export class EventBatchFolder {
   private readonly tables = new Map<TableClass, TableRows>();
-  private readonly parked: Set<string>;
-  private parkedEvents: number;
-  private parkedBytes: number;
-  private deadLetters: DeadLetter[] = [];
+  private readonly parking: Parking;
+  private readonly unknown = new Map<string, UnknownEvent>();
   private pendingWrites = 0;
   private changed = 0;
   private readonly pass = new Pass();
@@ -139,13 +84,15 @@ export class EventBatchFolder {
   };
 
   constructor(private readonly options: EventBatchFolderOptions) {
-    const ages = new Ages(options.capacity);
     for (const shape of options.shapes) {
-      this.tables.set(shape.target, new TableRows(shape, ages, options.empty ?? false));
+      this.tables.set(shape.target, new TableRows(shape, options.ages, options.empty ?? false));
     }
-    this.parked = new Set(options.parked.subjects);
-    this.parkedEvents = options.parked.events;
-    this.parkedBytes = options.parked.bytes;
+    this.parking = new Parking(options.projection, options.parked);
+  }
+
+  /** Lets go of all rows: another takes its place. */
+  close(): void {
+    for (const rows of this.tables.values()) rows.leave();
   }
 
   /** About how many rows wait to be written; those that are ready for COPY weigh little. */
@@ -158,8 +105,6 @@ export class EventBatchFolder {
    * @throws ParkingFull when too many are; the database's error when rows cannot be loaded
    */
   async fold(events: readonly StoredEvent[]): Promise<void> {
-    const preparing = this.options.decoded.prepare(events);
-    if (preparing) await preparing;
     const steps: Step[] = [];
     const missing = new Map<TableRows, Map<string, Key>>();
     this.pass.cut(0);
@@ -173,18 +118,18 @@ export class EventBatchFolder {
     for (const step of steps) {
       const { subject } = step.stored;
       if (failed.size > 0 && failed.has(subject)) {
-        this.park(step.stored, WAITING, false);
+        this.parking.wait(step.stored);
         continue;
       }
       try {
         this.apply(step, loaded);
       } catch (error) {
         failed.add(subject);
-        this.park(step.stored, messageOf(error), true);
+        this.parking.fail(step.stored, error);
       }
     }
     this.pass.cut(0);
-    this.pendingWrites = this.deadLetters.length;
+    this.pendingWrites = this.parking.pending;
     for (const rows of this.tables.values()) {
       if (this.options.bulk) rows.copyAppended();
       this.pendingWrites += rows.pending;
@@ -215,36 +160,48 @@ export class EventBatchFolder {
         tables.push({ shape, appends: appended, copied, upserts, deletes });
       }
     }
-    const { deadLetters } = this;
-    this.deadLetters = [];
+    const deadLetters = this.parking.take();
+    const unknown = [...this.unknown.values()];
+    this.unknown.clear();
     this.pendingWrites = 0;
     const written = (): void => {
       for (const [entry, row] of settled) entry.saved = row;
       for (const rows of this.tables.values()) rows.written();
     };
-    return { tables, deadLetters, written };
+    return { tables, deadLetters, unknown, written };
   }
 
   private prepare(stored: StoredEvent, missing: Map<TableRows, Map<string, Key>>): Step | undefined {
-    const { projection, discarded, poison, decoded } = this.options;
+    const { projection, discarded, poison } = this.options;
     if (!projection.any && !projection.handlers.has(stored.type)) return undefined;
     if (discarded.size > 0 && discarded.has(stored.position)) return undefined;
-    if (this.parked.size > 0 && this.parked.has(stored.subject)) {
-      this.park(stored, WAITING, false);
+    if (this.parking.holds(stored.subject)) {
+      this.parking.wait(stored);
       return undefined;
     }
     const from = this.pass.length;
     try {
       const refused = poison?.get(stored.position);
       if (refused !== undefined) throw new Error(refused);
-      for (const change of changesOf(projection, decoded.of(stored))) this.locate(change, missing);
+      for (const change of this.changes(stored)) this.locate(change, missing);
       const to = this.pass.length;
       return to > from ? { stored, from, to } : undefined;
     } catch (error) {
       this.pass.cut(from);
-      this.park(stored, messageOf(error), true);
+      this.parking.fail(stored, error);
       return undefined;
     }
+  }
+
+  private changes(stored: StoredEvent): readonly RowChange[] {
+    const { projection, decoded } = this.options;
+    const { type, schemaVersion: version, position } = stored;
+    if (!projection.any || projection.handlers.has(type)) return changesOf(projection, decoded.of(stored));
+    const known = decoded.known(stored);
+    if (known) return changesOf(projection, known);
+    const key = `${type} ${version}`;
+    if (!this.unknown.has(key)) this.unknown.set(key, { type, version, position });
+    return changesOf(projection, envelopeOf(stored));
   }
 
   private locate(change: RowChange, missing: Map<TableRows, Map<string, Key>>): void {
@@ -321,22 +278,4 @@ export class EventBatchFolder {
       throw error;
     }
   }
-
-  private park(event: StoredEvent, error: string, cause: boolean): void {
-    const { projection } = this.options;
-    const told = error.slice(0, MAX_ERROR);
-    this.parkedEvents++;
-    this.parkedBytes +=
-      LETTER_BYTES + Buffer.byteLength(told) + event.subject.length + event.id.length + event.type.length;
-    const { events, bytes } = projection.parkAtMost;
-    if (this.parkedEvents > events || this.parkedBytes > bytes) throw new ParkingFull(projection, told);
-    this.parked.add(event.subject);
-    // Without its data, which may be megabytes: the log has it.
-    const { position, subject, id, type } = event;
-    this.deadLetters.push({ event: { position, subject, id, type }, error: told, cause });
-  }
 }
-
-/** An error's message for the record, without characters that the database does not take. */
-export const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replaceAll('\u0000', '');

@@ -45,6 +45,7 @@ const tally = (fold: (row: Tally | undefined) => Tally | null, table: any = Tall
             },
             fold,
           ),
+        1,
       ],
     ],
   });

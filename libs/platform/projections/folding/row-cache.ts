@@ -22,18 +22,33 @@ export interface Entry {
 export const weightOf = (shape: TableShape, row: Row | null): number =>
   row ? 1 + Math.floor(shape.sizeOf(row) / CHARACTERS) : 1;
 
+/** Rows that the projections of a process hold in memory: so many for each, and so many at most. */
+const ROWS_EACH = 100_000;
+const ROWS_IN_ALL = 300_000;
+
 /**
- * Bounds the rows that a writer holds, over all its tables, as some are used for every event and others hardly ever.
- * Two ages: what was not used while a whole age filled up is let go; no list to keep in order.
+ * Bounds the rows that are held, over all tables of all projections of a process, as some are used for every event and
+ * others hardly ever. Two ages: what was not used while a whole age filled up is let go; no list to keep in order.
  */
 export class Ages {
-  private readonly tables: TableRows[] = [];
+  private readonly tables = new Set<TableRows>();
   private young = 0;
 
+  /** @param capacity rows of the usual size, a kilobyte or so; larger ones count as more than one */
   constructor(private readonly capacity: number) {}
 
+  /** For so many projections: grows with their number, up to a bound. */
+  static forProjections(count: number): Ages {
+    return new Ages(Math.min(ROWS_IN_ALL, ROWS_EACH * Math.max(1, count)));
+  }
+
   join(table: TableRows): void {
-    this.tables.push(table);
+    this.tables.add(table);
+  }
+
+  /** Its rows are not used any more. */
+  leave(table: TableRows): void {
+    this.tables.delete(table);
   }
 
   /** A row is about to become young. */
@@ -74,6 +89,11 @@ export class TableRows {
     private complete: boolean,
   ) {
     ages.join(this);
+  }
+
+  /** Counts no longer among what is held. */
+  leave(): void {
+    this.ages.leave(this);
   }
 
   get(key: string): Entry | undefined {

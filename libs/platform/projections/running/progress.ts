@@ -1,23 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PositionLost } from '#platform/kernel/errors.js';
-import type { EventStore } from '#platform/event-store/event-store.js';
-import type { Pool } from '#platform/postgres/pool.js';
 import type { Delivery, Published } from '#platform/event-bus/event-bus.js';
-import { max, min } from '../builds/catch-up.js';
 import { RecordingTimes, type Freshness } from '../queries/freshness.js';
-
-/** Where all live builds stand, seen in one snapshot. */
-export interface ProjectionStatus {
-  readonly checkpoints: ReadonlyMap<string, ReadonlyMap<number, bigint>>;
-  /** Undefined with a bus that has no relay. */
-  readonly published: Published | undefined;
-}
+import { reached, readProjectionStatus, type ProjectionStatus, type StatusSource } from './projection-status.js';
 
 const FRESH_MS = 3;
 const POLL_MS = 10;
-
-const CHECKPOINTS = `select projection, partition, position::text from projections.checkpoints
-  join projections.builds b using (projection, generation) where b.status = 'live'`;
 
 interface Waiter {
   readonly position: bigint;
@@ -25,11 +13,7 @@ interface Waiter {
   readonly resolve: (reached: bigint | undefined) => void;
 }
 
-export interface ProgressOptions {
-  readonly pool: Pool;
-  readonly store: Pick<EventStore, 'readAll' | 'head' | 'identity'>;
-  /** What is on the bus; absent where consumers read the store itself. */
-  readonly published?: () => Promise<Published>;
+export interface ProgressOptions extends StatusSource {
   /** What this process itself has written. */
   readonly written?: () => Iterable<Written>;
 }
@@ -62,7 +46,7 @@ export class Progress implements Freshness {
   projectionStatus(): Promise<ProjectionStatus> {
     const now = performance.now();
     if (this.last && now - this.last.at < FRESH_MS) return this.last.projectionStatus;
-    const projectionStatus = this.read();
+    const projectionStatus = readProjectionStatus(this.options);
     const last = { at: now, projectionStatus };
     this.last = last;
     projectionStatus.catch(() => {
@@ -114,8 +98,10 @@ export class Progress implements Freshness {
   /** A writer of this process has committed. */
   committed(): void {
     this.last = undefined;
+    if (this.waiters.size === 0) return;
+    const written = this.written();
     for (const waiter of this.waiters) {
-      const at = this.writtenHere(waiter.projections);
+      const at = this.writtenHere(waiter.projections, written);
       if (at >= waiter.position) waiter.resolve(at);
     }
   }
@@ -138,16 +124,22 @@ export class Progress implements Freshness {
   }
 
   /** What these projections have reached for sure, by what this process knows; 0 when it knows nothing. */
-  private writtenHere(projections: readonly string[]): bigint {
-    const written = [...(this.options.written?.() ?? [])];
-    const checkpoints = new Map(written.map((each) => [each.name, each.checkpoints]));
-    const known = projections.every((name) => (checkpoints.get(name)?.size ?? 0) > 0);
-    return known ? reached({ checkpoints, published: this.latestPublished }, projections) : 0n;
+  private writtenHere(projections: readonly string[], written = this.written()): bigint {
+    const checkpoints = new Map(projections.map((name) => [name, written.get(name)?.checkpoints ?? new Map()]));
+    for (const positions of checkpoints.values()) if (positions.size === 0) return 0n;
+    // What was read anew since the log lost events may be of before.
+    return this.options.store.identity.heldThrough(
+      reached({ checkpoints, published: this.latestPublished }, projections),
+    );
   }
 
   private alone(projections: readonly string[]): boolean {
-    const written = [...(this.options.written?.() ?? [])];
-    return projections.every((name) => written.some((each) => each.name === name && each.alone));
+    const written = this.written();
+    return projections.every((name) => written.get(name)?.alone === true);
+  }
+
+  private written(): Map<string, Written> {
+    return new Map([...(this.options.written?.() ?? [])].map((each) => [each.name, each]));
   }
 
   private async poll(): Promise<void> {
@@ -168,53 +160,4 @@ export class Progress implements Freshness {
       this.polling = false;
     }
   }
-
-  private async read(): Promise<ProjectionStatus> {
-    const { pool, published } = this.options;
-    // Before the checkpoints: those that hold what was on the bus then hold all through its position.
-    const onBus = await published?.();
-    const { rows } = await pool.query<[string, number, string]>({
-      name: 'projection-status',
-      text: CHECKPOINTS,
-      rowMode: 'array',
-    } as any);
-    const checkpoints = new Map<string, Map<number, bigint>>();
-    for (const [projection, partition, text] of rows as unknown as [string, number, string][]) {
-      // What a build holds of events that the log has lost counts for nothing.
-      const position = this.options.store.identity.heldThrough(BigInt(text));
-      const own = checkpoints.get(projection);
-      if (own) own.set(partition, position);
-      else checkpoints.set(projection, new Map([[partition, position]]));
-    }
-    return { checkpoints, published: onBus && this.held(onBus) };
-  }
-
-  /** What was published of events that the log has lost counts for nothing. */
-  private held({ position, heads }: Published): Published {
-    const { identity } = this.options.store;
-    return {
-      position: identity.heldThrough(position),
-      heads: new Map([...heads].map(([partition, at]) => [partition, identity.heldThrough(at)])),
-    };
-  }
-}
-
-/**
- * The position through which all of these projections have applied everything.
- * @throws Error for a projection without a live build
- */
-export function reached({ checkpoints, published }: ProjectionStatus, projections: readonly string[]): bigint {
-  return min(
-    projections.map((name) => {
-      const own = checkpoints.get(name);
-      if (!own) throw new Error(`the projection ${name} has no live build`);
-      const least = min(own.values());
-      if (!published) return least;
-      // A partition that holds its last published event has nothing more through the relay's position.
-      const behind = [...own].filter(([partition, at]) => at < (published.heads.get(partition) ?? 0n));
-      const through =
-        behind.length === 0 ? published.position : min([published.position, ...behind.map(([, at]) => at)]);
-      return max([least, through]);
-    }),
-  );
 }

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventBus, Published, Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import type { EventCodec } from '#platform/kernel/event-codec.js';
-import { createPool, type Pool } from '#platform/postgres/pool.js';
-import { ensureLive, liveBuild } from '../builds/builds.js';
+import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
+import { ensureLive } from '../builds/builds.js';
 import type { Log } from '../builds/catch-up.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
-import { ProjectionWorker } from './projection-worker.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
-import { ProjectionDispatcher } from './projection-dispatcher.js';
-import type { LogReport } from '../builds/log-check.js';
+import { BuildKeeper } from './build-keeper.js';
+import { describePauses, pausedPartitions } from './paused-partitions.js';
+import { ProjectionGroup } from './projection-group.js';
 import { prepareProjections } from '../prepare.js';
-import { Progress, type Written } from './progress.js';
+import { Progress } from './progress.js';
 import type { Projection } from '../definition/projection.js';
 import { ProjectionAdmin } from '../projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from '../queries/read-models.js';
-import { rebuild, type RebuildResult, type ProjectionRuntime } from '../builds/rebuild.js';
+import type { ProjectionRuntime } from '../builds/projection-runtime.js';
 import { Reconciler } from './reconciler.js';
 import { Standstill } from './standstill.js';
 import type { Model } from './build-writer.js';
@@ -23,7 +23,7 @@ import type { Model } from './build-writer.js';
 export interface ProjectionHostOptions {
   readonly bus: EventBus;
   readonly store: EventStore;
-  readonly codec: EventCodec;
+  readonly catalogue: EventCatalogue;
   readonly projections: readonly Projection[];
   readonly databaseUrl: string;
   /** What the relay has put on the bus; absent where the bus reads the store itself. */
@@ -34,11 +34,15 @@ export interface ProjectionHostOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** How long the group waits for the checkpoints of a member that an operation holds, before it goes on without it. */
+const GROUP_LOCK_MS = 100;
+
 /** Runs projections in this process: writers on the bus, the reconciler, progress, queries, admin. */
 export class ProjectionHost {
   readonly progress: Progress;
   readonly admin: ProjectionAdmin;
-  private readonly workers: ProjectionDispatcher;
+  private readonly group: ProjectionGroup;
+  private readonly keeper: BuildKeeper;
   private readonly reconciler: Reconciler;
   private readonly standstill: Standstill;
   private readonly closing = new AbortController();
@@ -47,35 +51,36 @@ export class ProjectionHost {
   private subscription: Subscription | undefined;
   /** All builds were held against the log as this process knows it. */
   private guarded = false;
-  private healing: Promise<void> | undefined;
 
   private constructor(
     private readonly options: ProjectionHostOptions,
     private readonly pool: Pool,
-    private readonly models: readonly Model[],
+    private readonly pipeline: Pipeline,
+    models: readonly Model[],
     private readonly runtime: ProjectionRuntime,
     readonly readModels: TypeOrmReadModels,
   ) {
-    const written = (): Written[] => [...this.workers].map((worker) => worker.written);
-    this.progress = new Progress({ pool, store: options.store, published: options.published, written });
+    const { store, published, projections } = options;
+    this.progress = new Progress({ pool, store, published, written: () => this.group.written });
     this.admin = new ProjectionAdmin(runtime, models);
-    this.workers = new ProjectionDispatcher(runtime.decoded, this.report, (delivery) =>
-      this.progress.delivered(delivery),
-    );
-    this.reconciler = new Reconciler(
-      () => this.workers,
-      runtime.log,
-      this.progress,
-      this.report,
-      () => this.guard(),
-    );
+    this.group = new ProjectionGroup({
+      models,
+      pool,
+      pipeline,
+      log: runtime.log,
+      decoded: runtime.decoded,
+      onCommit: () => this.progress.committed(),
+      onDelivery: (delivery) => this.progress.delivered(delivery),
+      onError: this.report,
+    });
+    this.keeper = new BuildKeeper({ runtime, models, signal: this.closing.signal, onError: this.report });
+    this.reconciler = new Reconciler(this.group, runtime.log, this.progress, this.report, () => this.guard());
     this.unwatch = options.store.onIncarnation(() => {
       this.guarded = false;
       this.progress.forget();
-      for (const worker of this.workers) worker.forget();
-      this.inBackground(() => this.untilDone(() => this.guard()));
+      this.group.forget();
+      this.inBackground(() => this.keeper.untilDone(() => this.guard()));
     });
-    const { store, projections } = options;
     this.standstill = new Standstill({
       progress: this.progress,
       store,
@@ -88,13 +93,20 @@ export class ProjectionHost {
    * is of an older version is rebuilt beside it meanwhile, and joins when it is swapped in.
    */
   static async start(options: ProjectionHostOptions): Promise<ProjectionHost> {
-    const { projections, databaseUrl, bus, store, codec } = options;
+    const { projections, databaseUrl, bus, store, catalogue } = options;
     const max = projections.length + 4;
     const pool = createPool(databaseUrl, {
       role: 'write',
-      max,
+      max: 8,
       applicationName: 'yad projections',
       synchronousCommit: 'off',
+    });
+    // An operation that holds the checkpoints of one projection must not hold up the others.
+    const pipeline = new Pipeline(databaseUrl, {
+      role: 'write',
+      applicationName: 'yad projections: group',
+      synchronousCommit: 'off',
+      limits: { lockMs: GROUP_LOCK_MS },
     });
     // Builds take their time; the live writers and those who wait for them must not.
     const builders = createPool(databaseUrl, {
@@ -106,20 +118,34 @@ export class ProjectionHost {
     try {
       const models = await prepareProjections(builders, projections, bus.partitions);
       const log: Log = { store, partitions: bus.partitions };
-      const runtime: ProjectionRuntime = { pool: builders, log, decoded: new DecodedEvents(codec) };
+      const runtime: ProjectionRuntime = { pool: builders, log, decoded: new DecodedEvents(catalogue) };
       for (const model of models) await ensureLive(builders, model, bus.partitions);
-      const host = new ProjectionHost(options, pool, models, runtime, await openReadModels(databaseUrl, projections));
-      await host.run(models);
+      const host = new ProjectionHost(
+        options,
+        pool,
+        pipeline,
+        models,
+        runtime,
+        await openReadModels(databaseUrl, projections),
+      );
+      await host.run();
       return host;
     } catch (error) {
-      await Promise.all([pool.end(), builders.end()]);
+      await Promise.all([pool.end(), pipeline.end(), builders.end()]);
       throw error;
     }
   }
 
-  /** Rejects, saying why, when the read models cannot be asked or stand still behind the log. */
-  async ready(): Promise<void> {
-    await Promise.all([this.readModels.rows('select 1'), this.standstill.check(), this.checkNothingLost()]);
+  /**
+   * Rejects, saying why, when the read models cannot be asked or stand still behind the log. Resolves to a note where
+   * some wait for another version of the code, while the others go on.
+   */
+  async ready(): Promise<string> {
+    const [paused] = await Promise.all([pausedPartitions(this.pool), this.readModels.rows('select 1')]);
+    const otherwise = this.group.standings.filter(({ isOtherVersion }) => isOtherVersion);
+    const explained = new Set([...paused, ...otherwise].map(({ projection }) => projection));
+    await Promise.all([this.standstill.check(explained), this.checkNothingLost()]);
+    return [...describePauses(paused), ...otherwise.map(({ reason }) => reason)].join('; ');
   }
 
   private async checkNothingLost(): Promise<void> {
@@ -133,31 +159,27 @@ export class ProjectionHost {
   async stop(): Promise<void> {
     this.closing.abort(new Error('the projection host stops'));
     this.standstill.stop();
+    this.keeper.stop();
     this.unwatch();
     const closed = this.subscription?.close();
     // A delivery that waits for a database that is away must not keep the bus from closing for ever.
     await Promise.race([closed, sleep(3_000, undefined, { ref: false })]);
-    await this.workers.close();
+    await this.group.close();
     await closed;
     await this.reconciler.stop();
     await Promise.all(this.background);
     this.progress.close();
     await this.readModels.close();
-    await Promise.all([this.pool.end(), this.runtime.pool.end()]);
+    await Promise.all([this.pool.end(), this.pipeline.end(), this.runtime.pool.end()]);
   }
 
-  private async run(models: readonly Model[]): Promise<void> {
-    const outdated: Model[] = [];
-    for (const model of models) {
-      const live = await liveBuild(this.pool, model.projection.name);
-      if (live?.version === model.projection.version) this.workers.add(this.worker(model));
-      else outdated.push(model);
-    }
-    if (outdated.length > 0) this.inBackground(() => this.upgrade(outdated));
+  private async run(): Promise<void> {
+    this.inBackground(() => this.keeper.upgrade());
     await this.guard();
     const subscribed = new Promise<void>((resolve) => this.inBackground(() => this.subscribe().then(resolve)));
     this.reconciler.start();
     this.standstill.start();
+    this.keeper.start();
     // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
     await Promise.race([subscribed, sleep(5_000, undefined, { ref: false })]);
   }
@@ -169,88 +191,14 @@ export class ProjectionHost {
     const lost = await guardLog(this.runtime.pool, store);
     // Another incarnation may have begun meanwhile; its own turn comes after this one.
     this.guarded = store.identity.current.number === number;
-    if (lost.length === 0 || this.healing) return;
-    this.report(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
-    this.healing = this.heal().finally(() => (this.healing = undefined));
-    this.inBackground(() => this.healing!);
-  }
-
-  private async heal(): Promise<void> {
-    await this.untilDone(async () => {
-      const lost = await holdingLost(this.runtime.pool);
-      const due: Model[] = [];
-      for (const model of this.models) {
-        const { name, version } = model.projection;
-        // One of another version is made anew by the code of that version.
-        if (lost.includes(name) && (await liveBuild(this.pool, name))?.version === version) due.push(model);
-      }
-      if (due.length === 0) return;
-      const acceptDifferences = { reason: 'the live build holds events that the log has lost' };
-      await rebuild(this.runtime, due, { compare: false, acceptDifferences, by: 'yad', signal: this.closing.signal });
-    });
-  }
-
-  private worker(model: Model): ProjectionWorker {
-    return new ProjectionWorker({
-      pool: this.pool,
-      model,
-      log: this.runtime.log,
-      decoded: this.runtime.decoded,
-      onCommit: () => this.progress.committed(),
-      onError: this.report,
-    });
+    if (lost.length > 0) this.inBackground(() => this.keeper.heal(lost));
   }
 
   private async subscribe(): Promise<void> {
     const { bus, group = 'yad-read-models' } = this.options;
-    await this.untilDone(async () => {
-      this.subscription = await bus.subscribe(group, this.workers);
+    await this.keeper.untilDone(async () => {
+      this.subscription = await bus.subscribe(group, this.group);
     });
-  }
-
-  /** Brings live builds to this code's versions from one pass over the log, or waits until another process has. */
-  private async upgrade(outdated: readonly Model[]): Promise<void> {
-    const waiting = new Set(outdated);
-    await this.untilDone(async () => {
-      const due: Model[] = [];
-      let newer: Error | undefined;
-      for (const model of waiting) {
-        const { name, version } = model.projection;
-        const live = await liveBuild(this.pool, name);
-        if (live?.version === version) {
-          waiting.delete(model);
-          this.workers.add(this.worker(model));
-        } else if (!live || live.version < version) due.push(model);
-        else newer = new Error(`${name} is live in version ${live.version}, newer than this code's ${version}`);
-      }
-      const joins = (model: Model): void => {
-        if (waiting.delete(model)) this.workers.add(this.worker(model));
-      };
-      // Each joins as soon as it is live: the next one's swap may have to wait for a reader.
-      const onResult = ({ projection: swapped }: RebuildResult): void =>
-        due.filter(({ projection: { name } }) => name === swapped).forEach(joins);
-      const onWait = (why: string): void => this.report(new Error(why));
-      const onDamage = ({ holesInAll, streamsInAll }: LogReport): void =>
-        this.report(
-          new Error(`the log is not whole (${holesInAll} holes, ${streamsInAll} breaks): yad replay --verify`),
-        );
-      const { signal } = this.closing;
-      const options = { signal, by: 'projection host', timeoutMs: Infinity, onResult, onWait, onDamage };
-      if (due.length > 0) await rebuild(this.runtime, due, options);
-      if (newer) throw newer;
-    });
-  }
-
-  private async untilDone(attempt: () => Promise<void>): Promise<void> {
-    for (let wait = 250; !this.closing.signal.aborted; wait = Math.min(5_000, wait * 2)) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (this.closing.signal.aborted) return;
-        this.report(error);
-        await sleep(wait, undefined, { signal: this.closing.signal }).catch(() => {});
-      }
-    }
   }
 
   private inBackground(work: () => Promise<void>): void {
@@ -264,7 +212,7 @@ export class ProjectionHost {
 
   private readonly report = (error: unknown): void => {
     if (this.closing.signal.aborted) return;
-    // A worker that has stopped refuses everything with one and the same error.
+    // A projection that has stopped refuses everything with one and the same error.
     if (typeof error === 'object' && error !== null) {
       if (this.told.has(error)) return;
       this.told.add(error);

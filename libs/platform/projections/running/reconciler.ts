@@ -1,6 +1,7 @@
 import { max, type Log } from '../builds/catch-up.js';
-import type { ProjectionWorker } from './projection-worker.js';
-import type { Progress, ProjectionStatus } from './progress.js';
+import type { Progress } from './progress.js';
+import type { ProjectionGroup } from './projection-group.js';
+import type { ProjectionStatus } from './projection-status.js';
 
 interface Look {
   readonly projectionStatus: ProjectionStatus;
@@ -18,7 +19,7 @@ export class Reconciler {
   private looking: Promise<void> | undefined;
 
   constructor(
-    private readonly workers: () => Iterable<ProjectionWorker>,
+    private readonly group: ProjectionGroup,
     private readonly log: Log,
     private readonly progress: Progress,
     private readonly onError: (error: unknown) => void,
@@ -48,12 +49,16 @@ export class Reconciler {
     const { before } = this;
     this.before = now;
     if (!before) return;
-    await Promise.all(
-      [...this.workers()].map(async (worker) => {
-        const targets = overdue(worker, before, now);
-        if (targets.size > 0) await worker.reconcile(targets, now.projectionStatus.published);
-      }),
-    );
+    const targets = new Map<string, ReadonlyMap<number, bigint>>();
+    for (const { name, isAlone, writer } of this.group.members) {
+      if (isAlone) continue;
+      for (const [partition, at] of projectionStatus.checkpoints.get(name) ?? []) {
+        if (at >= (writer.pauses.at(partition) ?? at + 1n)) this.group.passed(name);
+      }
+      const own = overdue(name, this.group.assigned, before, now);
+      if (own.size > 0) targets.set(name, own);
+    }
+    if (targets.size > 0) await this.group.reconcile(targets, projectionStatus.published);
   }
 }
 
@@ -64,14 +69,14 @@ function isBeyond({ projectionStatus, head }: Look): boolean {
   return false;
 }
 
-/** Partitions of the worker that have not moved since the last look, though there was something to apply even then. */
-function overdue(worker: ProjectionWorker, before: Look, now: Look): Map<number, bigint> {
+/** Partitions of a projection that have not moved since the last look, though there was something to apply even then. */
+function overdue(name: string, assigned: ReadonlySet<number>, before: Look, now: Look): Map<number, bigint> {
   const targets = new Map<number, bigint>();
-  const own = now.projectionStatus.checkpoints.get(worker.name) ?? new Map<number, bigint>();
-  const then = before.projectionStatus.checkpoints.get(worker.name);
+  const own = now.projectionStatus.checkpoints.get(name) ?? new Map<number, bigint>();
+  const then = before.projectionStatus.checkpoints.get(name);
   for (const [partition, at] of own) {
     // Others' partitions are theirs, unless the bus never got as far as sharing them out.
-    if (worker.assigned.size > 0 && !worker.assigned.has(partition)) continue;
+    if (assigned.size > 0 && !assigned.has(partition)) continue;
     if (then?.get(partition) !== at) continue;
     const due = announced(partition, before, now);
     if (due > at) targets.set(partition, due);

@@ -1,5 +1,6 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { reached, type Progress } from './progress.js';
+import type { Progress } from './progress.js';
+import { reached } from './projection-status.js';
 
 /** Behind the log and without a step for so long is a standstill: longer than any retry after a lost connection. */
 const STILL_MS = 20_000;
@@ -39,11 +40,14 @@ export class Standstill {
     clearInterval(this.timer);
   }
 
-  /** @throws Error that names the read models which stand still, or why it cannot be told */
-  async check(): Promise<void> {
+  /**
+   * @param explained those of which it is known why, and that it will pass
+   * @throws Error that names the read models which stand still, or why it cannot be told
+   */
+  async check(explained: ReadonlySet<string> = new Set()): Promise<void> {
     await this.look();
     const { stillMs = STILL_MS, now = performance.now.bind(performance) } = this.options;
-    const still = [...this.seen].filter(([, { movedAt }]) => now() - movedAt > stillMs);
+    const still = [...this.seen].filter(([name, { movedAt }]) => now() - movedAt > stillMs && !explained.has(name));
     if (still.length === 0) return;
     const names = still.map(
       ([name, { at, movedAt }]) => `${name} at ${at} for ${Math.round((now() - movedAt) / 1000)} s`,

@@ -1,8 +1,6 @@
-import { DataSource, type EntityMetadata } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { CopyRows } from '#platform/postgres/copy-rows.js';
-import { columnType, type ColumnType } from './column-types.js';
-import type { Key, Projection, TableClass } from '../definition/projection.js';
+import type { ColumnType } from './column-types.js';
+import type { Key, TableClass } from '../definition/projection.js';
 
 /** A row as folds see it: by property name, every column present, in canonical form. */
 export type Row = Record<string, unknown>;
@@ -149,83 +147,3 @@ export class TableShape {
     return this.columns.map(({ name, type }) => type.read?.(`${alias}.${name}`) ?? `${alias}.${name}`).join(', ');
   }
 }
-
-/** The tables of a projection, as its entities declare them. */
-export async function describeTables(projection: Projection): Promise<TableShape[]> {
-  const source = new DataSource({ type: 'postgres', entities: [...projection.tables] });
-  // Metadata without a connection: what initialize() does after it has connected.
-  await (source as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
-  return projection.tables.map((target) => {
-    if (!source.hasMetadata(target)) throw new Error(`${projection.name}: ${target.name} is not a TypeORM entity`);
-    try {
-      return shapeOf(source, source.getMetadata(target), target, projection.appendOnly.has(target));
-    } catch (error) {
-      throw new Error(`${projection.name}, ${target.name}: ${(error as Error).message}`, { cause: error });
-    }
-  });
-}
-
-function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClass, appendOnly: boolean): TableShape {
-  const columns = metadata.columns.map((column) => columnOf(source, column, target));
-  const indices = metadata.indices.map((index) => ({
-    name: quote(index.name),
-    columns: index.columns
-      .map(({ databaseName, databasePath }) => {
-        const order = index.columnNamesWithOrderingMap[databasePath];
-        return quote(databaseName) + (order === -1 ? ' desc' : '');
-      })
-      .join(', '),
-    unique: index.isUnique,
-    where: index.where,
-  }));
-  return new TableShape(target, metadata.tableName, columns, indices, appendOnly);
-}
-
-function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass): Column {
-  const { propertyName, databaseName, isArray, length, precision, scale } = column;
-  const type = source.driver.normalizeType(column);
-  const design: unknown = Reflect.getMetadata('design:type', target.prototype, propertyName);
-  try {
-    if (column.isGenerated) throw new Error('generated values would differ from one rebuild to the next');
-    if (typeof column.default === 'function') throw new Error('defaults of the database would differ between rebuilds');
-    return {
-      property: propertyName,
-      // One function a column, so that each sees one property only.
-      get: new Function('row', `return row[${JSON.stringify(propertyName)}]`) as (row: Row) => unknown,
-      name: quote(databaseName),
-      type: columnType(type, { isArray, length, precision, scale, design }),
-      key: column.isPrimary,
-      nullable: column.isNullable,
-      fallback: column.default,
-    };
-  } catch (error) {
-    throw new Error(`column ${propertyName}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** A name as an SQL identifier. */
-export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-/** The statement that makes a table in a schema: columns, NOT NULL, primary key unless told otherwise; no other index. */
-export function createTableSql(shape: TableShape, schema: string, withKey = true): string {
-  const columns = shape.columns.map(({ name, type, key, nullable }) => {
-    // Bytes order keys, so that keyset cursors do not depend on the server's locale.
-    const collate = key && /^(text|varchar)/.test(type.sql) ? ' collate "C"' : '';
-    return `${name} ${type.sql}${collate}${nullable ? '' : ' not null'}`;
-  });
-  if (withKey) columns.push(keyOf(shape));
-  return `create table ${quote(schema)}.${quote(shape.name)} (${columns.join(', ')})`;
-}
-
-const keyOf = (shape: TableShape): string => `primary key (${shape.keys.map(({ name }) => name).join(', ')})`;
-
-/** The statement that makes a table's primary key where it was left out. */
-export const createKeySql = (shape: TableShape, schema: string): string =>
-  `alter table ${quote(schema)}.${quote(shape.name)} add ${keyOf(shape)}`;
-
-/** Statements that make a table's secondary indexes, where they are not there yet. */
-export const createIndexesSql = (shape: TableShape, schema: string): string[] =>
-  shape.indices.map(
-    ({ name, columns, unique, where }) =>
-      `create ${unique ? 'unique ' : ''}index if not exists ${name} on ${quote(schema)}.${quote(shape.name)} (${columns})${where ? ` where ${where}` : ''}`,
-  );

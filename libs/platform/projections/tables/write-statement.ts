@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import { copyIn } from '#platform/postgres/copy-rows.js';
-import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
-import type { DeadLetter, TableWrites, Writes } from '../folding/event-batch-folder.js';
-import type { Key } from '../definition/projection.js';
-import { quote, type Column, type Row, type TableShape } from './table-shape.js';
+import { inTransaction, type PipelineQuery, type Pool, type PoolClient } from '#platform/postgres/pool.js';
+import type { Writes } from '../folding/event-batch-folder.js';
+import { castOf, statement } from './prepared-statements.js';
+import { quote } from './ddl.js';
+import type { Column, Row, TableShape } from './table-shape.js';
 
 /** The build that is written and the epoch under which its state was read. */
 export interface WriteTarget {
@@ -21,70 +21,59 @@ export interface CheckpointUpdate {
   readonly to: bigint[];
 }
 
-const asText = { getTypeParser: () => (text: string) => text } as any;
+/** What is to be written of one build. */
+export interface BuildWrite {
+  readonly target: WriteTarget;
+  readonly checkpoints: CheckpointUpdate;
+  readonly writes: Pick<Writes, 'tables' | 'deadLetters' | 'unknown'>;
+}
 
-// One text for one shape of statement: the server parses and plans it once a connection.
-const prepared = new Map<string, { name: string; text: string }>();
-
-function statement(shape: string, text: () => string): { name: string; text: string } {
-  let known = prepared.get(shape);
-  if (!known) {
-    const sql = text();
-    known = { name: `yad_${createHash('sha1').update(sql).digest('hex').slice(0, 24)}`, text: sql };
-    prepared.set(shape, known);
-  }
-  return known;
+/** A statement of a write, and the build that it is about; undefined for those that are about all of them. */
+export interface WriteStatement {
+  readonly query: PipelineQuery;
+  readonly build?: BuildWrite;
 }
 
 /**
- * One statement, one round trip, one commit: moves the checkpoints, upserts and deletes rows, sets events aside.
- * The function at its end raises (SQLSTATE YD412) unless every checkpoint was where the writer believed it and the
- * epoch is unchanged; then nothing of it happened. The connections run with synchronous_commit=off: after a crash
- * of the server the last moments' rows AND their checkpoints are gone, and the log brings both again.
+ * The statements that write these builds, for one transaction. The first moves all checkpoints; the function in it
+ * raises (SQLSTATE YD412) unless every checkpoint was where its writer believed it and the epoch is unchanged, so that
+ * two writers meet there and nowhere else, and then nothing of it happened. The connections run with
+ * synchronous_commit=off: after a crash of the server the last moments' rows AND their checkpoints are gone, and the
+ * log brings both again.
  */
-export async function writeAll(
-  database: Pool | PoolClient,
-  target: WriteTarget,
-  checkpointUpdate: CheckpointUpdate,
-  { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
-): Promise<void> {
-  const mask = tables.map(({ shape, appends, upserts, deletes }) => [
-    shape.name,
-    ...[appends, upserts, deletes].map(({ length }) => length > 0),
-  ]);
-  const shape = JSON.stringify(['write', target.schema, mask, deadLetters.length > 0]);
-  const { name, text } = statement(shape, () => writeSql(target, tables, deadLetters.length > 0));
-  const values: unknown[] = [
-    encodeArray('int4', checkpointUpdate.partitions),
-    encodeArray('int8', checkpointUpdate.from),
-    encodeArray('int8', checkpointUpdate.to),
-    target.projection,
-    target.generation,
-    target.epoch,
-    checkpointUpdate.partitions.length,
-  ];
-  if (deadLetters.length > 0) values.push(...deadLetterArrays(deadLetters));
-  for (const { shape: table, appends, upserts, deletes } of tables) {
-    if (appends.length > 0) for (const column of table.columns) values.push(columnArray(column, appends));
-    if (upserts.length > 0) for (const column of table.columns) values.push(columnArray(column, upserts));
-    if (deletes.length > 0) for (const column of table.keys) values.push(columnArray(column, deletes));
+export function writeStatements(builds: readonly BuildWrite[]): WriteStatement[] {
+  const statements: WriteStatement[] = [];
+  if (builds.some(({ checkpoints }) => checkpoints.partitions.length > 0)) {
+    statements.push({ query: moveCheckpoints(builds) });
   }
-  await database.query({ name, text, values });
+  for (const build of builds) {
+    const { target, writes } = build;
+    if (writes.deadLetters.length > 0) statements.push({ query: parkEvents(build), build });
+    if (writes.unknown.length > 0) statements.push({ query: noteUnknown(build), build });
+    for (const { shape, appends, upserts, deletes } of writes.tables) {
+      if (appends.length > 0) statements.push({ query: insert('append', target, shape, appends), build });
+      if (deletes.length > 0) statements.push({ query: remove(target, shape, deletes), build });
+      if (upserts.length > 0) statements.push({ query: insert('upsert', target, shape, upserts), build });
+    }
+  }
+  return statements;
 }
 
-/**
- * Likewise for many rows: new ones come by COPY, in one transaction with the statement, which goes first so that two
- * writers meet at the checkpoints.
- */
-export async function copyAll(
-  pool: Pool,
-  target: WriteTarget,
-  checkpointUpdate: CheckpointUpdate,
-  { tables, deadLetters }: Pick<Writes, 'tables' | 'deadLetters'>,
-): Promise<void> {
+/** Writes a build over a connection of its own, or over one that is in a transaction. */
+export async function writeBuild(database: Pool | PoolClient, build: BuildWrite): Promise<void> {
+  const send = async (client: PoolClient): Promise<void> => {
+    for (const { query } of writeStatements([build])) await client.query(query);
+  };
+  if (isPool(database)) await inTransaction(database, send);
+  else await send(database);
+}
+
+/** Likewise for many rows: new ones come by COPY, after the checkpoints. */
+export async function copyBuild(pool: Pool, build: BuildWrite): Promise<void> {
+  const { target, writes } = build;
   await inTransaction(pool, async (client) => {
-    await writeAll(client, target, checkpointUpdate, { tables, deadLetters });
-    for (const { shape, copied } of tables) {
+    await writeBuild(client, build);
+    for (const { shape, copied } of writes.tables) {
       if (copied.length === 0) continue;
       const columns = shape.columns.map(({ name }) => name).join(', ');
       await copyIn(client, `${quote(target.schema)}.${quote(shape.name)}`, columns, copied);
@@ -92,55 +81,129 @@ export async function copyAll(
   });
 }
 
-function writeSql({ schema }: WriteTarget, tables: readonly TableWrites[], withDeadLetters: boolean): string {
-  let parameter = 7;
-  const array = (type: ArrayType): string => `$${++parameter}::${type}[]`;
-  const parts = [
-    `moved as (update projections.checkpoints c set position = m.after
-       from unnest($1::int4[], $2::int8[], $3::int8[]) as m(partition, before, after)
-      where c.projection = $4 and c.generation = $5::int and c.partition = m.partition
-        and c.position = m.before and c.epoch = $6::int returning 1)`,
-  ];
-  // Rows are touched only after all checkpoints are ours, so that two writers meet there and nowhere else.
-  const held = `(select count(*) from moved) = $7::int`;
-  if (withDeadLetters) {
-    parts.push(`parked as (insert into projections.dead_letters
-        (projection, generation, position, subject, event_id, event_type, error, cause)
-      select $4, $5::int, d.* from unnest(${array('int8')}, ${array('text')}, ${array('text')}, ${array('text')}, ${array('text')}, ${array('bool')}) as d
-       where ${held})`);
+const isPool = (database: Pool | PoolClient): database is Pool => 'totalCount' in database;
+
+function moveCheckpoints(builds: readonly BuildWrite[]): PipelineQuery {
+  const names: string[] = [];
+  const [generations, epochs, partitions]: number[][] = [[], [], []];
+  const [from, to]: bigint[][] = [[], []];
+  for (const { target, checkpoints } of builds) {
+    checkpoints.partitions.forEach((partition, at) => {
+      names.push(target.projection);
+      generations!.push(target.generation);
+      epochs!.push(target.epoch);
+      partitions!.push(partition);
+      from!.push(checkpoints.from[at]!);
+      to!.push(checkpoints.to[at]!);
+    });
   }
-  tables.forEach(({ shape, appends, upserts, deletes }, at) => {
-    const table = `${quote(schema)}.${quote(shape.name)}`;
-    if (appends.length > 0) parts.push(`appended${at} as (${insertSql(shape, table, array, held)})`);
-    if (upserts.length > 0) parts.push(`upserted${at} as (${upsertSql(shape, table, array, held)})`);
-    if (deletes.length > 0) {
-      const arrays = shape.keys.map(({ type }) => array(type.array)).join(', ');
-      const names = shape.keys.map((_, n) => `k${n}`);
-      const match = shape.keys.map(({ name, type }, n) => `t.${name} = ${castOf(`d.${names[n]}`, type.cast)}`);
-      parts.push(
-        `deleted${at} as (delete from ${table} t using unnest(${arrays}) as d(${names.join(', ')}) where ${match.join(' and ')} and ${held})`,
-      );
-    }
-  });
-  return `with ${parts.join(',\n')}\nselect projections.require_moved((select count(*) from moved), $7::int)`;
+  const { name, text } = statement(
+    'move',
+    () => `with moved as (update projections.checkpoints c set position = m.after
+       from unnest($1::text[], $2::int4[], $3::int4[], $4::int4[], $5::int8[], $6::int8[])
+         as m(projection, generation, epoch, partition, before, after)
+      where c.projection = m.projection and c.generation = m.generation and c.partition = m.partition
+        and c.position = m.before and c.epoch = m.epoch returning 1)
+     select projections.require_moved((select count(*) from moved), $7::int)`,
+  );
+  const values = [
+    encodeArray('text', names),
+    encodeArray('int4', generations!),
+    encodeArray('int4', epochs!),
+    encodeArray('int4', partitions!),
+    encodeArray('int8', from!),
+    encodeArray('int8', to!),
+    names.length,
+  ];
+  return { name, text, values };
 }
 
-function insertSql(shape: TableShape, table: string, array: (type: ArrayType) => string, held: string): string {
+function parkEvents({ target, writes: { deadLetters } }: BuildWrite): PipelineQuery {
+  const { name, text } = statement(
+    'park',
+    () => `insert into projections.dead_letters
+        (projection, generation, position, subject, event_id, event_type, error, cause)
+      select $1, $2::int, d.* from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[]) as d`,
+  );
+  const column = (type: ArrayType, of: (letter: (typeof deadLetters)[number]) => unknown): Buffer =>
+    encodeArray(type, deadLetters.map(of));
+  const values = [
+    target.projection,
+    target.generation,
+    column('int8', ({ event }) => event.position),
+    column('text', ({ event }) => event.subject),
+    column('text', ({ event }) => event.id),
+    column('text', ({ event }) => event.type),
+    column('text', ({ error }) => error),
+    column('bool', ({ cause }) => cause),
+  ];
+  return { name, text, values };
+}
+
+function noteUnknown({ target, writes: { unknown } }: BuildWrite): PipelineQuery {
+  const { name, text } = statement(
+    'note',
+    () => `insert into projections.unknown_events (projection, generation, event_type, schema_version, first_position)
+      select $1, $2::int, u.* from unnest($3::text[], $4::int4[], $5::int8[]) as u
+      on conflict (projection, generation, event_type, schema_version) do update set noted_at = now()`,
+  );
+  const values = [
+    target.projection,
+    target.generation,
+    encodeArray(
+      'text',
+      unknown.map(({ type }) => type),
+    ),
+    encodeArray(
+      'int4',
+      unknown.map(({ version }) => version),
+    ),
+    encodeArray(
+      'int8',
+      unknown.map(({ position }) => position),
+    ),
+  ];
+  return { name, text, values };
+}
+
+function insert(
+  kind: 'append' | 'upsert',
+  target: WriteTarget,
+  shape: TableShape,
+  rows: readonly Row[],
+): PipelineQuery {
+  const { name, text } = statement(JSON.stringify([kind, target.schema, shape.name]), () =>
+    kind === 'append' ? insertSql(target, shape) : upsertSql(target, shape),
+  );
+  return { name, text, values: shape.columns.map((column) => columnArray(column, rows)) };
+}
+
+function remove({ schema }: WriteTarget, shape: TableShape, rows: readonly Row[]): PipelineQuery {
+  const { name, text } = statement(JSON.stringify(['delete', schema, shape.name]), () => {
+    const arrays = shape.keys.map(({ type }, at) => `$${at + 1}::${type.array}[]`).join(', ');
+    const names = shape.keys.map((_, n) => `k${n}`);
+    const match = shape.keys.map(({ name, type }, n) => `t.${name} = ${castOf(`d.${names[n]}`, type.cast)}`);
+    const table = `${quote(schema)}.${quote(shape.name)}`;
+    return `delete from ${table} t using unnest(${arrays}) as d(${names.join(', ')}) where ${match.join(' and ')}`;
+  });
+  return { name, text, values: shape.keys.map((column) => columnArray(column, rows)) };
+}
+
+function insertSql({ schema }: WriteTarget, shape: TableShape): string {
   const names = shape.columns.map(({ name }) => name).join(', ');
-  const arrays = shape.columns.map(({ type }) => array(type.array)).join(', ');
+  const arrays = shape.columns.map(({ type }, at) => `$${at + 1}::${type.array}[]`).join(', ');
   const aliases = shape.columns.map((_, n) => `c${n}`);
   const values = shape.columns.map(({ type }, n) => castOf(`u.${aliases[n]}`, type.cast)).join(', ');
-  return `insert into ${table} (${names}) select ${values} from unnest(${arrays}) as u(${aliases.join(', ')}) where ${held}`;
+  const table = `${quote(schema)}.${quote(shape.name)}`;
+  return `insert into ${table} (${names}) select ${values} from unnest(${arrays}) as u(${aliases.join(', ')})`;
 }
 
-function upsertSql(shape: TableShape, table: string, array: (type: ArrayType) => string, held: string): string {
+function upsertSql(target: WriteTarget, shape: TableShape): string {
   const keys = shape.keys.map(({ name }) => name).join(', ');
   const updates = shape.columns.filter(({ key }) => !key).map(({ name }) => `${name} = excluded.${name}`);
-  return `${insertSql(shape, table, array, held)}
+  return `${insertSql(target, shape)}
     on conflict (${keys}) do ${updates.length > 0 ? `update set ${updates.join(', ')}` : 'nothing'}`;
 }
-
-const castOf = (expression: string, cast: string | null): string => (cast ? `${expression}::${cast}` : expression);
 
 function columnArray({ get, type }: Column, rows: readonly Row[]): Buffer {
   const values: unknown[] = [];
@@ -149,57 +212,4 @@ function columnArray({ get, type }: Column, rows: readonly Row[]): Buffer {
     values.push(value === null || value === undefined ? null : type.encode(value));
   }
   return encodeArray(type.array, values);
-}
-
-function deadLetterArrays(letters: readonly DeadLetter[]): Buffer[] {
-  return [
-    encodeArray(
-      'int8',
-      letters.map(({ event }) => event.position),
-    ),
-    encodeArray(
-      'text',
-      letters.map(({ event }) => event.subject),
-    ),
-    encodeArray(
-      'text',
-      letters.map(({ event }) => event.id),
-    ),
-    encodeArray(
-      'text',
-      letters.map(({ event }) => event.type),
-    ),
-    encodeArray(
-      'text',
-      letters.map(({ error }) => error),
-    ),
-    encodeArray(
-      'bool',
-      letters.map(({ cause }) => cause),
-    ),
-  ];
-}
-
-/** The rows with these keys, in canonical form; absent ones are left out. */
-export async function loadRows(
-  database: Pool | PoolClient,
-  schema: string,
-  shape: TableShape,
-  keys: readonly Key[],
-): Promise<Row[]> {
-  const { name, text } = statement(JSON.stringify(['load', schema, shape.name]), () => {
-    const arrays = shape.keys.map(({ type }, at) => `$${at + 1}::${type.array}[]`).join(', ');
-    const names = shape.keys.map((_, at) => `k${at}`);
-    const match = shape.keys.map(({ name, type }, at) => `t.${name} = ${castOf(`k.${names[at]}`, type.cast)}`);
-    return `select ${shape.selectList('t')} from unnest(${arrays}) as k(${names.join(', ')})
-      join ${quote(schema)}.${quote(shape.name)} t on ${match.join(' and ')}`;
-  });
-  const values = shape.keys.map(({ property, type }) =>
-    encodeArray(
-      type.array,
-      keys.map((key) => type.encode(type.canonical(key[property]))),
-    ),
-  );
-  const { rows } = await database.query<any>({ name, text, values, rowMode: 'array', types: asText });
-  return (rows as (string | null)[][]).map((texts) => shape.parse(texts));
 }

@@ -5,6 +5,7 @@ import {
   counted,
   counts,
   expectedCounts,
+  feed,
   noted,
   PARTITIONS,
   refusedText,
@@ -37,7 +38,7 @@ async function expectCounts(version = 1): Promise<void> {
   }
 }
 
-describe('a worker', () => {
+describe('a projection group', () => {
   beforeEach(async () => {
     broken.clear();
     await world.close();
@@ -45,30 +46,30 @@ describe('a worker', () => {
   });
 
   it('applies deliveries once, whatever is doubled, lost or late', async () => {
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     for (let i = 0; i < 40; i++) {
       await world.happen({ subject: i % 5, what: i % 11 === 0 ? 'cleared' : 'counted', day: i % 3, amount: i });
     }
     const messages = await world.messages();
-    await worker.deliver({ messages: messages.slice(0, 10), partitions: all });
-    await worker.deliver({ messages: messages.slice(0, 10), partitions: all });
+    await feed(group, { messages: messages.slice(0, 10), partitions: all });
+    await feed(group, { messages: messages.slice(0, 10), partitions: all });
     // 10 to 19 are lost; the rest comes from the back.
-    await worker.deliver({ messages: messages.slice(30), partitions: all });
-    await worker.deliver({ messages: messages.slice(20, 30), partitions: all });
-    await worker.reconcile(new Map(all.map((partition) => [partition, 40n])));
+    await feed(group, { messages: messages.slice(30), partitions: all });
+    await feed(group, { messages: messages.slice(20, 30), partitions: all });
+    await group.reconcile(new Map([['test-counts', new Map(all.map((partition) => [partition, 40n]))]]));
     await expectCounts();
   });
 
   it('parks a poison event and all later ones of its subject, and retries them in order', async () => {
     broken.add('6.66');
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
     await world.append(1, counted({ amount: '6.66', day: '2026-01-01' }));
     await world.append(2, counted({ amount: '2.00', day: '2026-01-01' }));
     await world.append(1, counted({ amount: '3.00', day: '2026-01-01' }));
-    await worker.deliver({ messages: await world.messages(), partitions: all });
+    await feed(group, { messages: await world.messages(), partitions: all });
     await world.append(1, counted({ amount: '4.00', day: '2026-01-01' }));
-    await worker.deliver({ messages: await world.messages(4n), partitions: all });
+    await feed(group, { messages: await world.messages(4n), partitions: all });
     const admin = await world.admin(counts());
     const letters = await admin.deadLetters();
     expect(letters.map(({ position, cause }) => [position, cause])).toEqual([
@@ -85,15 +86,15 @@ describe('a worker', () => {
     broken.clear();
     expect(await admin.retry('test-counts', subjectOf(1))).toEqual({ applied: 3, parked: 0, discarded: 0 });
     await world.append(1, counted({ amount: '5.00', day: '2026-01-01' }));
-    await worker.deliver({ messages: await world.messages(5n), partitions: all });
+    await feed(group, { messages: await world.messages(5n), partitions: all });
     await expectCounts();
     expect(await admin.deadLetters()).toEqual([]);
   });
 
   it('finds the event whose row the database refuses', async () => {
-    const worker = await world.worker(tags());
+    const group = await world.group(tags());
     for (let i = 0; i < 20; i++) await world.append(i % 3, noted({ text: i === 7 ? refusedText : 'usual' }));
-    await worker.deliver({ messages: await world.messages(), partitions: all });
+    await feed(group, { messages: await world.messages(), partitions: all });
     const admin = await world.admin(tags());
     const letters = await admin.deadLetters();
     expect(letters[0]).toMatchObject({ position: 8n, cause: true, error: expect.stringMatching(/exceeds/) });
@@ -115,7 +116,7 @@ describe('a worker', () => {
   });
 
   it('takes over from a zombie, which then takes over again, and nothing is doubled', async () => {
-    const [one, two] = [await world.worker(counts()), await world.worker(counts())];
+    const [one, two] = [await world.group(counts()), await world.group(counts())];
     for (let i = 0; i < 60; i++) await world.happen({ subject: i % 7, what: 'counted', day: i, amount: i });
     const messages = await world.messages();
     const both: Promise<void>[] = [];
@@ -128,12 +129,12 @@ describe('a worker', () => {
   });
 
   it('goes on when the server breaks its connections', async () => {
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     for (let i = 0; i < 300; i++) await world.happen({ subject: i % 9, what: 'counted', day: i, amount: i });
     const messages = await world.messages();
     const delivered: Promise<void>[] = [];
     for (let at = 0; at < 300; at += 5) {
-      delivered.push(worker.deliver({ messages: messages.slice(at, at + 5), partitions: all }));
+      delivered.push(group.deliver({ messages: messages.slice(at, at + 5), partitions: all }));
       if (at % 50 !== 0) continue;
       await new Promise((resolve) => setTimeout(resolve, 3));
       await world.breakConnections();
@@ -143,22 +144,24 @@ describe('a worker', () => {
   });
 
   it('does not pass over what it was not handed when a delivery says how far it goes', async () => {
-    const worker = await world.worker(counts());
+    const group = await world.group(counts());
     for (let i = 0; i < 12; i++) await world.happen({ subject: i, what: 'counted', day: i, amount: i });
     const messages = await world.messages();
-    await worker.checkpoints(all);
+    await group.checkpoints(all);
     const only = messages.filter(({ partition }) => partition === 0);
     // As after a swap to a build that is behind: the delivery claims 12 for partitions of which it brings nothing new.
-    worker.startedAt(new Map(all.map((partition) => [partition, 11n])));
-    await worker.deliver({ messages: only.slice(-1), partitions: all, through: 12n });
+    await group.deliver({ messages: [], partitions: all, through: 11n });
+    await world.pool.query(`update projections.checkpoints set position = 0; delete from analytics.counts_by_day`);
+    group.forget();
+    await feed(group, { messages: only.slice(-1), partitions: all, through: 12n });
     await expectCounts();
   });
 
   it('keeps a timeline of appended rows', async () => {
-    const worker = await world.worker(timeline());
+    const group = await world.group(timeline());
     await world.append(1, noted({ text: 'ab\'c"\\ ü' }));
     await world.append(1, cleared({ day: '2026-01-01' }));
-    await worker.deliver({ messages: await world.messages(), partitions: all });
+    await feed(group, { messages: await world.messages(), partitions: all });
     const { rows } = await world.pool.query<any>(`select position, kind, text from analytics.entries order by 1`);
     expect(rows).toEqual([
       { position: '1', kind: 'test.noted', text: 'ab\'c"\\ ü' },

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { liveBuild } from '../builds/builds.js';
+import type { LogReport } from '../builds/log-check.js';
+import { holdingLost } from '../builds/log-guard.js';
+import type { ProjectionRuntime } from '../builds/projection-runtime.js';
+import { rebuild, type RebuildOptions } from '../builds/rebuild.js';
+import type { Model } from './build-writer.js';
+import { unknownToBuilds } from './unknown-events.js';
+
+/** How often it is looked whether builds were made by code that did not know events which this code knows. */
+const LOOK_MS = 15_000;
+
+export interface BuildKeeperOptions {
+  /** Its pool is for work that takes long. */
+  readonly runtime: ProjectionRuntime;
+  readonly models: readonly Model[];
+  readonly signal: AbortSignal;
+  /** Told of what goes wrong and is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Has live builds made anew where they are not what this code makes of the log as it is now. */
+export class BuildKeeper {
+  private healing: Promise<void> | undefined;
+  private refolding: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: BuildKeeperOptions) {}
+
+  /** Looks now and then for builds that hold envelopes of events which this code knows. */
+  start(): void {
+    this.timer ??= setInterval(() => {
+      this.refolding ??= this.refold()
+        .catch(this.options.onError)
+        .finally(() => (this.refolding = undefined));
+    }, LOOK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Brings live builds of older versions to this code's from one pass over the log, or waits until another process has. */
+  async upgrade(): Promise<void> {
+    const { runtime, models } = this.options;
+    await this.untilDone(async () => {
+      const due: Model[] = [];
+      for (const model of models) {
+        const { name, version } = model.projection;
+        const live = await liveBuild(runtime.pool, name);
+        // One that is newer is left to the code that made it.
+        if (!live || live.version < version) due.push(model);
+      }
+      if (due.length > 0) await this.rebuild(due, { by: 'projection host' });
+    });
+  }
+
+  /** Makes live builds anew that hold events which the log has lost. */
+  async heal(lost: readonly string[]): Promise<void> {
+    if (this.healing) return;
+    this.options.onError(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
+    const reason = 'the live build holds events that the log has lost';
+    this.healing = this.untilDone(async () => {
+      const due = await this.liveOfThisVersion(await holdingLost(this.options.runtime.pool));
+      if (due.length > 0) await this.rebuild(due, { compare: false, acceptDifferences: { reason }, by: 'yad' });
+    }).finally(() => (this.healing = undefined));
+    await this.healing;
+  }
+
+  /** Makes live builds anew that were written by code which did not know events that this code knows. */
+  async refold(quietMs?: number): Promise<void> {
+    const { runtime } = this.options;
+    const due = await this.liveOfThisVersion(await unknownToBuilds(runtime.pool, runtime.decoded, quietMs));
+    if (due.length === 0) return;
+    const reason = 'the live build was made by code that did not know some of its events';
+    await this.rebuild(due, { acceptDifferences: { reason }, by: 'yad' });
+  }
+
+  /** Tries until it is done, with growing pauses; ends without a word when it is told to stop. */
+  async untilDone(attempt: () => Promise<void>): Promise<void> {
+    const { signal, onError } = this.options;
+    for (let wait = 250; !signal.aborted; wait = Math.min(5_000, wait * 2)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (signal.aborted) return;
+        onError(error);
+        await sleep(wait, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** One of another version is made anew by the code of that version. */
+  private async liveOfThisVersion(names: readonly string[]): Promise<Model[]> {
+    const due: Model[] = [];
+    for (const model of this.options.models) {
+      const { name, version } = model.projection;
+      if (!names.includes(name)) continue;
+      if ((await liveBuild(this.options.runtime.pool, name))?.version === version) due.push(model);
+    }
+    return due;
+  }
+
+  private async rebuild(due: readonly Model[], options: RebuildOptions): Promise<void> {
+    const { runtime, signal, onError } = this.options;
+    const onWait = (why: string): void => onError(new Error(why));
+    const onDamage = ({ holesInAll, streamsInAll }: LogReport): void =>
+      onError(new Error(`the log is not whole (${holesInAll} holes, ${streamsInAll} breaks): yad replay --verify`));
+    await rebuild(runtime, due, { ...options, signal, timeoutMs: Infinity, onWait, onDamage });
+  }
+}

@@ -1,0 +1,75 @@
+import type { StoredEvent } from '#platform/kernel/envelope.js';
+import type { Projection } from '../definition/projection.js';
+
+/** One event and the bus partition that its subject falls in. */
+export interface PartitionedEvent {
+  readonly partition: number;
+  readonly event: StoredEvent;
+}
+
+/** What is to be applied: events in order within each partition, and how far the partitions then are. */
+export interface Batch {
+  readonly events: readonly PartitionedEvent[];
+  readonly advance: ReadonlyMap<number, bigint>;
+}
+
+/** Whether a projection handles this event, in a newer version than its code knows. */
+export function isNewer({ versions }: Projection, { type, schemaVersion }: StoredEvent): boolean {
+  const known = versions.get(type);
+  return known !== undefined && schemaVersion > known;
+}
+
+/** A projection handles this event and knows its type only in an older version. */
+export class NewerEvent extends Error {
+  constructor({ name, versions }: Projection, { type, schemaVersion, position }: StoredEvent) {
+    super(
+      `${name} waits at ${position} for newer code: ${type} is of version ${schemaVersion} there, ` +
+        `and this code knows version ${versions.get(type)}`,
+    );
+    this.name = 'NewerEvent';
+  }
+}
+
+/**
+ * Where partitions of a projection wait for code that knows the next event. What comes behind in such a partition is
+ * neither folded nor counted as seen.
+ */
+export class Pauses {
+  private readonly byPartition = new Map<number, StoredEvent>();
+  private untold = new Map<number, StoredEvent>();
+
+  constructor(private readonly projection: Projection) {}
+
+  /** The position at which a partition waits; undefined where it does not. */
+  at(partition: number): bigint | undefined {
+    return this.byPartition.get(partition)?.position;
+  }
+
+  /** Those that have come since the last call. */
+  takeNew(): ReadonlyMap<number, StoredEvent> {
+    const { untold } = this;
+    if (untold.size > 0) this.untold = new Map();
+    return untold;
+  }
+
+  clear(): void {
+    this.byPartition.clear();
+    this.untold.clear();
+  }
+
+  /** What of a batch comes before the events that wait. */
+  admit(batch: Batch): Batch {
+    for (const { partition, event } of batch.events) {
+      if (!isNewer(this.projection, event) || this.byPartition.has(partition)) continue;
+      this.byPartition.set(partition, event);
+      this.untold.set(partition, event);
+    }
+    if (this.byPartition.size === 0) return batch;
+    const before = (partition: number, position: bigint): boolean => position < (this.at(partition) ?? position + 1n);
+    const advance = new Map<number, bigint>();
+    for (const [partition, to] of batch.advance) {
+      advance.set(partition, before(partition, to) ? to : this.at(partition)! - 1n);
+    }
+    return { events: batch.events.filter(({ partition, event }) => before(partition, event.position)), advance };
+  }
+}

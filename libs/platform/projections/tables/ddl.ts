@@ -1,0 +1,28 @@
+import type { TableShape } from './table-shape.js';
+
+/** A name as an SQL identifier. */
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** The statement that makes a table in a schema: columns, NOT NULL, primary key unless told otherwise; no other index. */
+export function createTableSql(shape: TableShape, schema: string, withKey = true): string {
+  const columns = shape.columns.map(({ name, type, key, nullable }) => {
+    // Bytes order keys, so that keyset cursors do not depend on the server's locale.
+    const collate = key && /^(text|varchar)/.test(type.sql) ? ' collate "C"' : '';
+    return `${name} ${type.sql}${collate}${nullable ? '' : ' not null'}`;
+  });
+  if (withKey) columns.push(keyOf(shape));
+  return `create table ${quote(schema)}.${quote(shape.name)} (${columns.join(', ')})`;
+}
+
+const keyOf = (shape: TableShape): string => `primary key (${shape.keys.map(({ name }) => name).join(', ')})`;
+
+/** The statement that makes a table's primary key where it was left out. */
+export const createKeySql = (shape: TableShape, schema: string): string =>
+  `alter table ${quote(schema)}.${quote(shape.name)} add ${keyOf(shape)}`;
+
+/** Statements that make a table's secondary indexes, where they are not there yet. */
+export const createIndexesSql = (shape: TableShape, schema: string): string[] =>
+  shape.indices.map(
+    ({ name, columns, unique, where }) =>
+      `create ${unique ? 'unique ' : ''}index if not exists ${name} on ${quote(schema)}.${quote(shape.name)} (${columns})${where ? ` where ${where}` : ''}`,
+  );
