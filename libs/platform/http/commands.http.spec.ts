@@ -232,10 +232,10 @@ describe('commands over HTTP', () => {
     expect(event!.meta).toEqual({
       actor: 'ada',
       onBehalfOf: 'bob',
-      reason: 'auf Wunsch, größer',
       correlationId: 'c1',
       causationId: 'c0',
     });
+    expect(JSON.parse(event!.personalData!).parts.reason).toEqual({ reason: 'auf Wunsch, größer' });
     expect(event!.occurredAt.toISOString()).toBe('2011-12-09T10:50:00.000Z');
   });
 
