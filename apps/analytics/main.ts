@@ -8,6 +8,7 @@ import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve, wholeFrom } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 
 const url = required('DATABASE_URL');
 const store = await PostgresEventStore.connect({ url });
@@ -27,7 +28,7 @@ const bus = new KafkaBus({
 const host = await ProjectionHost.start({
   bus,
   store,
-  catalogue: new EventCatalogue(eventContracts),
+  codec: new PlaintextCodec(new EventCatalogue(eventContracts)),
   projections,
   databaseUrl: url,
   published: () => relay.published(),

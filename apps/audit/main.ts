@@ -7,6 +7,7 @@ import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-k
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { portFrom, required, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 
 // The auditors' API by itself: the log, and nothing else.
 const url = required('DATABASE_URL');
@@ -14,7 +15,7 @@ const store = await PostgresEventStore.connect({ url });
 const cursorKeys = await PostgresCursorKeys.connect(url);
 const aggregates = [...new Set(commands.map(({ on }) => on))];
 const app = await createHttpApp({
-  queries: auditQueries({ store, catalogue: new EventCatalogue(eventContracts), aggregates }),
+  queries: auditQueries({ store, codec: new PlaintextCodec(new EventCatalogue(eventContracts)), aggregates }),
   freshness: new StoreFreshness(store),
   cursorKeys,
   readiness: { store: () => store.head() },

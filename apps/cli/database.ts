@@ -6,6 +6,7 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { Stopped } from './exit-codes.js';
 
 /** The database to work on: DATABASE_URL, else that of the Yad which runs on YAD_DATA (.data). */
@@ -40,8 +41,8 @@ export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSign
   try {
     const store = await PostgresEventStore.connect({ url });
     try {
-      const catalogue = new EventCatalogue(eventContracts);
-      const options = { store, catalogue, projections, databaseUrl: url, partitions };
+      const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
+      const options = { store, codec, projections, databaseUrl: url, partitions };
       const { admin, close } = await openProjectionAdmin(options);
       await work(admin, stop.signal).finally(close);
     } finally {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { projections, queries } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
-import { commands } from '#operational/index.js';
+import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
@@ -13,6 +14,7 @@ import { portFrom, serve } from '#platform/http/serve.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
@@ -23,15 +25,15 @@ try {
   const named = process.env['DATABASE_URL'];
   if (!named) embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: console.log });
   const url = named ?? embedded!.url;
-  const catalogue = new EventCatalogue(eventContracts);
+  const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
   const store = await PostgresEventStore.connect({ url });
   const cursorKeys = await PostgresCursorKeys.connect(url);
-  const pipeline = new CommandPipeline({ store, catalogue });
+  const pipeline = new CommandPipeline({ store, codec });
   const bus = new LocalBus(store);
   const host = await ProjectionHost.start({
     bus,
     store,
-    catalogue,
+    codec,
     projections,
     databaseUrl: url,
     onError: (error) => console.error('read models:', error),
@@ -41,7 +43,9 @@ try {
     commands,
     gateway: pipeline,
     commandSecret: store.identity.lastingKeyFor('commands'),
-    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    resources,
+    reader: new ResourceReader(store, codec),
+    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,

@@ -1,5 +1,4 @@
 import { key } from '#contracts/terms.js';
-import { NotFound } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, pageOf, spanRises } from './query-parameters.js';
@@ -19,7 +18,6 @@ export const text = key(100).optional();
 /** A kind of document: its table or view, how a row is shown, and the time by which lists are sorted and cut. */
 export interface Documents {
   readonly table: string;
-  readonly name: string;
   readonly time: string;
   /** Columns by the names that answers have. */
   readonly columns: Readonly<Record<string, string>>;
@@ -56,13 +54,6 @@ export async function documentsPage<Item>(
     where.parameters,
   );
   return pageOf(rows, size, plain<Item>, (row) => [(row['_time'] as Date).toISOString(), row['id']]);
-}
-
-/** One document. @throws NotFound */
-export async function documentOf<Item>(read: ReadModels, documents: Documents, id: string): Promise<Item> {
-  const [row] = await read.rows(`select ${selectList(documents)} from ${documents.table} d where d.id = $1`, [id]);
-  if (!row) throw new NotFound(`there is no ${documents.name} ${id}`);
-  return plain<Item>(row);
 }
 
 /** A row as JSON has it: instants as text. */

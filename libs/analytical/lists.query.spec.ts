@@ -13,6 +13,13 @@ const asking = (path: string) => {
 };
 const [ann, ben, cem] = ['ann', 'ben', 'cem'].map(idOf) as [string, string, string];
 
+/** One of a list, by its id. */
+const listed = async (path: string, id: string) => {
+  const found = (await askAll(asking(path), read, {})).find((item) => item.id === id);
+  if (!found) throw new Error(`no ${id} in ${path}`);
+  return found;
+};
+
 let read: ReadModelTables;
 let past: CustomerHistory;
 beforeAll(async () => {
@@ -67,7 +74,7 @@ describe('lists', () => {
     expect(await names({ kind: 'organisation' })).toEqual([]);
   });
 
-  it('lists orders by status, kind, currency, number and time, and gives one by id', async () => {
+  it('lists orders by status, kind, currency, number and time', async () => {
     const one = past.sell('1', ann, '2026-07-04', '10');
     past.sell('2', undefined, '2026-01-05', '20', 'EUR');
     await read.fold(past.events);
@@ -81,7 +88,7 @@ describe('lists', () => {
     expect(await numbers({ to: '2026-07-01T00:00:00Z' })).toEqual(['2']);
     expect(await numbers({ status: 'cancelled' })).toEqual([]);
     // Half past eleven at night, universal time, is the next day in London's summer.
-    expect(await ask(asking('/v1/orders/:id'), read, { id: one })).toMatchObject({
+    expect(await listed('/v1/orders', one)).toMatchObject({
       number: '1',
       customer: ann,
       net: '10',
@@ -89,7 +96,6 @@ describe('lists', () => {
       orderedOn: '2026-07-05',
       completedOn: '2026-07-05',
     });
-    await expect(ask(asking('/v1/orders/:id'), read, { id: ann })).rejects.toThrow(`there is no order ${ann}`);
   });
 
   it('lists returns and cases, and follows a case to its end', async () => {
@@ -104,14 +110,14 @@ describe('lists', () => {
     expect(await askAll(asking('/v1/returns'), read, { contact: ann, status: 'closed' })).toMatchObject([
       { number: 'c1', value: '3.05', refunded: '3.05', refundedOn: '2026-01-07', customer: ann },
     ]);
-    expect((await ask(asking('/v1/returns/:id'), read, { id: idOf('c1') })).number).toBe('c1');
+    expect((await listed('/v1/returns', idOf('c1'))).number).toBe('c1');
     const cases = asking('/v1/cases');
     const titles = async (parameters: Record<string, string>) =>
       (await askAll(cases, read, { limit: '1', ...parameters })).map(({ title }) => title).toSorted();
     expect(await titles({ queue: 'shop', priority: 'high' })).toEqual(['late', 'lost']);
     expect(await titles({ open: 'true' })).toEqual(['lost']);
     expect(await titles({ open: 'false', status: 'resolved', contact: ann })).toEqual(['late']);
-    expect(await ask(asking('/v1/cases/:id'), read, { id: idOf('late') })).toMatchObject({
+    expect(await listed('/v1/cases', idOf('late'))).toMatchObject({
       resolution: 'sent',
       firstRespondedAt: '2026-01-06T09:00:00.000Z',
       open: false,
@@ -127,7 +133,7 @@ describe('lists', () => {
       }),
     );
     await read.fold(past.events);
-    expect(await ask(asking('/v1/cases/:id'), read, { id: idOf('late') })).toMatchObject({
+    expect(await listed('/v1/cases', idOf('late'))).toMatchObject({
       open: true,
       resolvedAt: null,
       resolution: null,
@@ -149,7 +155,7 @@ describe('lists', () => {
     const replied = service.caseCustomerReplied({ ...caseAbout(ann), status: 'duplicate', via: 'web', text: 'Still' });
     past.add(at('first'), replied);
     await read.fold(past.events);
-    const shown = (name: string) => ask(asking('/v1/cases/:id'), read, { id: idOf(name) });
+    const shown = (name: string) => listed('/v1/cases', idOf(name));
     const original = { id: idOf('third'), status: 'resolved' };
     expect(await shown('first')).toMatchObject({ status: 'duplicate', mergedInto: idOf('second'), original });
     expect(await shown('second')).toMatchObject({ status: 'duplicate', original });

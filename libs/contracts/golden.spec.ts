@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { EventCatalogue, encode } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import type { ClassifiedFields, Upcast } from '#platform/kernel/event-contract.js';
+import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { allGolden, complaint, storedEvent, writeMissing } from '../../test/golden/golden.js';
 import { eventContracts } from './index.js';
 
-const catalogue = new EventCatalogue(eventContracts);
+const codec = plaintext(eventContracts);
 const extents = ['full', 'minimal'] as const;
 
 if (process.env['YAD_UPDATE_GOLDEN'] === '1') writeMissing(eventContracts);
@@ -24,7 +24,7 @@ describe('the published events', () => {
     '%s: named for good, each field classified',
     (type, contract) => {
       expect(type).toMatch(/^crm\.[a-z]+\.[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*$/);
-      const unclassified = Object.entries(contract.fields).filter(([, field]) => typeof field.personal !== 'boolean');
+      const unclassified = Object.entries(contract.fields).filter(([, field]) => field.retention === undefined);
       expect(unclassified.map(([name]) => name)).toEqual([]);
     },
   );
@@ -33,27 +33,30 @@ describe('the published events', () => {
     '%s: shows nothing personal on the timeline, which erasing would not reach there',
     (_type, { fields }) => {
       const shown = Object.entries(fields).filter(([, { timeline }]) => timeline !== undefined);
-      expect(shown.filter(([, { personal: isPersonal }]) => isPersonal)).toEqual([]);
+      expect(shown.filter(([, { retention }]) => retention !== null)).toEqual([]);
     },
   );
 
   it.each(allGolden().map((golden) => [golden.type, golden.version, golden] as const))(
     '%s version %i: its stored form is read as the current version',
     (type, _version, golden) => {
-      const contract = catalogue.get(type);
+      const contract = eventContracts.find((each) => each.type === type);
       if (!contract) throw new Error(`${type} was shipped and is gone from the contracts: its events cannot be read`);
       for (const extent of extents) {
         const stored = storedEvent(golden, extent);
-        const { data } = catalogue.decode(stored);
+        const { data } = codec.decode(stored);
         expect(contract.schema.parse(data)).toEqual(data);
         // What is written today is, byte for byte, what was written when the version was shipped.
         if (golden.version === contract.version) {
-          expect(encode(contract(data))).toEqual({ data: stored.data, sealed: stored.sealed });
+          expect(storedForm(contract(data))).toEqual({ data: stored.data, personalData: stored.personalData });
         }
       }
-      const full = catalogue.decode(storedEvent(golden, 'full')).data;
-      for (const name of Object.keys(golden.samples.full.sealed ?? {})) {
-        expect(golden.fields[name]?.class).toBe('personal');
+      const full = codec.decode(storedEvent(golden, 'full')).data;
+      const apart = Object.entries(golden.samples.full.personalData?.parts ?? {}).flatMap(([retention, part]) =>
+        Object.keys(part).map((name) => ({ retention, name })),
+      );
+      for (const { retention, name } of apart) {
+        expect(golden.fields[name]).toMatchObject({ class: 'personal', retention });
         expect(golden.samples.full.data).not.toHaveProperty(name);
         if (golden.version === contract.version) expect(full).toHaveProperty(name);
       }
@@ -85,6 +88,11 @@ describe('the guard itself', () => {
     ['another bound', { ...shipped, name: personal(z.string().max(9)) }, /name: schema was .* is .*"maxLength":9/],
     ['a field that must be there now', { ...shipped, size: open(z.int()) }, /size: required was false, is true/],
     ['another class', { ...shipped, name: open(z.string()) }, /name: class was "personal", is "open"/],
+    [
+      'another retention class',
+      { ...shipped, name: personal(z.string(), 'note') },
+      /name: retention was "profile", is "note"/,
+    ],
   ])('refuses %s in a shipped version, also when it may write', (_what, fields, message) => {
     expect(writeMissing([event(fields)], folder)).toEqual([]);
     const wrong = complaint(event(fields), folder);
@@ -101,9 +109,7 @@ describe('the guard itself', () => {
     const second = event({ ...shipped, size: open(z.int()) }, 2, { 1: (v1) => ({ size: 0, ...v1 }) });
     writeMissing([second], folder);
     expect(complaint(second, folder)).toBeUndefined();
-    const decoded = allGolden(folder).map((golden) =>
-      new EventCatalogue([second]).decode(storedEvent(golden, 'minimal')),
-    );
+    const decoded = allGolden(folder).map((golden) => plaintext([second]).decode(storedEvent(golden, 'minimal')));
     expect(decoded.map(({ schemaVersion, data }) => [schemaVersion, data.size])).toEqual([
       [1, 0],
       [2, expect.any(Number)],

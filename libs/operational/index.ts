@@ -1,7 +1,11 @@
 import type { CommandDefinition } from '#platform/kernel/command.js';
-import { contactCommands } from './contacts/index.js';
-import { salesCommands } from './sales/index.js';
-import { serviceCommands } from './service/index.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
+import { contactCommands, contactResources } from './contacts/index.js';
+import { salesCommands, salesResources } from './sales/index.js';
+import { serviceCommands, serviceResources } from './service/index.js';
 
 /** Every command of the modules; the registry mounts routes, validation and documents from it. */
 export const commands: CommandDefinition[] = [...contactCommands, ...salesCommands, ...serviceCommands];
+
+/** Every aggregate as it is read whole: one for each aggregate that a command is on. */
+export const resources: ResourceDefinition[] = [...contactResources, ...salesResources, ...serviceResources];

@@ -5,6 +5,7 @@ import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { fingerprint, newId } from '#platform/kernel/ids.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { z } from 'zod';
 import { atOnce, type Row } from './measure.js';
 import { insertRate } from './insert-rate.js';
@@ -30,7 +31,7 @@ const takeNote = command({
 /** Durable single-event commands in process, beside the same server's one-row INSERT rate in the same run. */
 export async function appendBenchmark(url: string, seconds: number): Promise<Row[]> {
   const store = await PostgresEventStore.connect({ url });
-  const pipeline = new CommandPipeline({ store, catalogue: new EventCatalogue([noted]) });
+  const pipeline = new CommandPipeline({ store, codec: new PlaintextCodec(new EventCatalogue([noted])) });
   const text = 'x'.repeat(235);
   const ids = Array.from({ length: 5000 }, newId);
   let next = 0;

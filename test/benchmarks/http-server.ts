@@ -8,6 +8,7 @@ import { aggregate } from '#platform/kernel/aggregate.js';
 import { command } from '#platform/kernel/command.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 
 const noted = defineEvent({ type: 'bench.note.taken', fields: { text: open(z.string()) } });
 const Note = aggregate<{ notes: number }>()({
@@ -56,7 +57,10 @@ async function main(): Promise<void> {
     }),
   };
   const gateway = url
-    ? new CommandPipeline({ store: await PostgresEventStore.connect({ url }), catalogue: new EventCatalogue([noted]) })
+    ? new CommandPipeline({
+        store: await PostgresEventStore.connect({ url }),
+        codec: new PlaintextCodec(new EventCatalogue([noted])),
+      })
     : nothing;
   const app = await createHttpApp({
     commands: [takeNote],

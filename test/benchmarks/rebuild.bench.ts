@@ -5,6 +5,7 @@ import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { writeHistory } from './history.js';
 import type { Row } from './measure.js';
 
@@ -14,9 +15,9 @@ const PAGE = 1_000;
 export async function rebuildBenchmark(databaseUrl: string, events: number): Promise<Row> {
   const store = await PostgresEventStore.connect({ url: databaseUrl });
   try {
-    const catalogue = new EventCatalogue(eventContracts);
-    await writeHistory(new CommandPipeline({ store, catalogue }), events);
-    const { admin, close } = await openProjectionAdmin({ store, catalogue, projections, databaseUrl, partitions: 6 });
+    const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
+    await writeHistory(new CommandPipeline({ store, codec }), events);
+    const { admin, close } = await openProjectionAdmin({ store, codec, projections, databaseUrl, partitions: 6 });
     try {
       const count = await rawRead(store);
       const before = await timed(() => rawRead(store));

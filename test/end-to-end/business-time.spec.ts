@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { aggregates, catalogue } from '#apps/operations/operations.js';
+import { aggregates, codec } from '#apps/operations/operations.js';
 import { commands } from '#operational/index.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
@@ -91,7 +91,7 @@ const streamsOf = async (store: MemoryEventStore): Promise<RecordedEvent[][]> =>
   for (const event of await store.readAll({ after: 0n, limit: 100_000 })) {
     byStream.set(event.stream, [...(byStream.get(event.stream) ?? []), event]);
   }
-  return [...byStream.values()].map((events) => events.map((event) => catalogue.decode(event)));
+  return [...byStream.values()].map((events) => events.map((event) => codec.decode(event)));
 };
 
 const about = (key: string) => (a: any, b: any) => a[key] === b[key];
@@ -198,7 +198,7 @@ const iso = ({ occurredAt }: RecordedEvent, later = 0): string =>
 function system() {
   const clock = new TestClock(new Date('2026-06-15T12:00:00Z'));
   const store = new MemoryEventStore(clock);
-  const pipeline = new CommandPipeline({ store, catalogue, clock });
+  const pipeline = new CommandPipeline({ store, codec, clock });
   const send = (definition: CommandDefinition, id: string, input: any, occurredAt?: Date) =>
     pipeline.execute({ definition, id, input, commandId: newId(), fingerprint: null, actor: 'spec', occurredAt });
   return { clock, store, send };

@@ -9,10 +9,11 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres-even
 import { RuleViolation } from '#platform/kernel/errors.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { newId } from '#platform/kernel/ids.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { createTestDatabase } from '../support/postgres.js';
 
 const RACES = 60;
-const catalogue = new EventCatalogue(eventContracts);
+const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
 
 // Two processes, each with states that it holds to be the newest, on one PostgreSQL.
 describe('merges that race in two processes', () => {
@@ -23,7 +24,7 @@ describe('merges that race in two processes', () => {
     database = await createTestDatabase();
     stores = [];
     for (let i = 0; i < 2; i++) stores.push(await PostgresEventStore.connect({ url: database.url }));
-    pipelines = stores.map((store) => new CommandPipeline({ store, catalogue }));
+    pipelines = stores.map((store) => new CommandPipeline({ store, codec }));
   });
   afterAll(async () => {
     await Promise.all(stores.map((store) => store.close()));
@@ -46,7 +47,7 @@ describe('merges that race in two processes', () => {
     return ids;
   };
   const intoOf = async (id: string): Promise<string | null> => {
-    const source = { store: stores[0]!, catalogue, aggregates: [Contact] };
+    const source = { store: stores[0]!, codec, aggregates: [Contact] };
     return ((await stateAsOf(source, `contact-${id}`))!.state as { mergedInto: string | null }).mergedInto;
   };
   /** Where a chain of aliases ends. @throws Error when it goes round. */

@@ -193,7 +193,7 @@ describe('an append lock that does not come free', () => {
     const request = (actor: string) => {
       const id = newId();
       const event = { id: newId(), stream: `thing-${id}`, revision: 0, type: 't.x', schemaVersion: 1, subject: id };
-      const parts = { occurredAt: new Date(), data: '{}', sealed: null, meta: { actor } };
+      const parts = { occurredAt: new Date(), data: '{}', personalData: null, meta: { actor } };
       return { commandId: newId(), fingerprint: null, events: [{ ...event, ...parts }] };
     };
     // Prepared by now on both.

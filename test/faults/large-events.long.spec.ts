@@ -46,7 +46,7 @@ async function largeLog(): Promise<Log> {
     const id = newId();
     const event = {
       ...{ id: newId(), stream: `order-${id}`, revision: 0, type: 'crm.sales.order.placed', schemaVersion: 1 },
-      ...{ occurredAt: new Date(), subject: id, data, sealed: null, meta: { actor: 'large' } },
+      ...{ occurredAt: new Date(), subject: id, data, personalData: null, meta: { actor: 'large' } },
     };
     await store.append([{ commandId: newId(), fingerprint: null, events: [event] }]);
   }
@@ -60,9 +60,9 @@ async function largeLog(): Promise<Log> {
   ]) {
     await client.query(
       `insert into store.events (position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at,
-           recorded_at, subject, command_id, ordinal, fingerprint, meta, data, sealed)
+           recorded_at, subject, command_id, ordinal, fingerprint, meta, data, personal_data)
        select (select max(position) from store.events) + n, aggregate, gen_random_uuid(), 0, gen_random_uuid(), type,
-           schema_version, occurred_at, recorded_at, null, gen_random_uuid(), 0, null, meta, data, sealed
+           schema_version, occurred_at, recorded_at, null, gen_random_uuid(), 0, null, meta, data, personal_data
          from store.events, generate_series(1, $2) n where position = $1`,
       [of, count],
     );

@@ -3,22 +3,23 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { encode } from '#platform/kernel/event-catalogue.js';
-import type { EventContract } from '#platform/kernel/event-contract.js';
+import type { EventContract, FieldClass } from '#platform/kernel/event-contract.js';
+import { storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { sample } from './sample.js';
 import type { Extent, JsonSchema } from './sample.js';
 
-/** The class of a field, whether it may be absent, and its schema without what is only said about it. */
+/** The class of a field, of a personal one its retention class, whether it may be absent, and its bare schema. */
 interface FieldShape {
   class: 'open' | 'personal';
+  retention?: FieldClass;
   required: boolean;
   schema: JsonSchema;
 }
 
-/** What the store holds of one event: JSON of the open fields and, apart, of the personal ones. */
+/** What the store holds of one event: JSON of the open fields and, apart, of the personal ones, by retention class. */
 interface StoredForm {
   data: Record<string, unknown>;
-  sealed: Record<string, unknown> | null;
+  personalData: { sealed: 0; parts: Record<string, Record<string, unknown>> } | null;
 }
 
 /** The stored form of one version of one event: what was shipped stays as it is. */
@@ -38,15 +39,15 @@ export function goldenOf(contract: EventContract<any>): Golden {
   const fields = Object.entries(contract.fields).map(([name, field]): [string, FieldShape] => [
     name,
     {
-      class: field.personal ? 'personal' : 'open',
+      ...(field.retention === null ? { class: 'open' } : { class: 'personal', retention: field.retention }),
       required: (schema['required'] ?? []).includes(name),
       schema: bare(schema['properties'][name]),
     },
   ]);
   const stored = (extent: Extent): StoredForm => {
     // Through the contract, so that a sample is what the event would be.
-    const { data, sealed } = encode(contract(contract.schema.parse(sample(schema, extent))));
-    return { data: JSON.parse(data), sealed: sealed === null ? null : JSON.parse(sealed) };
+    const { data, personalData } = storedForm(contract(contract.schema.parse(sample(schema, extent))));
+    return { data: JSON.parse(data), personalData: personalData === null ? null : JSON.parse(personalData) };
   };
   return {
     type: contract.type,
@@ -97,7 +98,7 @@ function changeOf(name: string, was: FieldShape | undefined, is: FieldShape | un
   if (isDeepStrictEqual(was, is)) return [];
   if (!was) return [`field ${name} is new`];
   if (!is) return [`field ${name} is gone`];
-  return (['class', 'required', 'schema'] as const)
+  return (['class', 'retention', 'required', 'schema'] as const)
     .filter((part) => !isDeepStrictEqual(was[part], is[part]))
     .map((part) => `${name}: ${part} was ${JSON.stringify(was[part])}, is ${JSON.stringify(is[part])}`);
 }
@@ -125,7 +126,7 @@ export const storedEvent = ({ type, version, samples }: Golden, extent: Extent):
   commandId: '0198f3a0-1b2c-7d3e-8f40-00000000000c',
   ordinal: 0,
   data: JSON.stringify(samples[extent].data),
-  sealed: samples[extent].sealed === null ? null : JSON.stringify(samples[extent].sealed),
+  personalData: samples[extent].personalData === null ? null : JSON.stringify(samples[extent].personalData),
   meta: { actor: 'golden' },
 });
 

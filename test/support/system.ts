@@ -1,9 +1,10 @@
 import { projections, queries } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
-import { commands } from '#operational/index.js';
+import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
@@ -12,6 +13,7 @@ import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-k
 import { conformingClient } from './conforming-client.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { createTestDatabase } from './postgres.js';
 
 export type Client = Awaited<ReturnType<typeof conformingClient>>;
@@ -35,15 +37,15 @@ export interface System {
 export async function startSystem(): Promise<System> {
   const database = await createTestDatabase();
   const { url: databaseUrl } = database;
-  const catalogue = new EventCatalogue(eventContracts);
+  const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
   const store = await PostgresEventStore.connect({ url: databaseUrl });
-  const pipeline = new CommandPipeline({ store, catalogue });
+  const pipeline = new CommandPipeline({ store, codec });
   const bus = new LocalBus(store);
   const troubles: unknown[] = [];
   const host = await ProjectionHost.start({
     bus,
     store,
-    catalogue,
+    codec,
     projections,
     databaseUrl,
     onError: (error) => troubles.push(error),
@@ -54,7 +56,9 @@ export async function startSystem(): Promise<System> {
     commands,
     gateway: pipeline,
     commandSecret: store.identity.lastingKeyFor('commands'),
-    queries: [...queries, ...auditQueries({ store, catalogue, aggregates })],
+    resources,
+    reader: new ResourceReader(store, codec),
+    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
     read: host.readModels,
     freshness: new StoreFreshness(store, host.progress),
     cursorKeys,

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { pagedQuery, query } from '#platform/projections/definition/query.js';
+import { pagedQuery } from '#platform/projections/definition/query.js';
 import { LONGEST_CHAIN } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { cases } from './cases.projection.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
+import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [cases, profile, aliases] as const;
 
@@ -57,7 +57,6 @@ const original = `case when d.merged_into is not null then (
 /** How cases are listed. */
 export const caseDocuments: Documents = {
   table: 'cases',
-  name: 'case',
   time: 'opened_at',
   columns: {
     id: 'd.id',
@@ -120,15 +119,4 @@ export const listCases = pagedQuery({
       .when(number, (p) => `d.number = ${p}`);
     return documentsPage<z.infer<typeof CaseView>>(read, caseDocuments, where, parameters, after);
   },
-});
-
-export const getCase = query({
-  name: 'CaseById',
-  summary: 'One case as it stands',
-  route: 'GET /v1/cases/:id',
-  allowed: readers,
-  parameters: z.strictObject({ id: Id }),
-  answer: CaseView,
-  reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof CaseView>>(read, caseDocuments, id),
 });

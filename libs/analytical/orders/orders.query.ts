@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query, type Page, type ReadModels } from '#platform/projections/definition/query.js';
+import { pagedQuery, type Page, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { orders } from './orders.projection.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
+import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [orders, profile, aliases] as const;
 const count = z.int().min(0);
@@ -51,7 +51,6 @@ export const OrderView = z
 
 const documents: Documents = {
   table: 'orders',
-  name: 'order',
   time: 'ordered_at',
   columns: {
     id: 'd.id',
@@ -121,15 +120,4 @@ export const customerOrders = pagedQuery({
   item: OrderView,
   reads,
   run: ({ id, ...parameters }, { read, after }) => ordersPage(read, { contact: id, ...parameters }, after),
-});
-
-export const getOrder = query({
-  name: 'OrderById',
-  summary: 'One order as it stands',
-  route: 'GET /v1/orders/:id',
-  allowed: readers,
-  parameters: z.strictObject({ id: Id }),
-  answer: OrderView,
-  reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof OrderView>>(read, documents, id),
 });

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query } from '#platform/projections/definition/query.js';
+import { pagedQuery } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit, readers } from '../query-parameters.js';
 import { returns } from './returns.projection.js';
-import { conditionsOf, contact, customer, documentOf, documentsPage, text, type Documents } from '../documents.js';
+import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [returns, profile, aliases] as const;
 const count = z.int().min(0);
@@ -48,7 +48,6 @@ export const ReturnView = z
 
 const documents: Documents = {
   table: 'returns',
-  name: 'return',
   time: 'requested_at',
   columns: {
     id: 'd.id',
@@ -96,15 +95,4 @@ export const listReturns = pagedQuery({
       .when(parameters.number, (p) => `d.number = ${p}`);
     return documentsPage<z.infer<typeof ReturnView>>(read, documents, where, parameters, after);
   },
-});
-
-export const getReturn = query({
-  name: 'ReturnById',
-  summary: 'One return as it stands',
-  route: 'GET /v1/returns/:id',
-  allowed: readers,
-  parameters: z.strictObject({ id: Id }),
-  answer: ReturnView,
-  reads,
-  run: ({ id }, { read }) => documentOf<z.infer<typeof ReturnView>>(read, documents, id),
 });

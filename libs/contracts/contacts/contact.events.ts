@@ -31,7 +31,7 @@ const details = {
   department: personal(contactDetails.department.optional()),
   website: personal(contactDetails.website.optional()),
   registrationNumber: personal(contactDetails.registrationNumber.optional()),
-  remarks: personal(contactDetails.remarks.optional()),
+  remarks: personal(contactDetails.remarks.optional(), 'note'),
 };
 
 /** Bounds of what one contact holds, so that its stream stays quick to fold. */
@@ -147,7 +147,7 @@ export const contactExternalFactsImported = defineEvent({
     date: open(Day),
     /** Under which the facts may be used. */
     licence: open(key(200)),
-    facts: personal(z.array(Attribute).min(1).max(MAX_FACTS)),
+    facts: personal(z.array(Attribute).min(1).max(MAX_FACTS), 'third-party'),
   },
 });
 
@@ -166,38 +166,38 @@ export const contactUnrelated = defineEvent({ type: 'crm.contacts.contact.unrela
 /** With the contact that turned out to be another one: an alias from now on. Its facts stay under its own id. */
 export const contactMerged = defineEvent({
   type: 'crm.contacts.contact.merged',
-  fields: { into: open(Id, 'shown'), previousStatus: open(ContactStatus), note: personal(Note.optional()) },
+  fields: { into: open(Id, 'shown'), previousStatus: open(ContactStatus), note: personal(Note.optional(), 'note') },
 });
 
 /** With the contact that stays. */
 export const contactDuplicateMerged = defineEvent({
   type: 'crm.contacts.contact.duplicate-merged',
-  fields: { merged: open(Id, 'shown'), note: personal(Note.optional()) },
+  fields: { merged: open(Id, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 /** The inverse of `contactMerged`: `status` is what it was before. */
 export const contactUnmerged = defineEvent({
   type: 'crm.contacts.contact.unmerged',
-  fields: { from: open(Id, 'shown'), status: open(ContactStatus, 'shown'), note: personal(Note.optional()) },
+  fields: { from: open(Id, 'shown'), status: open(ContactStatus, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 /** The inverse of `contactDuplicateMerged`. */
 export const contactMergeUndone = defineEvent({
   type: 'crm.contacts.contact.merge-undone',
-  fields: { unmerged: open(Id, 'shown'), note: personal(Note.optional()) },
+  fields: { unmerged: open(Id, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 /** Somebody looked: the other is not the same contact. */
 export const contactDuplicateDismissed = defineEvent({
   type: 'crm.contacts.contact.duplicate-dismissed',
-  fields: { other: open(Id, 'shown'), note: personal(Note.optional()) },
+  fields: { other: open(Id, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 const halt = {
   reason: open(Code, 'shown'),
   status: open(ContactStatus, 'shown'),
   previousStatus: open(ContactStatus),
-  note: personal(Note.optional()),
+  note: personal(Note.optional(), 'note'),
 };
 
 export const contactBlocked = defineEvent({ type: 'crm.contacts.contact.blocked', fields: halt });
@@ -210,7 +210,7 @@ export const contactRestored = defineEvent({
   fields: {
     status: open(ContactStatus, 'shown'),
     previousStatus: open(ContactStatus),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 

@@ -43,8 +43,8 @@ const terms = {
   lines,
   /** Exact sum of quantity × unit price. */
   net: open(Amount, 'shown'),
-  deliveryAddress: personal(DeliveryAddress.optional()),
-  note: personal(Note.optional()),
+  deliveryAddress: personal(DeliveryAddress.optional(), 'delivery'),
+  note: personal(Note.optional(), 'note'),
 };
 
 const reserves = sourceKey('order-source');
@@ -55,17 +55,17 @@ export const orderPlaced = defineEvent({ type: 'crm.sales.order.placed', fields:
 
 export const orderConfirmed = defineEvent({
   type: 'crm.sales.order.confirmed',
-  fields: { ...about, net: open(Amount, 'shown'), note: personal(Note.optional()) },
+  fields: { ...about, net: open(Amount, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 export const orderHeld = defineEvent({
   type: 'crm.sales.order.held',
-  fields: { ...about, reason: open(Code, 'shown'), note: personal(Note.optional()) },
+  fields: { ...about, reason: open(Code, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 export const orderReleased = defineEvent({
   type: 'crm.sales.order.released',
-  fields: { ...about, stage: open(OrderStage, 'shown'), note: personal(Note.optional()) },
+  fields: { ...about, stage: open(OrderStage, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 /** The terms from now on, in full, and what they were worth before. */
@@ -79,8 +79,8 @@ export const orderAmended = defineEvent({
     previousNet: open(Amount),
     ...standing,
     salesperson: open(Salesperson.optional(), 'shown'),
-    deliveryAddress: personal(DeliveryAddress.optional()),
-    note: personal(Note.optional()),
+    deliveryAddress: personal(DeliveryAddress.optional(), 'delivery'),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -92,7 +92,7 @@ export const orderFulfilmentRecorded = defineEvent({
     /** True when nothing is left to deliver. */
     complete: open(z.boolean(), 'shown'),
     carrier: open(Code.optional()),
-    tracking: personal(key(100).optional()),
+    tracking: personal(key(100).optional(), 'delivery'),
   },
 });
 
@@ -115,7 +115,7 @@ export const orderPaymentRecorded = defineEvent({
     amount: open(Amount, 'shown'),
     method: open(Code, 'shown'),
     ...standing,
-    reference: personal(key(100).optional()),
+    reference: personal(key(100).optional(), 'payment'),
   },
 });
 
@@ -127,8 +127,8 @@ export const orderPaymentRefunded = defineEvent({
     amount: open(Amount, 'shown'),
     method: open(Code.optional(), 'shown'),
     ...standing,
-    reference: personal(key(100).optional()),
-    note: personal(Note.optional()),
+    reference: personal(key(100).optional(), 'payment'),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -163,7 +163,7 @@ export const orderCancelled = defineEvent({
     /** Of an order that served an exchange: what went back to the order that the goods came from. */
     movedBack: open(Amount.optional(), 'shown'),
     reason: open(Code, 'shown'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -178,7 +178,7 @@ export const orderDetached = defineEvent({
   fields: {
     contact: open(Id, 'unless-subject'),
     number: open(DocumentNumber.optional(), 'shown'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 

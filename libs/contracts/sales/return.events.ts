@@ -28,24 +28,29 @@ export const returnRequested = defineEvent({
     lines: open(z.array(ReturnLine).min(1).max(MAX_LINES), 'counted'),
     /** Exact sum of quantity × unit price: what the customer asks back. */
     value: open(Amount, 'shown'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
   reserves: sourceKey('return-source'),
 });
 
 export const returnAuthorised = defineEvent({
   type: 'crm.sales.return.authorised',
-  fields: { ...about, value: open(Amount, 'shown'), note: personal(Note.optional()) },
+  fields: { ...about, value: open(Amount, 'shown'), note: personal(Note.optional(), 'note') },
 });
 
 export const returnDenied = defineEvent({
   type: 'crm.sales.return.denied',
-  fields: { ...about, value: open(Amount, 'shown'), reason: open(Code, 'shown'), note: personal(Note.optional()) },
+  fields: {
+    ...about,
+    value: open(Amount, 'shown'),
+    reason: open(Code, 'shown'),
+    note: personal(Note.optional(), 'note'),
+  },
 });
 
 export const returnReceived = defineEvent({
   type: 'crm.sales.return.received',
-  fields: { ...about, lines: quantities, note: personal(Note.optional()) },
+  fields: { ...about, lines: quantities, note: personal(Note.optional(), 'note') },
 });
 
 /** What became of one received line; received − accepted goes back to the customer. */
@@ -60,7 +65,7 @@ export const returnInspected = defineEvent({
     lines: open(z.array(InspectedLine).min(1).max(MAX_LINES), 'counted'),
     /** Exact value of what was accepted. */
     acceptedValue: open(Amount),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -76,7 +81,7 @@ export const returnRefunded = defineEvent({
     /** What is refunded, where that is known; absent for a recorded credit note: the lines are those requested. */
     lines: open(z.array(ReturnLine).min(1).max(MAX_LINES).optional(), 'counted'),
     method: open(Code.optional(), 'shown'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -90,7 +95,7 @@ export const returnExchanged = defineEvent({
     value: open(Amount, 'shown'),
     lineCount: open(z.int().min(0)),
     lines: open(z.array(ReturnLine).min(1).max(MAX_LINES), 'counted'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });
 
@@ -115,6 +120,6 @@ export const returnClosed = defineEvent({
     ...about,
     outcome: open(ReturnOutcome, 'shown'),
     net: open(Amount, 'shown'),
-    note: personal(Note.optional()),
+    note: personal(Note.optional(), 'note'),
   },
 });

@@ -48,14 +48,14 @@ const about = {
   status: open(CaseStatus, 'shown'),
   openedAt: open(Instant),
 };
-const note = personal(Note.optional());
+const note = personal(Note.optional(), 'note');
 
 export const caseOpened = defineEvent({
   type: 'crm.service.case.opened',
   fields: {
     ...about,
-    title: personal(CaseTitle),
-    description: personal(CaseText.optional()),
+    title: personal(CaseTitle, 'communication'),
+    description: personal(CaseText.optional(), 'communication'),
     source: open(Source.optional()),
   },
   reserves: sourceKey('case-source'),
@@ -90,7 +90,7 @@ export const casePriorityChanged = defineEvent({
 
 export const caseRepliedToCustomer = defineEvent({
   type: 'crm.service.case.replied-to-customer',
-  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText) },
+  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText, 'communication') },
 });
 
 /** Beside the first reply of the case's life. */
@@ -101,12 +101,12 @@ export const caseFirstResponseRecorded = defineEvent({
 
 export const caseCustomerReplied = defineEvent({
   type: 'crm.service.case.customer-replied',
-  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText) },
+  fields: { ...about, via: open(CaseChannel, 'shown'), text: personal(CaseText, 'communication') },
 });
 
 export const caseInternalNoteAdded = defineEvent({
   type: 'crm.service.case.internal-note-added',
-  fields: { ...about, text: personal(CaseText) },
+  fields: { ...about, text: personal(CaseText, 'note') },
 });
 
 export const caseCustomerAwaited = defineEvent({
@@ -116,7 +116,7 @@ export const caseCustomerAwaited = defineEvent({
 
 export const caseThirdPartyAwaited = defineEvent({
   type: 'crm.service.case.third-party-awaited',
-  fields: { ...about, party: personal(words(200)), note },
+  fields: { ...about, party: personal(words(200), 'communication'), note },
 });
 
 export const caseSnoozed = defineEvent({
@@ -148,7 +148,7 @@ export const caseResolved = defineEvent({
     resolution: open(Code, 'shown'),
     /** How often it was reopened before. */
     reopenings: open(z.int().min(0)),
-    text: personal(CaseText.optional()),
+    text: personal(CaseText.optional(), 'communication'),
   },
 });
 
@@ -214,6 +214,6 @@ export const caseSatisfactionRecorded = defineEvent({
     ...about,
     score: open(z.int().min(1).max(5), 'shown'),
     previousScore: open(z.int().min(1).max(5).optional()),
-    comment: note,
+    comment: personal(Note.optional(), 'communication'),
   },
 });

@@ -1,5 +1,10 @@
 import type { CommandDefinition } from '#platform/kernel/command.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import { contactAggregateCommands } from './contact/index.js';
+import { contactResource } from './contact/contact.resource.js';
 
 /** All commands of the contacts context. */
 export const contactCommands: CommandDefinition[] = [...contactAggregateCommands];
+
+/** The aggregates of the contacts context as they are read whole. */
+export const contactResources: ResourceDefinition[] = [contactResource];

@@ -1,7 +1,7 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { partsOfStream } from '#platform/kernel/envelope.js';
 import { NotFound } from '#platform/kernel/errors.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 
 const PAGE = 1000;
@@ -21,7 +21,7 @@ export interface AsOf {
  * @throws NotFound when no aggregate has streams of this name
  */
 export async function stateAsOf(
-  source: { store: Pick<EventStore, 'readStream'>; catalogue: EventCatalogue; aggregates: readonly Aggregate[] },
+  source: { store: Pick<EventStore, 'readStream'>; codec: EventCodec; aggregates: readonly Aggregate[] },
   stream: string,
   bound: { revision?: number; through?: bigint } = {},
 ): Promise<AsOf | undefined> {
@@ -35,8 +35,9 @@ export async function stateAsOf(
     const left = bound.revision === undefined ? PAGE : Math.min(PAGE, bound.revision + 1 - fromRevision);
     if (left <= 0) break;
     const page = await source.store.readStream(stream, { fromRevision, through: bound.through, limit: left });
+    await source.codec.prepare(page.map(({ subject }) => subject));
     for (const stored of page) {
-      state = aggregate.evolve(state, source.catalogue.decode(stored));
+      state = aggregate.evolve(state, source.codec.decode(stored));
       const { revision, position, occurredAt, recordedAt } = stored;
       last = { stream, revision, position, occurredAt, recordedAt };
     }

@@ -4,7 +4,7 @@ import { Instant } from '#platform/kernel/calendar.js';
 import type { Role } from '#platform/kernel/command.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import type { EventPage, EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
@@ -64,14 +64,14 @@ const StateAsOf = z
 
 export interface AuditOptions {
   store: EventStore;
-  catalogue: EventCatalogue;
+  codec: EventCodec;
   aggregates: readonly Aggregate[];
 }
 
 /** The auditors' API: what is in the log, and any aggregate as it was. Reads the store, never a read model. */
-export function auditQueries({ store, catalogue, aggregates }: AuditOptions): QueryDefinition[] {
+export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryDefinition[] {
   const show = (stored: StoredEvent): z.infer<typeof AuditedEvent> => {
-    const event = catalogue.decode(stored);
+    const event = codec.decode(stored);
     return {
       position: String(event.position),
       id: event.id,
@@ -96,12 +96,13 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
     return pageUpTo(size, found, ({ position }) => String(position));
   };
   /** What a page shows, and where the next one goes on: also where the bytes ended it. */
-  const pageUpTo = (
+  const pageUpTo = async (
     size: number,
     found: EventPage,
     keyOf: (last: StoredEvent) => string | number,
-  ): Page<z.infer<typeof AuditedEvent>> => {
+  ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
     const events = found.slice(0, size);
+    await codec.prepare(events.map(({ subject }) => subject));
     const more = found.length > size || found.cut;
     return { items: events.map(show), next: more ? [keyOf(events.at(-1)!)] : undefined };
   };
@@ -163,6 +164,7 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
       run: async ({ position }) => {
         const [event] = await store.readAll({ after: BigInt(position) - 1n, through: BigInt(position), limit: 1 });
         if (!event) throw new NotFound(`there is no event at position ${position}`);
+        await codec.prepare([event.subject]);
         return show(event);
       },
     }),
@@ -195,7 +197,7 @@ export function auditQueries({ store, catalogue, aggregates }: AuditOptions): Qu
         }
         const through =
           position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
-        const found = await stateAsOf({ store, catalogue, aggregates }, stream, { revision, through });
+        const found = await stateAsOf({ store, codec, aggregates }, stream, { revision, through });
         if (!found) throw new NotFound(`${stream} had no event then`);
         if (revision !== undefined && revision > found.revision) {
           throw new NotFound(`${stream} has no revision ${revision}: its last is ${found.revision}`);

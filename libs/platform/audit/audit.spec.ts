@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { TestClock } from '#platform/kernel/clock.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
@@ -26,8 +26,8 @@ const Counter = aggregate<{ total: number }>()({
 describe("the auditors' API", () => {
   const clock = new TestClock();
   const store = new MemoryEventStore(clock);
-  const catalogue = new EventCatalogue([counted]);
-  const queries = auditQueries({ store, catalogue, aggregates: [Counter] });
+  const codec = plaintext([counted]);
+  const queries = auditQueries({ store, codec, aggregates: [Counter] });
   const ask = async (name: string, parameters: object, context: Partial<LogQueryContext> = {}): Promise<any> => {
     const definition = queries.find((each) => each.name === name)!;
     const answer = await definition.run(definition.parameters.parse(parameters), { now: clock.now(), ...context });
@@ -52,8 +52,8 @@ describe("the auditors' API", () => {
           occurredAt: new Date('2025-01-01T00:00:00Z'),
           subject: id,
           data,
-          sealed: first ? null : '{"who":"Ada"}',
-          meta: { actor: 'a', reason: 'r' },
+          personalData: `{"sealed":0,"parts":{${first ? '' : '"profile":{"who":"Ada"},'}"reason":{"reason":"r"}}}`,
+          meta: { actor: 'a' },
         };
         await store.append([{ commandId: newId(), fingerprint: null, events: [event] }]);
       }
@@ -89,7 +89,7 @@ describe("the auditors' API", () => {
 
   it('ends a page before its events are too many bytes, and goes on at the next', async () => {
     const big = new MemoryEventStore(clock);
-    const of = auditQueries({ store: big, catalogue, aggregates: [Counter] });
+    const of = auditQueries({ store: big, codec, aggregates: [Counter] });
     const who = 'x'.repeat(900_000);
     for (let revision = 0; revision < 5; revision++) {
       const event = {
@@ -102,7 +102,11 @@ describe("the auditors' API", () => {
           occurredAt: new Date(),
           subject: ada,
         },
-        ...{ data: `{"by":${revision}}`, sealed: JSON.stringify({ who }), meta: { actor: 'a' } },
+        ...{
+          data: `{"by":${revision}}`,
+          personalData: JSON.stringify({ sealed: 0, parts: { profile: { who } } }),
+          meta: { actor: 'a' },
+        },
       };
       await big.append([{ commandId: newId(), fingerprint: null, events: [event] }]);
     }

@@ -7,7 +7,7 @@ const states = (capacity: number, characters: number): AggregateCache => new Agg
 /** How many of the streams are held after each was put there with an event of so many characters. */
 const heldOf = (cache: AggregateCache, streams: number, length: number): number => {
   const names = Array.from({ length: streams }, (_, i) => `any-${i}`);
-  for (const name of names) cache.weigh(cache.fresh(any, name), { data: 'x'.repeat(length), sealed: null });
+  for (const name of names) cache.weigh(cache.fresh(any, name), { data: 'x'.repeat(length), personalData: null });
   return names.filter((name) => cache.peek(name)).length;
 };
 
@@ -21,11 +21,11 @@ it('few large states are held, or many small ones: memory does not grow with wha
 it('a state is as large as the largest of its events, and what is forgotten weighs nothing', () => {
   const cache = states(1_000, 1_000);
   const hot = cache.fresh(any, 'any-hot');
-  for (let i = 0; i < 1_000; i++) cache.weigh(hot, { data: 'x'.repeat(100), sealed: 'x'.repeat(50) });
+  for (let i = 0; i < 1_000; i++) cache.weigh(hot, { data: 'x'.repeat(100), personalData: 'x'.repeat(50) });
   expect(hot.weight).toBe(150);
   for (let i = 0; i < 100; i++) {
     const entry = cache.fresh(any, `any-${i}`);
-    cache.weigh(entry, { data: 'x'.repeat(400), sealed: null });
+    cache.weigh(entry, { data: 'x'.repeat(400), personalData: null });
     cache.drop(entry);
   }
   expect(cache.peek('any-hot')).toBe(hot);

@@ -83,7 +83,7 @@ export class AggregateCache {
   }
 
   /** Takes note that a state has grown by an event. */
-  weigh(entry: CachedAggregate, event: { data: string; sealed: string | null }): void {
+  weigh(entry: CachedAggregate, event: { data: string; personalData: string | null }): void {
     const more = charactersOf(event) - entry.weight;
     if (more <= 0) return;
     entry.weight += more;

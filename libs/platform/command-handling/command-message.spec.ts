@@ -4,7 +4,7 @@ import { MemoryEventStore } from '#platform/event-store/memory/memory-event-stor
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { command } from '#platform/kernel/command.js';
 import { InvalidInput, KeyReused } from '#platform/kernel/errors.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { Id, SecretIds, newId } from '#platform/kernel/ids.js';
 import { CommandMessages, type CommandEnvelope } from './command-message.js';
@@ -124,7 +124,7 @@ describe('a command message', () => {
 
   it('stores its events once, however often a policy makes it again', async () => {
     const store = new MemoryEventStore();
-    const pipeline = new CommandPipeline({ store, catalogue: new EventCatalogue([sent]) });
+    const pipeline = new CommandPipeline({ store, codec: plaintext([sent]) });
     const envelope = { key: 'remind about event 7', causationId: newId() };
     const first = await pipeline.execute(message(envelope));
     const again = await pipeline.execute(message(envelope));

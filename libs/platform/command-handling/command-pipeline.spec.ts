@@ -4,7 +4,8 @@ import { aggregate } from '#platform/kernel/aggregate.js';
 import { at, command, reference, type CommandDefinition } from '#platform/kernel/command.js';
 import { TestClock, type Clock } from '#platform/kernel/clock.js';
 import { KeyReused, NotFound, RuleViolation, StaleRevision, rule } from '#platform/kernel/errors.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { FetchingCodec } from '#test/fixtures/fetching-codec.fixture.js';
+import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { fingerprint, newId } from '#platform/kernel/ids.js';
 import type { AppendOutcome, AppendRequest } from '#platform/event-store/event-store.js';
@@ -99,7 +100,7 @@ class SlowStore extends MemoryEventStore {
 
 function setUp() {
   const store = new SlowStore();
-  const make = (clock?: Clock) => new CommandPipeline({ store, catalogue: new EventCatalogue([opened, paid]), clock });
+  const make = (clock?: Clock) => new CommandPipeline({ store, codec: plaintext([opened, paid]), clock });
   const pipeline = make();
   const message = (definition: CommandDefinition, id: string, input: any, more: Partial<CommandMessage> = {}) => ({
     definition,
@@ -128,7 +129,8 @@ function refuseData(store: SlowStore, text: string): void {
   const append = store.append.bind(store);
   store.append = async (requests) => {
     const events = requests.flatMap((request) => request.events);
-    if (events.some(({ data, sealed }) => data.includes(text) || sealed?.includes(text))) throw new Error('bad data');
+    if (events.some(({ data, personalData }) => data.includes(text) || personalData?.includes(text)))
+      throw new Error('bad data');
     return append(requests);
   };
 }
@@ -140,7 +142,12 @@ describe('the command pipeline', () => {
     const result = await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 5 }, { reason: 'why' }));
     expect(result).toEqual({ id, stream: `account-${id}`, revision: 0, position: 1n, events: 1, repeated: false });
     expect(await store.readStream(`account-${id}`)).toMatchObject([
-      { data: '{"limit":5}', sealed: '{"owner":"Ada"}', subject: id, meta: { actor: 'spec', reason: 'why' } },
+      {
+        data: '{"limit":5}',
+        personalData: '{"sealed":0,"parts":{"profile":{"owner":"Ada"},"reason":{"reason":"why"}}}',
+        subject: id,
+        meta: { actor: 'spec' },
+      },
     ]);
   });
 
@@ -511,6 +518,78 @@ describe('the command pipeline', () => {
       ]);
       expect([fails.status, holds.status]).toEqual(['rejected', 'fulfilled']);
       expect(await events()).toHaveLength(2);
+    });
+  });
+
+  describe('with a codec that has to fetch something for each subject', () => {
+    const fetching = (store: SlowStore) => {
+      const codec = new FetchingCodec(plaintext([opened, paid]));
+      return { codec, pipeline: new CommandPipeline({ store, codec }) };
+    };
+
+    it('prepares whom a stream that begins will be about, and keeps the order of its commands', async () => {
+      const { store, message, balances } = setUp();
+      const { codec, pipeline } = fetching(store);
+      const [one, two] = [newId(), newId()];
+      const results = await Promise.all([
+        pipeline.execute(message(openAccount, one, { owner: 'Ada', limit: 10 })),
+        pipeline.execute(message(openAccount, two, { owner: 'Eve', limit: 0 })),
+        ...[1, 2, 3].map((amount) => pipeline.execute(message(pay, one, { amount }))),
+        pipeline.execute(message(pay, one, { to: two, amount: 4 })),
+      ]);
+      expect(results.map(({ revision }) => revision)).toEqual([0, 0, 1, 2, 3, 4]);
+      expect(await balances(one)).toEqual([10, 9, 7, 4, 0]);
+      expect(codec.fetches.flat().toSorted()).toEqual([one, two].toSorted());
+    });
+
+    it('prepares the streams that it loads', async () => {
+      const { store, pipeline: first, message, balances } = setUp();
+      const [one, two] = [newId(), newId()];
+      await first.execute(message(openAccount, one, { owner: 'Ada', limit: 10 }));
+      await first.execute(message(openAccount, two, { owner: 'Eve', limit: 0 }));
+      await fetching(store).pipeline.execute(message(pay, one, { to: two, amount: 4 }));
+      expect(await balances(one)).toEqual([10, 6]);
+    });
+
+    it('tells a repeat from another body under its key, while the subject has a key', async () => {
+      const { store, message, keyed } = setUp();
+      const [id, key] = [newId(), newId()];
+      const asked = { owner: 'Ada', limit: 1 };
+      const first = await fetching(store).pipeline.execute(message(openAccount, id, asked, keyed(key, 'body')));
+      const { pipeline } = fetching(store);
+      const again = await pipeline.execute(message(openAccount, id, asked, keyed(key, 'body')));
+      expect(again).toEqual({ ...first, repeated: true });
+      await expect(pipeline.execute(message(openAccount, id, asked, keyed(key, 'other')))).rejects.toThrow(KeyReused);
+    });
+
+    it('answers a repeat uncompared once the key of its subject is gone, with events or without', async () => {
+      const { store, message, keyed, events } = setUp();
+      const [id, opening, idle] = [newId(), newId(), newId()];
+      const asked = { owner: 'Ada', limit: 1 };
+      const { pipeline: first } = fetching(store);
+      const stored = await first.execute(message(openAccount, id, asked, keyed(opening, 'body')));
+      const nothing = await first.execute(message(pay, id, { amount: 0 }, keyed(idle, 'nothing')));
+      expect(nothing.events).toBe(0);
+      const { codec, pipeline } = fetching(store);
+      codec.gone.add(id);
+      for (const body of ['body', 'other']) {
+        const again = await pipeline.execute(message(openAccount, id, asked, keyed(opening, body)));
+        expect(again).toEqual({ ...stored, repeated: true });
+        const idleAgain = await pipeline.execute(message(pay, id, { amount: 0 }, keyed(idle, body)));
+        expect(idleAgain).toMatchObject({ events: 0, repeated: true });
+      }
+      expect(await events()).toHaveLength(1);
+    });
+
+    it('keeps no fingerprint of a command about somebody whose key is gone, and answers its repeat', async () => {
+      const { store, message, keyed } = setUp();
+      const [id, key] = [newId(), newId()];
+      const { codec, pipeline } = fetching(store);
+      codec.gone.add(id);
+      await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }, keyed(key, 'body')));
+      expect((await store.receipts([key])).get(key)).toMatchObject({ fingerprint: null, subject: id });
+      const again = await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 1 }, keyed(key, 'body')));
+      expect(again.repeated).toBe(true);
     });
   });
 });

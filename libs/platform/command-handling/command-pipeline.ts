@@ -1,16 +1,16 @@
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { streamOf } from '#platform/kernel/envelope.js';
 import { KeyReused, RuleViolation, TooContended } from '#platform/kernel/errors.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
 import type { AppendOutcome, AppendRequest, EventStore } from '#platform/event-store/event-store.js';
 import { AggregateCache, type CachedAggregate } from './aggregate-cache.js';
 import type { CommandGateway, CommandResult } from './command-gateway.js';
 import type { CommandMessage } from './command-message.js';
 import { decide, type DecidedEvents } from './decision.js';
-import { EventPlacement } from './event-placement.js';
+import { EventPlacement, planOf } from './event-placement.js';
 import { entriesOf, ParticipantSource, pendingAppends, readSetOf, type Participants } from './participants.js';
-import { repeated, Receipts } from './receipts.js';
+import { Receipts } from './receipts.js';
 import { RefusalCheck, seenStates, settle } from './refusal-check.js';
 import { StateLoader } from './state-loader.js';
 import { StreamLocks, type StreamLock } from './stream-locks.js';
@@ -20,7 +20,7 @@ const TOLERANCE_MS = 5 * 60_000;
 
 export interface CommandPipelineOptions extends AppenderOptions {
   store: EventStore;
-  catalogue: EventCatalogue;
+  codec: EventCodec;
   clock?: Clock;
   /** How far ahead of the clock a sender may date a command, in milliseconds: clocks differ. */
   toleranceMs?: number;
@@ -49,19 +49,21 @@ export class CommandPipeline implements CommandGateway {
   private readonly locks = new StreamLocks();
   private readonly underWay = new Map<string, { message: CommandMessage; result: Promise<CommandResult> }>();
   private readonly store: EventStore;
+  private readonly codec: EventCodec;
   private readonly clock: Clock;
   private readonly toleranceMs: number;
 
   constructor(options: CommandPipelineOptions) {
-    const { store, catalogue, clock = systemClock, toleranceMs = TOLERANCE_MS, cachedStreams, ...appending } = options;
+    const { store, codec, clock = systemClock, toleranceMs = TOLERANCE_MS, cachedStreams, ...appending } = options;
     this.store = store;
+    this.codec = codec;
     this.clock = clock;
     this.toleranceMs = toleranceMs;
     this.states = new AggregateCache(cachedStreams);
-    this.participants = new ParticipantSource(this.states, new StateLoader(store, catalogue, this.states));
-    this.placement = new EventPlacement(store, this.states);
+    this.participants = new ParticipantSource(this.states, new StateLoader(store, codec, this.states));
+    this.placement = new EventPlacement(store, codec, this.states);
     this.appender = new Appender(store, appending);
-    this.receipts = new Receipts(store);
+    this.receipts = new Receipts(store, codec);
     this.refusals = new RefusalCheck(store, this.states);
     store.onIncarnation(() => this.states.clear());
   }
@@ -146,7 +148,7 @@ export class CommandPipeline implements CommandGateway {
     if (await settle(entries)) return 'again';
     // The state that refuses may be this very command's own doing, the first time it came.
     const receipt = message.fingerprint && (await this.receipts.find(message));
-    if (receipt) return repeated(message, receipt);
+    if (receipt) return this.receipts.repeated(message, receipt);
     // Nor on a state that another process has moved on from.
     if (await this.refusals.isBehind(seen)) return 'again';
     throw refusal;
@@ -156,8 +158,7 @@ export class CommandPipeline implements CommandGateway {
     const entries = entriesOf(participants);
     const seen = seenStates(entries);
     if ((await settle(entries)) || (await this.refusals.isBehind(seen))) return 'again';
-    const { stream, revision } = participants.own;
-    return this.receipts.answerWithoutEvents(message, stream, revision);
+    return this.receipts.answerWithoutEvents(message, participants.own);
   }
 
   /** Places and appends what was decided; meanwhile the states that it moves count on it. */
@@ -171,12 +172,22 @@ export class CommandPipeline implements CommandGateway {
     const { id, commandId, fingerprint } = message;
     const { own } = participants;
     const entries = entriesOf(participants);
+    const plan = planOf(message, participants, decided, occurredAt);
+    // Whom a stream that begins is about is known only now. While that is fetched the states may move on: all is decided
+    // again then.
+    const preparing = this.codec.prepare(plan.map(({ subject }) => subject));
+    if (preparing) {
+      takeLock();
+      await preparing;
+      return 'again';
+    }
     const dependsOn = pendingAppends(entries);
-    const { events, touched, reserves } = this.placement.place(message, participants, decided, occurredAt);
+    const { events, touched, reserves } = this.placement.place(message, plan, occurredAt);
+    const kept = fingerprint && (this.codec.fingerprint(events[0]!.subject, fingerprint) ?? null);
     const { stream, revision } = own;
     const readSet = readSetOf(entries, touched);
     const incarnation = this.store.identity.current.number;
-    const request: AppendRequest = { commandId, fingerprint, events, dependsOn, readSet, incarnation, reserves };
+    const request: AppendRequest = { commandId, fingerprint: kept, events, dependsOn, readSet, incarnation, reserves };
     const appended = this.appender.append(request);
     for (const entry of touched) {
       entry.pending++;
@@ -198,7 +209,7 @@ export class CommandPipeline implements CommandGateway {
       return { id, stream, revision, position, events: events.length, repeated: false };
     }
     for (const entry of entries) this.states.drop(entry);
-    if (outcome.kind === 'repeated') return repeated(message, outcome.receipt);
+    if (outcome.kind === 'repeated') return this.receipts.repeated(message, outcome.receipt);
     if (outcome.kind === 'taken') {
       const { reservation, holder } = outcome;
       throw new RuleViolation(`${reservation.scope}-is-unique`, `${holder} has this ${reservation.scope} already`);

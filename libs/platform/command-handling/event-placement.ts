@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import type { EventStore, Reservation } from '#platform/event-store/event-store.js';
-import type { EventMeta, EventToAppend } from '#platform/kernel/envelope.js';
+import type { EventToAppend, StoredMeta } from '#platform/kernel/envelope.js';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
-import { encode } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec, EventPlace, StoredForm } from '#platform/kernel/event-codec.js';
 import type { DomainEvent } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { MOST_EVENT_BYTES } from '#platform/kernel/sizes.js';
@@ -19,90 +20,114 @@ export interface PlacedEvents {
   readonly reserves: readonly Reservation[] | undefined;
 }
 
-/** Gives decided events their streams, revisions and subjects, and moves the cached states on. */
+/** A decided event and where it goes: its stream's state before and after it. */
+export interface PlannedEvent {
+  readonly entry: CachedAggregate;
+  readonly aggregate: Aggregate;
+  readonly event: DomainEvent<any>;
+  readonly before: any;
+  readonly after: any;
+  readonly revision: number;
+  readonly subject: string;
+}
+
+/** Where decided events go: stream, revision, subject. The cached states stay as they are. */
+export function planOf(
+  message: CommandMessage,
+  { own, refs }: Participants,
+  decided: DecidedEvents,
+  occurredAt: Date,
+): PlannedEvent[] {
+  const plan: PlannedEvent[] = [];
+  for (const item of decided) {
+    let target: Participant | undefined;
+    let event = item as DomainEvent<any>;
+    if ('at' in item) {
+      target = refs[item.at];
+      if (!target) throw new Error(`${message.definition.name} addresses an event to '${item.at}', which it has not`);
+      event = item.event;
+    } else target = { entry: own, aggregate: message.definition.on, id: message.id };
+    const { entry, aggregate, id } = target;
+    const last = plan.findLast((each) => each.entry === entry);
+    const before = last ? last.after : entry.state;
+    const after = aggregate.evolve(before, { type: event.contract.type, data: event.data, occurredAt });
+    const { revision, subject } = last ?? entry;
+    plan.push({
+      ...{ entry, aggregate, event, before, after },
+      revision: revision + 1,
+      subject: subject ?? aggregate.subject(after, id),
+    });
+  }
+  return plan;
+}
+
+/** Gives planned events their stored form, and moves the cached states on. */
 export class EventPlacement {
   private reservationKey: Buffer | undefined;
 
   constructor(
     private readonly store: Pick<EventStore, 'identity'>,
+    private readonly codec: EventCodec,
     private readonly states: AggregateCache,
   ) {}
 
-  /** @throws InvalidInput for an event that no bus would carry; no state has moved then */
-  place(message: CommandMessage, participants: Participants, decided: DecidedEvents, occurredAt: Date): PlacedEvents {
-    const { own, refs } = participants;
-    const meta = metaOf(message);
-    const touched: CachedAggregate[] = [];
+  /**
+   * The codec must have been prepared for their subjects.
+   * @throws InvalidInput for an event that no bus would carry; no state has moved then
+   */
+  place(message: CommandMessage, plan: readonly PlannedEvent[], occurredAt: Date): PlacedEvents {
     // All that may throw comes before the first state moves: one that had moved without an append would mislead.
-    const encoded = decided.map((item) => encodeWithinBounds('at' in item ? item.event : (item as DomainEvent<any>)));
-    const events = decided.map((item, index): EventToAppend => {
-      let target: Participant = { entry: own, aggregate: message.definition.on, id: message.id };
-      let event = item as DomainEvent<any>;
-      if ('at' in item) {
-        const ref = refs[item.at];
-        if (!ref) throw new Error(`${message.definition.name} addresses an event to '${item.at}', which it has not`);
-        target = ref;
-        event = item.event;
-      }
-      const { entry, aggregate } = target;
-      if (!touched.includes(entry)) touched.push(entry);
-      const happened = { type: event.contract.type, data: event.data, occurredAt };
-      entry.dates.note(aggregate.dating(entry.state, happened), occurredAt.getTime());
-      entry.state = aggregate.evolve(entry.state, happened);
-      entry.revision++;
-      entry.subject ??= aggregate.subject(entry.state, target.id);
-      const stored = encoded[index]!;
-      this.states.weigh(entry, stored);
-      return {
-        id: newId(),
-        stream: entry.stream,
-        revision: entry.revision,
-        type: event.contract.type,
-        schemaVersion: event.contract.version,
-        occurredAt,
-        subject: entry.subject,
-        ...stored,
-        meta,
-      };
+    const meta = metaOf(message);
+    const events = plan.map(({ entry: { stream }, event, revision, subject }): EventToAppend => {
+      const at = { id: newId(), stream, subject };
+      const { data, personalData } = this.encodeWithinBounds(event, at, message.reason);
+      const { type, version: schemaVersion } = event.contract;
+      return { ...at, revision, type, schemaVersion, occurredAt, data, personalData, meta };
     });
-    return { events, touched, reserves: this.reservations(decided, events) };
+    const reserves = this.reservations(plan);
+    const touched: CachedAggregate[] = [];
+    plan.forEach(({ entry, aggregate, event, before, after, revision, subject }, index) => {
+      if (!touched.includes(entry)) touched.push(entry);
+      entry.dates.note(aggregate.dating(before, { type: event.contract.type, data: event.data }), occurredAt.getTime());
+      entry.state = after;
+      entry.revision = revision;
+      entry.subject = subject;
+      this.states.weigh(entry, events[index]!);
+    });
+    return { events, touched, reserves };
   }
 
-  private reservations(decided: DecidedEvents, events: readonly EventToAppend[]): readonly Reservation[] | undefined {
+  private encodeWithinBounds(event: DomainEvent<any>, at: EventPlace, reason: string | undefined): StoredForm {
+    const encoded = this.codec.encode(event, at, reason);
+    const { data, personalData } = encoded;
+    // No text takes more than three bytes a character: most need no count.
+    if (data.length + (personalData?.length ?? 0) > MOST_EVENT_BYTES / 3) {
+      const bytes = Buffer.byteLength(data) + Buffer.byteLength(personalData ?? '');
+      if (bytes > MOST_EVENT_BYTES) {
+        const message = `would be stored as ${bytes} bytes; one event has at most ${MOST_EVENT_BYTES}`;
+        throw new InvalidInput([{ pointer: '', message }], 'the command is too large');
+      }
+    }
+    return encoded;
+  }
+
+  private reservations(plan: readonly PlannedEvent[]): readonly Reservation[] | undefined {
     let claimed: Reservation[] | undefined;
-    decided.forEach((item, at) => {
-      const { contract, data } = 'at' in item ? item.event : (item as DomainEvent<any>);
-      for (const { scope, words } of contract.reserves?.(data) ?? []) {
+    for (const { entry, event } of plan) {
+      for (const { scope, words } of event.contract.reserves?.(event.data) ?? []) {
         this.reservationKey ??= this.store.identity.lastingKeyFor('reservations');
         const key = createHmac('sha256', this.reservationKey).update(JSON.stringify(words)).digest();
-        (claimed ??= []).push({ scope, key, stream: events[at]!.stream });
+        (claimed ??= []).push({ scope, key, stream: entry.stream });
       }
-    });
+    }
     return claimed;
   }
 }
 
-/** @throws InvalidInput for an event that no bus would carry */
-function encodeWithinBounds(event: DomainEvent<any>): ReturnType<typeof encode> {
-  const encoded = encode(event);
-  const { data, sealed } = encoded;
-  // No text takes more than three bytes a character: most need no count.
-  if (data.length + (sealed?.length ?? 0) > MOST_EVENT_BYTES / 3) {
-    const bytes = Buffer.byteLength(data) + Buffer.byteLength(sealed ?? '');
-    if (bytes > MOST_EVENT_BYTES) {
-      const message = `would be stored as ${bytes} bytes; one event has at most ${MOST_EVENT_BYTES}`;
-      throw new InvalidInput([{ pointer: '', message }], 'the command is too large');
-    }
-  }
-  return encoded;
-}
+const metas = new Map<string, StoredMeta>();
 
-const metas = new Map<string, EventMeta>();
-
-function metaOf({ actor, onBehalfOf, reason, correlationId, causationId }: CommandMessage): EventMeta {
-  if (onBehalfOf || reason || correlationId || causationId) {
-    return { actor, onBehalfOf, reason, correlationId, causationId };
-  }
+function metaOf({ actor, onBehalfOf, correlationId, causationId }: CommandMessage): StoredMeta {
+  if (onBehalfOf || correlationId || causationId) return { actor, onBehalfOf, correlationId, causationId };
   // The usual meta is one actor and nothing else: one object for all of its events, serialised once.
   let meta = metas.get(actor);
   if (!meta) {

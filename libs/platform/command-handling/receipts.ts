@@ -1,5 +1,7 @@
 import type { EventStore, Receipt } from '#platform/event-store/event-store.js';
 import { KeyReused } from '#platform/kernel/errors.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
+import type { CachedAggregate } from './aggregate-cache.js';
 import type { CommandResult } from './command-gateway.js';
 import type { CommandMessage } from './command-message.js';
 import { GatheredLookup } from './gathered-calls.js';
@@ -8,7 +10,10 @@ import { GatheredLookup } from './gathered-calls.js';
 export class Receipts {
   private readonly lookup: GatheredLookup<Receipt>;
 
-  constructor(private readonly store: Pick<EventStore, 'receipts' | 'keepReceipt' | 'head'>) {
+  constructor(
+    private readonly store: Pick<EventStore, 'receipts' | 'keepReceipt' | 'head'>,
+    private readonly codec: EventCodec,
+  ) {
     this.lookup = new GatheredLookup((commandIds) => store.receipts(commandIds));
   }
 
@@ -18,23 +23,32 @@ export class Receipts {
   }
 
   /** The answer to a command that decided no event; remembered where it has a key. @throws KeyReused */
-  async answerWithoutEvents(message: CommandMessage, stream: string, revision: number): Promise<CommandResult> {
+  async answerWithoutEvents(message: CommandMessage, own: CachedAggregate): Promise<CommandResult> {
+    const { stream, revision } = own;
     const { position } = await this.store.head();
     const { id, commandId, fingerprint } = message;
     if (fingerprint) {
-      const receipt: Receipt = { commandId, fingerprint, stream, revision, position, events: 0 };
+      const subject = own.subject ?? id;
+      await this.codec.prepare([subject]);
+      const kept = this.codec.fingerprint(subject, fingerprint) ?? null;
+      const receipt: Receipt = { commandId, fingerprint: kept, subject, stream, revision, position, events: 0 };
       const first = (await this.find(message)) ?? (await this.store.keepReceipt(receipt));
-      if (first !== receipt) return repeated(message, first);
+      if (first !== receipt) return this.repeated(message, first);
     }
     return { id, stream, revision, position, events: 0, repeated: false };
   }
-}
 
-/** The answer to a repeat. @throws KeyReused where another command was meant */
-export function repeated(message: CommandMessage, receipt: Receipt): CommandResult {
-  const { id, commandId, fingerprint } = message;
-  const same = fingerprint === null || (receipt.fingerprint !== null && receipt.fingerprint.equals(fingerprint));
-  if (!same) throw new KeyReused(commandId);
-  const { stream, revision, position, events } = receipt;
-  return { id, stream, revision, position, events, repeated: true };
+  /** The answer to a repeat. @throws KeyReused where another command was meant */
+  async repeated({ id, commandId, fingerprint }: CommandMessage, receipt: Receipt): Promise<CommandResult> {
+    if (fingerprint !== null && !(await this.isOf(receipt, fingerprint))) throw new KeyReused(commandId);
+    const { stream, revision, position, events } = receipt;
+    return { id, stream, revision, position, events, repeated: true };
+  }
+
+  /** Whether a receipt is of this body. Where its subject's key is gone nobody can tell, and it is taken for it. */
+  private async isOf({ subject, fingerprint }: Receipt, digest: Buffer): Promise<boolean> {
+    await this.codec.prepare([subject]);
+    const expected = this.codec.fingerprint(subject, digest);
+    return expected === undefined || (fingerprint !== null && expected.equals(fingerprint));
+  }
 }

@@ -6,7 +6,7 @@ import { aggregate } from '#platform/kernel/aggregate.js';
 import { command } from '#platform/kernel/command.js';
 import { streamOf } from '#platform/kernel/envelope.js';
 import { RuleViolation, rule } from '#platform/kernel/errors.js';
-import { EventCatalogue, encode } from '#platform/kernel/event-catalogue.js';
+import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { AggregateCache } from './aggregate-cache.js';
@@ -64,15 +64,15 @@ async function setUp(lengths: readonly number[]) {
       events: Array.from({ length }, (_, revision) => ({
         ...{ id: newId(), stream: streamOf('counter', ids[at]!), revision, type: 'counted', schemaVersion: 1 },
         ...{ occurredAt: new Date('2026-01-15T12:00:00Z'), subject: ids[at]!, meta: { actor: 'spec' } },
-        ...encode(counted({ by: 1 })),
+        ...storedForm(counted({ by: 1 })),
       })),
     })),
   );
-  const catalogue = new EventCatalogue([counted]);
+  const codec = plaintext([counted]);
   const cache = new AggregateCache();
-  const loader = new StateLoader(store, catalogue, cache);
+  const loader = new StateLoader(store, codec, cache);
   const streams = ids.map((id) => streamOf('counter', id));
-  const pipeline = new CommandPipeline({ store, catalogue });
+  const pipeline = new CommandPipeline({ store, codec });
   const message = (id: string, by: number) => ({
     definition: count,
     id,

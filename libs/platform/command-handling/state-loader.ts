@@ -1,7 +1,7 @@
 import type { EventStore, StreamEvents } from '#platform/event-store/event-store.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Chronology } from '#platform/kernel/chronology.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import type { AggregateCache, CachedAggregate, LoadedAggregate } from './aggregate-cache.js';
 import { GatheredCalls } from './gathered-calls.js';
@@ -36,7 +36,7 @@ export class StateLoader {
 
   constructor(
     private readonly store: Pick<EventStore, 'readStreams'>,
-    private readonly catalogue: EventCatalogue,
+    private readonly codec: EventCodec,
     private readonly cache: AggregateCache,
   ) {}
 
@@ -58,6 +58,8 @@ export class StateLoader {
     try {
       const spans = batch.map(({ stream, folded }) => ({ stream, fromRevision: folded.revision + 1 }));
       found = await this.store.readStreams(spans, { limit });
+      // Of a stream all events are about one subject.
+      await this.codec.prepare(found.flatMap(({ events: [first] }) => (first ? [first.subject] : [])));
     } catch (error) {
       for (const loading of batch) this.fail(loading, error);
       return;
@@ -78,7 +80,7 @@ export class StateLoader {
 
   private fold({ on, folded }: Loading, events: StreamEvents['events']): void {
     for (const stored of events) {
-      const event = this.catalogue.decode(stored);
+      const event = this.codec.decode(stored);
       folded.dates.note(on.dating(folded.state, event), stored.occurredAt.getTime());
       folded.state = on.evolve(folded.state, event);
       folded.revision = stored.revision;

@@ -9,7 +9,7 @@ const conflict: AppendOutcome = { kind: 'conflict', stream: 'thing-1' };
 
 const aRequest = (...dependsOn: AppendRequest[]): AppendRequest => {
   const id = newId();
-  const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', sealed: null };
+  const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', personalData: null };
   return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], dependsOn };
 };
 const ofSize = (characters: number): AppendRequest => {

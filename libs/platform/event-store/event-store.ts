@@ -49,6 +49,8 @@ export interface StreamRevision {
 export interface Receipt {
   commandId: string;
   fingerprint: Buffer | null;
+  /** Whom the command's first event is about; of a command without events, whom it was about. */
+  subject: string;
   stream: string;
   /** Revision of the last event of the command in `stream`; for a command without events, the revision it saw. */
   revision: number;

@@ -6,6 +6,7 @@ import { CommandMessages } from '#platform/command-handling/command-message.js';
 import { busCommandOf } from '#platform/command-handling/cqrs/command-bus.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { isId, type SecretIds } from '#platform/kernel/ids.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import { authorise, type Authenticator } from './authenticator.js';
 import { envelopeOf } from './command-headers.js';
 import { InvalidRequest, sendProblem } from './problem.js';
@@ -22,7 +23,11 @@ interface Shell {
  * A controller with one route for each command of the registry. The routes answer by themselves, without pipes,
  * guards and interceptors: those cost more than all that is done here.
  */
-export function commandController(definitions: readonly CommandDefinition[], ids: SecretIds): Type {
+export function commandController(
+  definitions: readonly CommandDefinition[],
+  resources: readonly ResourceDefinition[],
+  ids: SecretIds,
+): Type {
   class Commands implements Shell {
     constructor(
       readonly bus: CommandBus,
@@ -32,12 +37,11 @@ export function commandController(definitions: readonly CommandDefinition[], ids
   Controller()(Commands);
   Inject(CommandBus)(Commands, undefined as any, 0);
   Inject(AUTHENTICATOR)(Commands, undefined as any, 1);
-  const collections = collectionsOf(definitions);
   for (const definition of definitions) {
     const { prototype } = Commands;
     const { name } = definition;
     Object.defineProperty(prototype, name, {
-      value: handlerOf(definition, collections, ids),
+      value: handlerOf(definition, definition.creates ? collectionOf(definition, resources) : '', ids),
       writable: true,
       configurable: true,
     });
@@ -48,24 +52,18 @@ export function commandController(definitions: readonly CommandDefinition[], ids
   return Commands;
 }
 
-/** Where an aggregate's resources are: the path before `/:id` in most of its commands (a sale is found among the orders). */
-export function collectionsOf(definitions: readonly CommandDefinition[]): (definition: CommandDefinition) => string {
-  const uses = new Map<string, Map<string, number>>();
-  for (const { on, path, creates } of definitions) {
-    if (creates) continue;
-    const collection = path.slice(0, path.indexOf('/:id'));
-    const counts = uses.get(on.name) ?? new Map<string, number>();
-    uses.set(on.name, counts.set(collection, (counts.get(collection) ?? 0) + 1));
-  }
-  return ({ on, path }) => [...(uses.get(on.name) ?? [])].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? path;
+/**
+ * Where a command's aggregate is read: what the `Location` of a creating command leads to.
+ * @throws Error when a command creates what no resource shows
+ */
+export function collectionOf(definition: CommandDefinition, resources: readonly ResourceDefinition[]): string {
+  const found = resources.find(({ on }) => on === definition.on);
+  if (!found) throw new Error(`${definition.name}: its aggregate ${definition.on.name} has no resource to be read at`);
+  return found.collection;
 }
 
-function handlerOf(
-  definition: CommandDefinition,
-  collections: (definition: CommandDefinition) => string,
-  ids: SecretIds,
-) {
-  const collection = collections(definition);
+/** @param collection of a creating command: where its aggregates are read */
+function handlerOf(definition: CommandDefinition, collection: string, ids: SecretIds) {
   const messages = new CommandMessages(definition, ids);
   const BusMessage = busCommandOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {

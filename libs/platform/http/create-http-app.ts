@@ -96,7 +96,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     abortOnError: false,
   });
   app.useGlobalFilters(new ProblemFilter());
-  const documented = { commands: module.commands, queries: module.queries };
+  const documented = { commands: module.commands, resources: module.resources, queries: module.queries };
   SwaggerModule.setup('docs', app, () => openApiDocument(documented) as OpenAPIObject, {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',

@@ -1,10 +1,12 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
+import type { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/command-handling/cqrs/command-bus.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { SecretIds } from '#platform/kernel/ids.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
@@ -15,7 +17,8 @@ import type { CursorKeys } from './cursor-keys/cursor-keys.js';
 import { Cursors } from './cursors.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
-import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS, QUERY_PARTS, READINESS } from './tokens.js';
+import { resourceController, type ResourceParts } from './resource-routes.js';
+import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS, QUERY_PARTS, READINESS, RESOURCE_PARTS } from './tokens.js';
 
 /** What an app serves: commands with their gateway, or queries with their read models, or both. */
 export interface HttpModuleOptions {
@@ -23,6 +26,9 @@ export interface HttpModuleOptions {
   gateway?: CommandGateway;
   /** Under which ids and fingerprints of commands are made: the log's (`lastingKeyFor('commands')`), and so lasting. */
   commandSecret?: Buffer;
+  /** The aggregates as they are read whole, and who reads them; each that a command is on has one. */
+  resources?: readonly ResourceDefinition[];
+  reader?: ResourceReader;
   queries?: readonly QueryDefinition[];
   read?: ReadModels;
   freshness?: Freshness;
@@ -44,7 +50,7 @@ export interface HttpModuleOptions {
 // oxlint-disable-next-line typescript/no-extraneous-class -- that is what a dynamic Nest module is
 export class HttpModule {
   static register(options: HttpModuleOptions): DynamicModule {
-    const { commands = [], queries = [], clock = systemClock } = options;
+    const { commands = [], resources = [], queries = [], clock = systemClock, timeoutMs = 5000 } = options;
     const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
     const providers: Provider[] = [
       { provide: AUTHENTICATOR, useValue: authenticator },
@@ -57,10 +63,17 @@ export class HttpModule {
       const ids = new SecretIds(commandSecret);
       providers.push({ provide: COMMAND_GATEWAY, useValue: gateway }, ...commandHandlers(commands));
       providers.push({ provide: BATCH_DEFINITIONS, useValue: commands }, { provide: COMMAND_IDS, useValue: ids });
-      controllers.push(commandController(commands, ids), BatchController);
+      controllers.push(commandController(commands, resources, ids), BatchController);
+    }
+    if (resources.length > 0) {
+      const { reader, freshness } = options;
+      if (!reader || !freshness) throw new Error('resources need reader and freshness');
+      const parts: ResourceParts = { reader, freshness, timeoutMs };
+      providers.push({ provide: RESOURCE_PARTS, useValue: parts });
+      controllers.push(resourceController(resources));
     }
     if (queries.length > 0) {
-      const { read, freshness, cursorKeys, timeoutMs = 5000 } = options;
+      const { read, freshness, cursorKeys } = options;
       if (!freshness || !cursorKeys) throw new Error('queries need freshness and cursorKeys');
       const reading = queries.find(({ projections }) => projections.length > 0);
       if (reading && !read) throw new Error(`${reading.name} reads read models: queries like it need read`);

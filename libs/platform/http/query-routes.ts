@@ -133,8 +133,7 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     }
     if (cursor !== undefined && !paged) refuse('/cursor', 'is not a known parameter');
     if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
-    if (Array.isArray(minPosition)) refuse('/minPosition', 'is given twice');
-    const position = minPosition === undefined ? undefined : positionOf(minPosition);
+    const position = positionIn(minPosition);
     const parsed = schema.safeParse(raw);
     const hostile = findUnsafeInput(raw);
     if (hostile || !parsed.success) {
@@ -150,8 +149,11 @@ function refuse(pointer: string, message: string): never {
   throw new InvalidRequest('query', [{ pointer, message }]);
 }
 
-function positionOf(text: string): bigint {
-  const parsed = Position.safeParse(text);
+/** The parameter `minPosition`. @throws InvalidRequest */
+export function positionIn(given: string | string[] | undefined): bigint | undefined {
+  if (given === undefined) return undefined;
+  if (Array.isArray(given)) refuse('/minPosition', 'is given twice');
+  const parsed = Position.safeParse(given);
   if (!parsed.success) refuse('/minPosition', parsed.error.issues[0]!.message);
   return BigInt(parsed.data);
 }
@@ -168,8 +170,11 @@ function isA(type: 'array' | 'number', schema: z.core.$ZodType): boolean {
 
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 
-/** What cannot be decoded would be looked for as it stands, percent signs and all, and not be found. */
-function refuseUndecodable(url: string): void {
+/**
+ * What cannot be decoded would be looked for as it stands, percent signs and all, and not be found.
+ * @throws InvalidRequest naming the parameter
+ */
+export function refuseUndecodable(url: string): void {
   const from = url.indexOf('?');
   if (from < 0 || !url.includes('%', from)) return;
   for (const part of url.slice(from + 1).split('&')) {

@@ -10,6 +10,9 @@ export interface EventMeta {
   causationId?: string;
 }
 
+/** The part of it that is stored in the clear; `reason` is free text, and so among the personal data. */
+export type StoredMeta = Omit<EventMeta, 'reason'>;
+
 /** An event as the store takes it: decided, serialised, with the exact revision it must get. */
 export interface EventToAppend {
   id: string;
@@ -25,9 +28,12 @@ export interface EventToAppend {
   subject: string;
   /** JSON of the fields that are not personal, byte for byte what is stored. */
   data: string;
-  /** JSON of the personal fields, or null when there are none. */
-  sealed: string | null;
-  meta: EventMeta;
+  /**
+   * JSON of the personal fields in a part for each retention class, or null when there are none; its own words say in
+   * which form: `{"sealed":0,"parts":{"<class>":{…fields}}}` in plaintext.
+   */
+  personalData: string | null;
+  meta: StoredMeta;
 }
 
 /** An event as the store gives it back: stored bytes, not yet decoded or upcast. */

@@ -1,12 +1,37 @@
 import { z } from 'zod';
 
 /**
+ * What a retention period applies to. The personal fields of one class are stored as one part, which later has a key of
+ * its own for each subject.
+ * - `profile`: who somebody is and how they are reached.
+ * - `third-party`: what others say of somebody, under a licence of theirs.
+ * - `communication`: what was written to us or by us, and about what.
+ * - `note`: remarks of staff.
+ * - `delivery`: where something was sent.
+ * - `payment`: references of payments.
+ * - `reason`: why something was done, in the sender's words; of the envelope, no field of an event has it.
+ */
+export const RETENTION_CLASSES = [
+  'profile',
+  'third-party',
+  'communication',
+  'note',
+  'delivery',
+  'payment',
+  'reason',
+] as const;
+export type RetentionClass = (typeof RETENTION_CLASSES)[number];
+/** The classes that a field of an event may have. */
+export type FieldClass = Exclude<RetentionClass, 'reason'>;
+
+/**
  * A field of an event together with what the privacy catalogue says of it.
  * `defineEvent` takes nothing else, so an unclassified field does not compile.
  */
 export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
-  readonly personal: boolean;
+  /** Of a personal field; null for an open one. */
+  readonly retention: FieldClass | null;
   /** How the event's entry on a timeline repeats the field; absent: not at all. */
   readonly timeline?: OnTimeline;
 }
@@ -14,8 +39,11 @@ export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
 /** `shown`: as it is; `counted`: how many there are, of a list; `unless-subject`: an id that says more than the subject. */
 export type OnTimeline = 'shown' | 'counted' | 'unless-subject';
 
-/** A field that says something about a person: stored apart (`sealed`), erased with its subject. */
-export const personal = <S extends z.ZodType>(schema: S): ClassifiedField<S> => ({ schema, personal: true });
+/** A field that says something about a person: stored apart (`personalData`), erased with its subject or its class. */
+export const personal = <S extends z.ZodType>(schema: S, retention: FieldClass = 'profile'): ClassifiedField<S> => ({
+  schema,
+  retention,
+});
 
 /**
  * A field that says nothing about a person: stored in the clear, kept for good.
@@ -24,7 +52,7 @@ export const personal = <S extends z.ZodType>(schema: S): ClassifiedField<S> => 
  */
 export const open = <S extends z.ZodType>(schema: S, timeline?: OnTimeline): ClassifiedField<S> => ({
   schema,
-  personal: false,
+  retention: null,
   timeline,
 });
 
@@ -43,6 +71,12 @@ export interface UniqueKey {
   /** Kind of the key, e.g. `identity`; refused by the rule `<scope>-is-unique`. */
   readonly scope: string;
   readonly words: readonly string[];
+}
+
+/** The personal fields of one class. */
+export interface PersonalPart {
+  readonly retention: FieldClass;
+  readonly fields: readonly string[];
 }
 
 /** A decided event, before it has a place in the log. */
@@ -65,6 +99,8 @@ export interface EventContract<Data = unknown> {
   readonly reserves?: (data: Data) => readonly UniqueKey[];
   /** Names of the personal fields; empty for most events. */
   readonly personalFields: readonly string[];
+  /** The same by class, in the order in which the parts are stored. */
+  readonly personalParts: readonly PersonalPart[];
   /** Upcasts by the version they start from: `{ 1: v1 => v2, 2: v2 => v3 }`. */
   readonly upcasts: Readonly<Record<number, Upcast>>;
 }
@@ -92,9 +128,17 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
     fields,
     schema: z.strictObject(shape) as unknown as z.ZodType<DataOf<F>>,
     reserves,
-    personalFields: Object.keys(fields).filter((name) => fields[name]!.personal),
+    personalFields: Object.keys(fields).filter((name) => fields[name]!.retention !== null),
+    personalParts: partsOf(fields),
     upcasts,
   });
+}
+
+function partsOf(fields: ClassifiedFields): PersonalPart[] {
+  const names = Object.keys(fields);
+  return RETENTION_CLASSES.filter((each) => each !== 'reason')
+    .map((retention) => ({ retention, fields: names.filter((name) => fields[name]!.retention === retention) }))
+    .filter((part) => part.fields.length > 0);
 }
 
 type Contracts<Exports> = {

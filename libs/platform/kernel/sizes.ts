@@ -8,5 +8,5 @@ export const MOST_EVENT_BYTES = 6 * 1024 * 1024;
 export const PAGE_BYTES = 8 * 1024 * 1024;
 
 /** Characters of an event's stored JSON: what it weighs where events are held. A character takes one or two bytes. */
-export const charactersOf = ({ data, sealed }: { data: string; sealed: string | null }): number =>
-  data.length + (sealed?.length ?? 0);
+export const charactersOf = ({ data, personalData }: { data: string; personalData: string | null }): number =>
+  data.length + (personalData?.length ?? 0);

@@ -1,5 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { fixPartitions } from './builds/builds.js';
@@ -38,7 +38,7 @@ export async function prepareProjections(
 
 export interface AdminOptions {
   readonly store: EventStore;
-  readonly catalogue: EventCatalogue;
+  readonly codec: EventCodec;
   readonly projections: readonly Projection[];
   readonly databaseUrl: string;
   /** Of the bus that the hosts use. */
@@ -49,7 +49,7 @@ export interface AdminOptions {
 export async function openProjectionAdmin(
   options: AdminOptions,
 ): Promise<{ admin: ProjectionAdmin; close: () => Promise<void> }> {
-  const { store, catalogue, projections, databaseUrl, partitions } = options;
+  const { store, codec, projections, databaseUrl, partitions } = options;
   const pool = createPool(databaseUrl, {
     role: 'rebuild',
     max: projections.length + 4,
@@ -58,7 +58,7 @@ export async function openProjectionAdmin(
   });
   try {
     const models = await prepareProjections(pool, projections, partitions);
-    const runtime = { pool, log: { store, partitions }, decoded: new DecodedEvents(catalogue) };
+    const runtime = { pool, log: { store, partitions }, decoded: new DecodedEvents(codec) };
     return { admin: new ProjectionAdmin(runtime, models), close: () => pool.end() };
   } catch (error) {
     await pool.end();

@@ -68,8 +68,8 @@ export function eventBusConformance(name: string, open: (store: EventStore) => P
       const request = aRequest(`thing-${newId()}`, 0, 2);
       Object.assign(request.events[1]!, {
         data: '{"b":1.50,  "a":"\\u0000\\u2028 \u2028 سلام 😀"}',
-        sealed: '{"name": "یاد"}',
-        meta: { actor: 'a', onBehalfOf: 'b', reason: 'c "d"', correlationId: 'e', causationId: 'f' },
+        personalData: '{"name": "یاد"}',
+        meta: { actor: 'a', onBehalfOf: 'b "c"', correlationId: 'e', causationId: 'f' },
         occurredAt: new Date('2011-12-09T12:50:00.123Z'),
       });
       await store.append([request]);

@@ -15,7 +15,7 @@ export const anEvent = (stream: string, revision: number, more: Partial<EventToA
   occurredAt: new Date('2026-01-15T12:00:00Z'),
   subject: derivedId(stream),
   data: JSON.stringify({ revision, text: 'سلام "world" \u0000 \u2028' }),
-  sealed: null,
+  personalData: null,
   meta: { actor: 'spec' },
   ...more,
 });
@@ -54,8 +54,8 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('gives back what was stored, byte for byte', async () => {
       const stream = newStream();
       const event = anEvent(stream, 0, {
-        sealed: '{"name":"یاد"}',
-        meta: { actor: 'a', onBehalfOf: 'b', reason: 'c "d"', correlationId: 'e', causationId: 'f' },
+        personalData: '{"name":"یاد"}',
+        meta: { actor: 'a', onBehalfOf: 'b "c"', correlationId: 'e', causationId: 'f' },
         occurredAt: new Date('2011-12-09T12:50:00.123Z'),
         data: '{"b":1.50,  "a":"x"}',
       });
@@ -261,6 +261,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
         receipt: {
           commandId: request.commandId,
           fingerprint: request.fingerprint,
+          subject: request.events[0]!.subject,
           stream,
           revision: 2,
           position: first.firstPosition + 2n,
@@ -288,6 +289,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const receipt = {
         commandId,
         fingerprint: fingerprint('x'),
+        subject: newId(),
         stream: newStream(),
         revision: 4,
         position: 7n,
@@ -302,9 +304,18 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const request = aRequest(newStream(), 0, 2);
       await store.append([request]);
       const { commandId, fingerprint } = request;
-      const nothing = { commandId, fingerprint, stream: newStream(), revision: 7, position: 1n, events: 0 };
+      const nothing = {
+        commandId,
+        fingerprint,
+        subject: newId(),
+        stream: newStream(),
+        revision: 7,
+        position: 1n,
+        events: 0,
+      };
       const standing = await store.keepReceipt(nothing);
-      expect(standing).toMatchObject({ stream: request.events[0]!.stream, revision: 1, events: 2 });
+      const [{ stream, subject }] = request.events as [EventToAppend];
+      expect(standing).toMatchObject({ stream, subject, revision: 1, events: 2 });
       expect(await store.receipts([commandId])).toEqual(new Map([[commandId, standing]]));
     });
 
@@ -372,13 +383,16 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       await store.append(
         sizes.map((size, revision) => {
           const data = JSON.stringify({ text: textOf(size, revision), یاد: 'é' });
-          const sealed = revision % 3 ? null : JSON.stringify({ name: 'ن'.repeat(revision) });
-          return { ...aRequest(stream, revision), events: [anEvent(stream, revision, { subject, data, sealed })] };
+          const personalData = revision % 3 ? null : JSON.stringify({ name: 'ن'.repeat(revision) });
+          return {
+            ...aRequest(stream, revision),
+            events: [anEvent(stream, revision, { subject, data, personalData })],
+          };
         }),
       );
       const stored = await all(start);
       expect(stored.map(({ data }) => JSON.parse(data).text.length)).toEqual(sizes);
-      const size = ({ data, sealed }: StoredEvent): number => Buffer.byteLength(data + (sealed ?? ''));
+      const size = ({ data, personalData }: StoredEvent): number => Buffer.byteLength(data + (personalData ?? ''));
       const reads: Record<string, (read: number, limit: number, bytes: number) => Promise<EventPage>> = {
         readAll: (read, limit, bytes) => store.readAll({ after: start + BigInt(read), limit, bytes }),
         readSubjects: (read, limit, bytes) =>

@@ -85,16 +85,19 @@ describe('event store: what the database itself sees to', () => {
     await restored.close();
   });
 
-  it('refuses a log that has no identity, and leaves it as it is', async () => {
-    const url = await aDatabase();
-    const old = createPool(url, { max: 1 });
-    await migrate(old, [{ name: 'store/0001-events', sql: 'create schema store; create table store.events ()' }]);
-    await expect(PostgresEventStore.connect({ url })).rejects.toThrow('this log was made by Yad before 0.1.0');
-    expect((await old.query('select count(*)::int as n from pg_tables where schemaname = $1', ['store'])).rows).toEqual(
-      [{ n: 1 }],
-    );
-    await old.end();
-  });
+  it.each(['store/0001-events', 'store/0100-log'])(
+    'refuses a log of before, %s, and leaves it as it is',
+    async (name) => {
+      const url = await aDatabase();
+      const old = createPool(url, { max: 1 });
+      await migrate(old, [{ name, sql: 'create schema store; create table store.events ()' }]);
+      await expect(PostgresEventStore.connect({ url })).rejects.toThrow('this log was made by an earlier Yad');
+      expect(
+        (await old.query('select count(*)::int as n from pg_tables where schemaname = $1', ['store'])).rows,
+      ).toEqual([{ n: 1 }]);
+      await old.end();
+    },
+  );
 
   it('starts several processes on one new database at once', async () => {
     const url = await aDatabase();

@@ -8,7 +8,7 @@ import {
 } from '#platform/event-bus/event-bus.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
-import { catalogue, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
+import { codec, counted, counts, noted, PARTITIONS, subjectOf, timeline, World } from './fixture.js';
 
 let world: World;
 const hosts: ProjectionHost[] = [];
@@ -27,7 +27,7 @@ async function start(
   const host = await ProjectionHost.start({
     bus,
     store: world.store,
-    catalogue,
+    codec,
     projections: [counts(options.version), timeline()],
     databaseUrl: world.url,
     published: options.published,

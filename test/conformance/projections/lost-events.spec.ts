@@ -4,7 +4,7 @@ import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PositionLost } from '#platform/kernel/errors.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { until } from '../event-bus/test-consumer.js';
-import { catalogue, counted, counts, expectedCounts, noted, PARTITIONS, timeline, World } from './fixture.js';
+import { codec, counted, counts, expectedCounts, noted, PARTITIONS, timeline, World } from './fixture.js';
 
 let world: World;
 const closes: (() => Promise<unknown>)[] = [];
@@ -26,7 +26,7 @@ async function start(): Promise<ProjectionHost> {
   const host = await ProjectionHost.start({
     bus,
     store,
-    catalogue,
+    codec,
     projections: [counts(), timeline()],
     databaseUrl,
     onError: (e) => process.env['DBG'] && console.log(e),

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import { encode } from '#platform/kernel/event-catalogue.js';
+import { storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { newId } from '#platform/kernel/ids.js';
 import { connect, createPool, type Pool } from '#platform/postgres/pool.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { createTestDatabase } from '../../support/postgres.js';
-import { catalogue, counted, counts, PARTITIONS, subjectOf, timeline } from './fixture.js';
+import { codec, counted, counts, PARTITIONS, subjectOf, timeline } from './fixture.js';
 
 const SECONDS = 20;
 
@@ -26,7 +26,7 @@ describe('swaps under load', () => {
     host = await ProjectionHost.start({
       bus,
       store,
-      catalogue,
+      codec,
       projections: [counts(), timeline()],
       databaseUrl: database.url,
       onError: (error) => troubles.push(error),
@@ -60,7 +60,7 @@ describe('swaps under load', () => {
                 schemaVersion: event.contract.version,
                 occurredAt: new Date(),
                 subject: subjectOf((writer * 1000 + written) % 500),
-                ...encode(event),
+                ...storedForm(event),
                 meta: { actor: 'test' },
               },
             ],

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import { encode } from '#platform/kernel/event-catalogue.js';
+import { storedForm } from '#test/fixtures/stored-form.fixture.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { newId } from '#platform/kernel/ids.js';
 import { connect, createPool } from '#platform/postgres/pool.js';
@@ -476,7 +476,7 @@ describe('verifying', () => {
               schemaVersion: 1,
               occurredAt: new Date('2026-01-01T00:00:00Z'),
               subject: subjectOf(i % 4),
-              ...encode(noted({ text: `note ${i}` })),
+              ...storedForm(noted({ text: `note ${i}` })),
               meta: { actor: 'test' },
             },
           ],

@@ -21,8 +21,8 @@ const event: StoredEvent = {
   commandId: '0198f3a0-1b2c-7d3e-8f40-00000000000c',
   ordinal: 0,
   data: '{"total":1.50,  "note":"سلام 😀 \\u0000"}',
-  sealed: '{"name": "یاد"}',
-  meta: { actor: 'shop', reason: 'said "yes"', correlationId: '0198f3a0-1b2c-7d3e-8f40-00000000000d' },
+  personalData: '{"sealed":0,"parts":{"profile":{"name": "یاد"}}}',
+  meta: { actor: 'shop', onBehalfOf: 'said "yes"', correlationId: '0198f3a0-1b2c-7d3e-8f40-00000000000d' },
 };
 
 const aLog = (id: string, secret: string, forks: readonly [bigint, bigint][] = []): LogSource => {
@@ -60,20 +60,20 @@ describe('a message on Kafka', () => {
       JSON.parse(toKafkaMessage({ event, partition: 0, previous: 0n }, authenticator).value as string),
     ).toMatchObject({
       data: { total: 1.5 },
-      sealed: { name: 'یاد' },
+      personalData: { sealed: 0, parts: { profile: { name: 'یاد' } } },
       stream: event.stream,
     });
   });
 
-  it('gives back the identical event, data and sealed byte for byte', () => {
+  it('gives back the identical event, data and personalData byte for byte', () => {
     fc.assert(
       fc.property(
         fc.json(),
         fc.option(fc.json()),
         fc.string({ unit: 'binary' }),
         fc.nat(),
-        (data, sealed, actor, previous) => {
-          const sent = { ...event, data, sealed, meta: { actor } };
+        (data, personalData, actor, previous) => {
+          const sent = { ...event, data, personalData, meta: { actor } };
           const message = received(
             toKafkaMessage({ event: sent, partition: 0, previous: BigInt(previous) }, authenticator),
           );

@@ -1,14 +1,14 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
-import type { EventMeta, StoredEvent } from '#platform/kernel/envelope.js';
+import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import type { BusMessage, Published } from '../event-bus.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
 /** `{"data":` comes first, so that `data` starts here. */
 const DATA_AT = 8;
-/** `,"sealed":` */
-const SEALED_GAP = 10;
+/** `,"personalData":` */
+const PERSONAL_DATA_GAP = 16;
 
-/** What the body holds beside `data` and `sealed`; the id, type and subject are in the headers and the key. */
+/** What the body holds beside `data` and `personalData`; the id, type and subject are in the headers and the key. */
 interface Envelope {
   stream: string;
   revision: number;
@@ -17,21 +17,21 @@ interface Envelope {
   recordedAt: string;
   commandId: string;
   ordinal: number;
-  meta: EventMeta;
+  meta: StoredMeta;
 }
 
 /**
  * A CloudEvents 1.0 message in binary mode. Headers cost the client more than the body, so there are the required
- * ones and one extension, `yadframe`: `position,previous,characters of data,characters of sealed,incarnation,code`. With
+ * ones and one extension, `yadframe`: `position,previous,characters of data,characters of personalData,incarnation,code`. With
  * it a reader drops what it holds without parsing, knows the message to be the relay's (MessageAuthenticator), and cuts
- * `data` and `sealed` out byte for byte. The source is the log's id. The last message of each
+ * `data` and `personalData` out byte for byte. The source is the log's id. The last message of each
  * partition in a send has another, `yadheads`: `position`, then `partition:position` of each partition's last event.
  */
 export function toKafkaMessage(
   { event, partition, previous, published }: BusMessage,
   authenticator: Pick<MessageAuthenticator, 'source' | 'incarnation' | 'sign'>,
 ): Message {
-  const { data, sealed } = event;
+  const { data, personalData } = event;
   const envelope: Envelope = {
     stream: event.stream,
     revision: event.revision,
@@ -42,9 +42,9 @@ export function toKafkaMessage(
     ordinal: event.ordinal,
     meta: event.meta,
   };
-  const value = `{"data":${data},"sealed":${sealed ?? 'null'},${JSON.stringify(envelope).slice(1)}`;
-  const sealedLength = sealed === null ? 0 : sealed.length;
-  const frame = `${event.position},${previous},${data.length},${sealedLength},${authenticator.incarnation}`;
+  const value = `{"data":${data},"personalData":${personalData ?? 'null'},${JSON.stringify(envelope).slice(1)}`;
+  const personalLength = personalData === null ? 0 : personalData.length;
+  const frame = `${event.position},${previous},${data.length},${personalLength},${authenticator.incarnation}`;
   const heads = published ? headsText(published) : '';
   const { id, type, subject: key } = event;
   const code = authenticator.sign({ partition, frame, key, id, type, heads, value });
@@ -81,12 +81,12 @@ export function publishedOf(headers: IHeaders | undefined): Published | undefine
   };
 }
 
-/** Position, position before it in the partition, the lengths of `data` and `sealed`, and what the code covers. */
+/** Position, position before it in the partition, the lengths of `data` and `personalData`, and what the code covers. */
 export interface Frame {
   position: bigint;
   previous: bigint;
   data: number;
-  sealed: number;
+  personalData: number;
   /** The incarnation in which the relay knew the log to hold the event. */
   incarnation: number;
   /** The frame without its code. */
@@ -107,7 +107,7 @@ export function frameOf(headers: IHeaders | undefined): Frame | undefined {
     position: BigInt(parts[0]!),
     previous: BigInt(parts[1]!),
     data: Number(parts[2]),
-    sealed: Number(parts[3]),
+    personalData: Number(parts[3]),
     incarnation: Number(parts[4]),
     text,
     code: given.slice(end + 1),
@@ -137,8 +137,8 @@ export function toStoredEvent(message: Pick<KafkaMessage, 'key' | 'value' | 'hea
   const { key, value, headers } = message;
   if (!key || !value) throw new Error('the message has no key or no value');
   const text = value.toString();
-  const sealedAt = DATA_AT + frame.data + SEALED_GAP;
-  const rest = sealedAt + (frame.sealed || 4);
+  const personalAt = DATA_AT + frame.data + PERSONAL_DATA_GAP;
+  const rest = personalAt + (frame.personalData || 4);
   if (text[rest] !== ',') throw new Error('the message is not framed as its header says');
   const envelope = JSON.parse(`{${text.slice(rest + 1)}`) as Envelope;
   return {
@@ -155,7 +155,7 @@ export function toStoredEvent(message: Pick<KafkaMessage, 'key' | 'value' | 'hea
     ordinal: envelope.ordinal,
     meta: envelope.meta,
     data: text.slice(DATA_AT, DATA_AT + frame.data),
-    sealed: frame.sealed ? text.slice(sealedAt, rest) : null,
+    personalData: frame.personalData ? text.slice(personalAt, rest) : null,
   };
 }
 

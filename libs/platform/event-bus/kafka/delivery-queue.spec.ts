@@ -3,7 +3,7 @@ import type { BusMessage, Delivery } from '../event-bus.js';
 import { DeliveryQueue } from './delivery-queue.js';
 
 const message = (position: bigint) =>
-  ({ partition: 0, event: { position, data: '{}', sealed: null }, previous: position - 1n }) as BusMessage;
+  ({ partition: 0, event: { position, data: '{}', personalData: null }, previous: position - 1n }) as BusMessage;
 const quiet = { warn: () => {} };
 
 describe('the delivery queue', () => {
@@ -34,7 +34,10 @@ describe('the delivery queue', () => {
   const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
 
   it('is full by the size of what waits as well as by its number', async () => {
-    const large = { ...message(1n), event: { position: 1n, data: 'x'.repeat(17_000_000), sealed: null } } as BusMessage;
+    const large = {
+      ...message(1n),
+      event: { position: 1n, data: 'x'.repeat(17_000_000), personalData: null },
+    } as BusMessage;
     const first = queue.push({ partition: 0, messages: [large], heartbeat: async () => {}, isCurrent: () => true });
     expect(queue.full).toBe(true);
     letGo();

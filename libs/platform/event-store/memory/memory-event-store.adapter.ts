@@ -127,6 +127,7 @@ export class MemoryEventStore implements EventStore {
     this.kept.set(request.commandId, {
       commandId: request.commandId,
       fingerprint: request.fingerprint,
+      subject: request.events[0]!.subject,
       stream,
       revision: next.get(stream)! - 1,
       position: this.log.at(-1)!.position,
@@ -243,8 +244,8 @@ export class MemoryEventStore implements EventStore {
 /** The first of these events that have so many bytes together, and the first in any case. */
 function cutTo(events: StoredEvent[], most = PAGE_BYTES): EventPage {
   let bytes = 0;
-  const at = events.findIndex(({ data, sealed }, index) => {
-    bytes += Buffer.byteLength(data) + (sealed === null ? 0 : Buffer.byteLength(sealed));
+  const at = events.findIndex(({ data, personalData }, index) => {
+    bytes += Buffer.byteLength(data) + (personalData === null ? 0 : Buffer.byteLength(personalData));
     return index > 0 && bytes > most;
   });
   const page: EventPage = at < 0 ? events : events.slice(0, at);

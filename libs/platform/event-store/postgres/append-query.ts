@@ -1,4 +1,4 @@
-import { partsOfStream, type EventMeta } from '#platform/kernel/envelope.js';
+import { partsOfStream, type StoredMeta } from '#platform/kernel/envelope.js';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import type { AppendRequest, Reservation, StreamRevision } from '../event-store.js';
 import type { StoredRevisions } from './stored-revisions.js';
@@ -109,7 +109,7 @@ function rowOf({ commandId, fingerprint, events }: AppendRequest, ordinal: numbe
     fingerprint,
     metaText(event.meta),
     event.data,
-    event.sealed,
+    event.personalData,
   ];
 }
 
@@ -150,10 +150,10 @@ function arrays(requests: readonly AppendRequest[], stored: Pick<StoredRevisions
 /** pg writes a date in this host's zone, whose offsets of long ago had seconds. */
 const textOfDate = (value: unknown): unknown => (value instanceof Date ? value.toISOString() : value);
 
-const texts = new WeakMap<EventMeta, string>();
+const texts = new WeakMap<StoredMeta, string>();
 
 /** A meta's JSON; a command's events share one meta object. */
-function metaText(meta: EventMeta): string {
+function metaText(meta: StoredMeta): string {
   let text = texts.get(meta);
   if (text === undefined) {
     text = JSON.stringify(meta);

@@ -273,10 +273,10 @@ export class PostgresEventStore implements EventStore {
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
-    const { commandId, fingerprint, stream, revision, position } = receipt;
+    const { commandId, fingerprint, subject, stream, revision, position } = receipt;
     const { rows } = await this.writers.query<{ kept: boolean }>(
-      `select store.keep_receipt($1, $2, $3, $4, $5) as kept`,
-      [commandId, fingerprint, stream, revision, position],
+      `select store.keep_receipt($1, $2, $3, $4, $5, $6) as kept`,
+      [commandId, fingerprint, subject, stream, revision, position],
     );
     return rows[0]!.kept ? receipt : (await this.receipts([commandId])).get(commandId)!;
   }
@@ -342,11 +342,11 @@ export class PostgresEventStore implements EventStore {
     );
     const first = large[0] === rows[0];
     const found = (await this.query(this.readers, statements.large, [positions, bytes, first])) as LargeRow[];
-    found.forEach(([position, data, sealed], at) => {
+    found.forEach(([position, data, personalData], at) => {
       const row = large[at]!;
       if (row[0] !== position) throw new Error(`the log gave event ${position} for ${row[0]}`);
       row[13] = data;
-      row[14] = sealed;
+      row[14] = personalData;
     });
     const left = rows.findIndex((row) => row[13] === null);
     if (left === 0) throw new Error(`the log lost event ${rows[0]![0]} between two reads`);

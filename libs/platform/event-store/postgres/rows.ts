@@ -1,9 +1,9 @@
-import { streamOf, type EventMeta, type StoredEvent } from '#platform/kernel/envelope.js';
+import { streamOf, type StoredEvent, type StoredMeta } from '#platform/kernel/envelope.js';
 import { instantOfText } from '#platform/postgres/instants.js';
 import type { Receipt } from '../event-store.js';
 
 /** The columns of an event, in the order in which `toStoredEvent` takes them. */
-export const EVENT_COLUMNS = `position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, sealed`;
+export const EVENT_COLUMNS = `position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, personal_data`;
 
 /** A row of the log; without a subject where that is the aggregate itself. */
 export type EventRow = [
@@ -25,7 +25,7 @@ export type EventRow = [
   string | null,
 ];
 
-/** What was too large to come with the others: position, data and sealed. */
+/** What was too large to come with the others: position, data and personal data. */
 export type LargeRow = [bigint, string, string | null];
 
 export const toStoredEvent = (row: readonly [...EventRow, ...unknown[]]): StoredEvent => ({
@@ -42,7 +42,7 @@ export const toStoredEvent = (row: readonly [...EventRow, ...unknown[]]): Stored
   ordinal: row[11],
   meta: parseMeta(row[12]),
   data: row[13]!,
-  sealed: row[14],
+  personalData: row[14],
 });
 
 const identity = (text: string): unknown => text;
@@ -60,13 +60,13 @@ const parsers: Record<number, (text: string) => unknown> = {
 /** Parsers for our columns: bigint positions, dates, and JSON left as the bytes that are stored. */
 export const types = { getTypeParser: (oid: number): any => parsers[oid] ?? identity };
 
-const metas = new Map<string, EventMeta>();
+const metas = new Map<string, StoredMeta>();
 
 /** Parses a meta; most are alike (one actor, nothing else), so the last texts are remembered. */
-function parseMeta(text: string): EventMeta {
+function parseMeta(text: string): StoredMeta {
   let meta = metas.get(text);
   if (!meta) {
-    meta = Object.freeze(JSON.parse(text)) as EventMeta;
+    meta = Object.freeze(JSON.parse(text)) as StoredMeta;
     if (metas.size >= 1000) metas.clear();
     metas.set(text, meta);
   }
@@ -74,13 +74,14 @@ function parseMeta(text: string): EventMeta {
 }
 parsers[114] = identity;
 
-export type ReceiptRow = [string, Buffer | null, string, number, bigint, number];
+export type ReceiptRow = [string, Buffer | null, string, string, number, bigint, number];
 
 export const toReceipt = (row: ReceiptRow): Receipt => ({
   commandId: row[0],
   fingerprint: row[1],
-  stream: row[2],
-  revision: row[3],
-  position: row[4],
-  events: row[5],
+  subject: row[2],
+  stream: row[3],
+  revision: row[4],
+  position: row[5],
+  events: row[6],
 });

@@ -24,14 +24,14 @@ const isSmall = (value: string, most: string): string =>
  */
 const page = (rows: string, order: string, most: string, further = ''): string => `
   select ${ENVELOPE},
-         case when ${isSmall('data', most)} and (sealed is null or ${isSmall('sealed', most)}) then data end as data,
-         case when ${isSmall('sealed', most)} then sealed end as sealed${further}
+         case when ${isSmall('data', most)} and (personal_data is null or ${isSmall('personal_data', most)}) then data end as data,
+         case when ${isSmall('personal_data', most)} then personal_data end as personal_data${further}
   from (${rows}) found order by ${order}`;
 
 /** Data and personal fields as text, taken out of their storage once, and their bytes. */
 const text = `lateral (
-  select data, sealed, octet_length(data)::bigint + coalesce(octet_length(sealed), 0) as bytes
-    from (select e.data::text as data, e.sealed::text as sealed offset 0) taken) t`;
+  select data, personal_data, octet_length(data)::bigint + coalesce(octet_length(personal_data), 0) as bytes
+    from (select e.data::text as data, e.personal_data::text as personal_data offset 0) taken) t`;
 
 /** The store's reads. Arrays are unnested and probed one by one, so that no plan depends on how many there are. */
 export const statements = {
@@ -107,13 +107,13 @@ export const statements = {
   // One after the other, so that no more is fetched than a page may hold and one; the first in any case where $3 says so.
   large: {
     name: 'large',
-    text: `with recursive part (n, position, data, sealed, bytes) as (
-             select 1, e.position, t.data, t.sealed, t.bytes from store.events e, ${text}
+    text: `with recursive part (n, position, data, personal_data, bytes) as (
+             select 1, e.position, t.data, t.personal_data, t.bytes from store.events e, ${text}
                where e.position = ($1::bigint[])[1]
              union all
-             select p.n + 1, e.position, t.data, t.sealed, p.bytes + t.bytes
+             select p.n + 1, e.position, t.data, t.personal_data, p.bytes + t.bytes
                from part p join store.events e on e.position = ($1::bigint[])[p.n + 1], ${text} where p.bytes < $2)
-           select position, data, sealed from part where bytes <= $2 or n = 1 and $3`,
+           select position, data, personal_data from part where bytes <= $2 or n = 1 and $3`,
     parameters: 'bigint[], bigint, bool',
     index: 'events_pkey',
   },
@@ -135,17 +135,17 @@ export const statements = {
   },
   receipts: {
     name: 'receipts',
-    text: `select c.id, first.fingerprint, first.aggregate || '-' || first.aggregate_id, whole.revision, whole.position,
+    text: `select c.id, first.fingerprint, coalesce(first.subject, first.aggregate_id), first.aggregate || '-' || first.aggregate_id, whole.revision, whole.position,
                   whole.events
            from unnest($1::uuid[]) c(id)
-           cross join lateral (select e.fingerprint, e.aggregate, e.aggregate_id from store.events e
+           cross join lateral (select e.fingerprint, e.subject, e.aggregate, e.aggregate_id from store.events e
              where e.command_id = c.id and e.ordinal = 0) first
            cross join lateral (select max(e.revision) filter (where e.aggregate_id = first.aggregate_id
                  and e.aggregate = first.aggregate) as revision,
                max(e.position) as position, count(*)::int as events
              from store.events e where e.command_id = c.id) whole
            union all
-           select c.id, r.fingerprint, r.stream, r.revision, r.position, 0 from unnest($1::uuid[]) c(id)
+           select c.id, r.fingerprint, r.subject, r.stream, r.revision, r.position, 0 from unnest($1::uuid[]) c(id)
            cross join lateral (select * from store.receipts r where r.command_id = c.id) r`,
     parameters: 'uuid[]',
     index: 'events_command_ordinal',

@@ -5,11 +5,11 @@ import { readFunctions } from './functions/reads.sql.js';
 
 export const storeMigrations: readonly Migration[] = [
   {
-    name: 'store/0100-log',
+    name: 'store/0200-log',
     sql: `
 do $$ begin
-  if exists (select from public.yad_migrations where name = 'store/0001-events') then
-    raise exception 'this log was made by Yad before 0.1.0, in a form without an identity that is no longer read: import its sources into a new database';
+  if exists (select from public.yad_migrations where name in ('store/0001-events', 'store/0100-log')) then
+    raise exception 'this log was made by an earlier Yad, in a form that is no longer read: import its sources into a new database';
   end if;
 end $$;
 
@@ -32,7 +32,7 @@ create table store.events (
   fingerprint    bytea,
   meta           json        not null,
   data           json        not null,
-  sealed         json,
+  personal_data  json,
   constraint events_pkey primary key (position),
   constraint events_stream_revision unique (aggregate_id, revision, aggregate),
   constraint events_command_ordinal unique (command_id, ordinal)
@@ -45,11 +45,12 @@ comment on column store.events.aggregate_id is 'With aggregate, the stream: <agg
 comment on column store.events.recorded_at is 'By the database''s clock; never decreases with the position.';
 comment on column store.events.subject is 'The customer it is about; null where that is aggregate_id itself.';
 comment on column store.events.fingerprint is 'Tells a repeated command from another body under the same key; with command_id and ordinal it is the receipt.';
-comment on column store.events.sealed is 'Personal fields, apart from data.';
+comment on column store.events.personal_data is 'Personal fields, apart from data: a part for each retention class, in a form that it names itself.';
 
 create table store.receipts (
   command_id  uuid    primary key,
   fingerprint bytea,
+  subject     uuid    not null,
   stream      text    collate "C" not null,
   revision    integer not null,
   position    bigint  not null

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { conformingClient } from '#test/support/conforming-client.js';
-import { parcelCommands, parcelQueries, startParcels } from '#test/fixtures/parcels.fixture.js';
+import { parcelCommands, parcelQueries, parcelResources, startParcels } from '#test/fixtures/parcels.fixture.js';
 import { SchemaComponents } from './components.js';
 import { openApiDocument } from './document.js';
 
@@ -22,11 +22,10 @@ describe('the OpenAPI document', () => {
   afterAll(() => app.close());
 
   it('is 3.1, the same each time, and what is served', () => {
-    const made = openApiDocument({ commands: parcelCommands, queries: parcelQueries });
+    const registries = { commands: parcelCommands, resources: parcelResources, queries: parcelQueries };
+    const made = openApiDocument(registries);
     expect(made['openapi']).toBe('3.1.0');
-    expect(JSON.stringify(made)).toBe(
-      JSON.stringify(openApiDocument({ commands: parcelCommands, queries: parcelQueries })),
-    );
+    expect(JSON.stringify(made)).toBe(JSON.stringify(openApiDocument(registries)));
     expect(client.document).toEqual(JSON.parse(JSON.stringify(made)));
   });
 
@@ -51,7 +50,7 @@ describe('the OpenAPI document', () => {
     );
     const ids = operations.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const { name } of [...parcelCommands, ...parcelQueries]) expect(ids).toContain(name);
+    for (const { name } of [...parcelCommands, ...parcelResources, ...parcelQueries]) expect(ids).toContain(name);
     expect(ids).toContain('SendBatch');
     for (const { path, operation } of operations) {
       const inPath = (operation.parameters ?? []).filter((p: any) => p.in === 'path').map((p: any) => p.name);

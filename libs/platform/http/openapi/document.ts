@@ -2,14 +2,24 @@ import { z } from 'zod';
 import { Position } from '#platform/kernel/position.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { pathParameters } from '../query-routes.js';
 import { SchemaComponents, exampleOf, type JsonSchema } from './components.js';
-import { commandHeaders, principalHeaders, problemResponses, problemSchema, problems, refs } from './shared.js';
+import {
+  commandHeaders,
+  principalHeaders,
+  problemResponses,
+  problemSchema,
+  problems,
+  refs,
+  resourceHeaders,
+} from './shared.js';
 
 export interface DocumentedRegistries {
   commands?: readonly CommandDefinition[];
+  resources?: readonly ResourceDefinition[];
   queries?: readonly QueryDefinition[];
 }
 
@@ -32,7 +42,7 @@ const Freshness = z
   .meta({ id: 'Freshness', description: 'Every event up to this position is in the answer.' });
 
 /** The OpenAPI 3.1 document of what the registries mount. The same registries give the same bytes. */
-export function openApiDocument({ commands = [], queries = [] }: DocumentedRegistries): JsonSchema {
+export function openApiDocument({ commands = [], resources = [], queries = [] }: DocumentedRegistries): JsonSchema {
   const components = new SchemaComponents();
   components.schemaOf(z.object({ id: Id }), 'input');
   const result = components.schemaOf(CommandResult, 'output');
@@ -45,6 +55,7 @@ export function openApiDocument({ commands = [], queries = [] }: DocumentedRegis
   for (const definition of commands)
     put(definition.path, definition.method, commandOperation(definition, components, result));
   if (commands.length > 0) paths['/v1/commands:batch'] = { post: batchOperation(commands, components, result) };
+  for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, components, freshness));
   for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, components, freshness));
   put('/health/live', 'GET', healthOperation('Live', 'Whether the process turns', []));
   put('/health/ready', 'GET', healthOperation('Ready', 'Whether the service can serve', [503]));
@@ -62,7 +73,11 @@ export function openApiDocument({ commands = [], queries = [] }: DocumentedRegis
     paths,
     components: {
       schemas: { ...components.all(), Problem: problemSchema },
-      parameters: { ...principalHeaders, ...(commands.length > 0 ? commandHeaders : {}) },
+      parameters: {
+        ...principalHeaders,
+        ...(commands.length > 0 ? commandHeaders : {}),
+        ...(resources.length > 0 ? resourceHeaders : {}),
+      },
       responses: problemResponses(),
     },
   };
@@ -75,8 +90,9 @@ function commandOperation(definition: CommandDefinition, components: SchemaCompo
   const example = exampleOf(schema, components);
   // An example that the schema itself would refuse helps nobody.
   if (input.safeParse(example).success) media['example'] = example;
-  const etag = { ETag: { description: 'The revision, quoted.', schema: { type: 'string' }, example: '"0"' } };
-  const location = { Location: { description: 'Where the new aggregate is.', schema: { type: 'string' } } };
+  const location = {
+    Location: { description: 'Where the new aggregate is read.', required: true, schema: { type: 'string' } },
+  };
   return {
     operationId: name,
     summary,
@@ -93,7 +109,7 @@ function commandOperation(definition: CommandDefinition, components: SchemaCompo
         description: creates
           ? 'Created, or created before by the same command'
           : 'Done, or done before by the same command',
-        headers: creates ? { ...etag, ...location } : etag,
+        headers: creates ? { ...etagHeader, ...location } : etagHeader,
         content: { 'application/json': { schema: result, example: exampleOf(result, components) } },
       },
       ...problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 431, 500, 503),
@@ -176,16 +192,7 @@ function queryOperation(definition: QueryDefinition, components: SchemaComponent
       ? pathParameter(parameter, of)
       : { name: parameter, in: 'query', required: required.has(parameter), schema: of, ...described(of) },
   );
-  const position = { $ref: '#/components/schemas/Position' };
-  const shells = [
-    {
-      name: 'minPosition',
-      in: 'query',
-      required: false,
-      description: 'Waits until the read models hold this position, such as the one that a command answered with.',
-      schema: position,
-    },
-  ] as JsonSchema[];
+  const shells = [minPositionParameter];
   if (paged) {
     const description = 'The `next` of the page before; the other parameters must be the same.';
     shells.push({ name: 'cursor', in: 'query', required: false, description, schema: { type: 'string' } });
@@ -214,6 +221,53 @@ function queryOperation(definition: QueryDefinition, components: SchemaComponent
     },
   };
 }
+
+function resourceOperation(
+  definition: ResourceDefinition,
+  components: SchemaComponents,
+  freshness: JsonSchema,
+): JsonSchema {
+  const { name, summary, allowed, answer, path } = definition;
+  const body: JsonSchema = {
+    type: 'object',
+    properties: { data: components.schemaOf(answer, 'output'), freshness },
+    required: ['data', 'freshness'],
+    additionalProperties: false,
+  };
+  return {
+    operationId: name,
+    summary,
+    description: `Read from the event store: what a command has written is there at once. ${roles(allowed)}`,
+    tags: [path.split('/')[2]!],
+    parameters: [
+      pathParameter('id'),
+      minPositionParameter,
+      ...refs('parameters', resourceHeaders),
+      ...refs('parameters', principalHeaders),
+    ],
+    responses: {
+      200: {
+        description: summary,
+        headers: etagHeader,
+        content: { 'application/json': { schema: body, ...exampleFor(body, answer, false, components) } },
+      },
+      304: { description: 'Nothing has changed since the revision that If-None-Match names', headers: etagHeader },
+      ...problems(400, 401, 403, 404, 410, 414, 431, 500, 503),
+    },
+  };
+}
+
+const minPositionParameter: JsonSchema = {
+  name: 'minPosition',
+  in: 'query',
+  required: false,
+  description: 'Waits until this position is there, such as the one that a command answered with.',
+  schema: { $ref: '#/components/schemas/Position' },
+};
+
+const etagHeader: JsonSchema = {
+  ETag: { description: 'The revision, quoted.', required: true, schema: { type: 'string' }, example: '"0"' },
+};
 
 function exampleFor(body: JsonSchema, answer: z.ZodType, paged: boolean, components: SchemaComponents): JsonSchema {
   const example = exampleOf(body, components) as { data: any };

@@ -37,6 +37,16 @@ export const commandHeaders: Readonly<Record<string, JsonSchema>> = {
   CausationId: header('Yad-Causation-Id', 'Id of the event or command that caused this one.', words(200), 'order-4711'),
 };
 
+/** Headers that those take who read an aggregate. */
+export const resourceHeaders: Readonly<Record<string, JsonSchema>> = {
+  IfNoneMatch: header(
+    'If-None-Match',
+    'The revision that the sender holds, as its ETag gave it: answered with 304 while nothing has changed.',
+    words(200),
+    '"3"',
+  ),
+};
+
 /** Headers that say who is asking, while there is no token. */
 export const principalHeaders: Readonly<Record<string, JsonSchema>> = {
   Actor: header('Yad-Actor', 'Who is asking.', words(200), 'ada'),

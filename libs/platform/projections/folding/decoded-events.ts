@@ -1,5 +1,6 @@
 import type { RecordedEvent, StoredEvent } from '#platform/kernel/envelope.js';
-import { UnknownEventError, type EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
+import { UnknownEventError } from '#platform/kernel/event-catalogue.js';
 
 /**
  * Decodes each event once for all projections of a process. The decoded event is kept on the stored one: a WeakMap
@@ -8,12 +9,20 @@ import { UnknownEventError, type EventCatalogue } from '#platform/kernel/event-c
 export class DecodedEvents {
   private readonly slot = Symbol('decoded');
 
-  constructor(private readonly catalogue: EventCatalogue) {}
+  constructor(private readonly codec: EventCodec) {}
 
-  /** @throws UnknownEventError, SyntaxError and whatever an upcast throws */
+  /**
+   * Fetches what decoding these events takes, for all of them at once.
+   * @returns undefined where all of it is at hand
+   */
+  prepare(events: readonly StoredEvent[]): Promise<void> | undefined {
+    return this.codec.prepare(subjectsOf(events));
+  }
+
+  /** Of prepared events. @throws UnknownEventError, SyntaxError and whatever an upcast throws */
   of(stored: StoredEvent): RecordedEvent {
     const holder = stored as StoredEvent & Record<symbol, RecordedEvent | undefined>;
-    return (holder[this.slot] ??= this.catalogue.decode(stored));
+    return (holder[this.slot] ??= this.codec.decode(stored));
   }
 
   /** The same; undefined for an event of a type or version that this code does not know. */
@@ -28,13 +37,18 @@ export class DecodedEvents {
 
   /** Whether this code knows a type of event in a version. */
   knows(type: string, version: number): boolean {
-    return version <= (this.catalogue.get(type)?.version ?? 0);
+    return this.codec.knows(type, version);
   }
 
   /** Lets decoded events go at once, where nobody else will ask: they then die young, which costs nothing. */
   forget(events: readonly StoredEvent[]): void {
     for (const event of events) (event as StoredEvent & Record<symbol, unknown>)[this.slot] = undefined;
   }
+}
+
+function* subjectsOf(events: readonly StoredEvent[]): Iterable<string> {
+  let last: string | undefined;
+  for (const { subject } of events) if (subject !== last) yield (last = subject);
 }
 
 /** What can be told of an event whose data this code cannot read. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { DecodedEvents } from './decoded-events.js';
@@ -58,14 +58,14 @@ describe('folding', () => {
       ordinal: 0,
       meta: { actor: '' },
     },
-    ...{ data: JSON.stringify({ text }), sealed: null },
+    ...{ data: JSON.stringify({ text }), personalData: null },
   });
   const folding = async (bulk: boolean, stored: readonly Row[] = []) => {
     const shapes = await describeTables(noteProjection);
     const made = new EventBatchFolder({
       projection: noteProjection,
       shapes,
-      decoded: new DecodedEvents(new EventCatalogue([noted])),
+      decoded: new DecodedEvents(plaintext([noted])),
       load: async (shape, keys) =>
         shape.name === 'notes' ? stored.filter(({ subject }) => keys.some((key) => key['subject'] === subject)) : [],
       parked: { subjects: [], events: 0, bytes: 0 },

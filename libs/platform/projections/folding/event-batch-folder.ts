@@ -105,6 +105,8 @@ export class EventBatchFolder {
    * @throws ParkingFull when too many are; the database's error when rows cannot be loaded
    */
   async fold(events: readonly StoredEvent[]): Promise<void> {
+    const preparing = this.options.decoded.prepare(events);
+    if (preparing) await preparing;
     const steps: Step[] = [];
     const missing = new Map<TableRows, Map<string, Key>>();
     this.pass.cut(0);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventBus, Published, Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { ensureLive } from '../builds/builds.js';
 import type { Log } from '../builds/catch-up.js';
@@ -23,7 +23,7 @@ import type { Model } from './build-writer.js';
 export interface ProjectionHostOptions {
   readonly bus: EventBus;
   readonly store: EventStore;
-  readonly catalogue: EventCatalogue;
+  readonly codec: EventCodec;
   readonly projections: readonly Projection[];
   readonly databaseUrl: string;
   /** What the relay has put on the bus; absent where the bus reads the store itself. */
@@ -93,7 +93,7 @@ export class ProjectionHost {
    * is of an older version is rebuilt beside it meanwhile, and joins when it is swapped in.
    */
   static async start(options: ProjectionHostOptions): Promise<ProjectionHost> {
-    const { projections, databaseUrl, bus, store, catalogue } = options;
+    const { projections, databaseUrl, bus, store, codec } = options;
     const max = projections.length + 4;
     const pool = createPool(databaseUrl, {
       role: 'write',
@@ -118,7 +118,7 @@ export class ProjectionHost {
     try {
       const models = await prepareProjections(builders, projections, bus.partitions);
       const log: Log = { store, partitions: bus.partitions };
-      const runtime: ProjectionRuntime = { pool: builders, log, decoded: new DecodedEvents(catalogue) };
+      const runtime: ProjectionRuntime = { pool: builders, log, decoded: new DecodedEvents(codec) };
       for (const model of models) await ensureLive(builders, model, bus.partitions);
       const host = new ProjectionHost(
         options,

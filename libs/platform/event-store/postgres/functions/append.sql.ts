@@ -30,7 +30,7 @@ create function store.append(
   p_expected_aggregates text[], p_expected_ids uuid[], p_expected_revisions int[], p_expected_there bool[],
   p_aggregates text[], p_aggregate_ids uuid[], p_revisions int[], p_ids uuid[], p_types text[],
   p_schema_versions int2[], p_occurred_ats timestamptz[], p_subjects uuid[], p_command_ids uuid[], p_ordinals int2[],
-  p_fingerprints bytea[], p_metas json[], p_datas json[], p_sealeds json[]
+  p_fingerprints bytea[], p_metas json[], p_datas json[], p_personal_datas json[]
 ) returns bigint[] language plpgsql as $$
 declare
   last_position bigint;
@@ -66,10 +66,10 @@ begin
 
   insert into store.events
     (position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject,
-     command_id, ordinal, fingerprint, meta, data, sealed)
+     command_id, ordinal, fingerprint, meta, data, personal_data)
   select last_position + n, p_aggregates[n], p_aggregate_ids[n], p_revisions[n], p_ids[n], p_types[n],
      p_schema_versions[n], p_occurred_ats[n], last_recorded, nullif(p_subjects[n], p_aggregate_ids[n]),
-     p_command_ids[n], p_ordinals[n], p_fingerprints[n], p_metas[n], p_datas[n], p_sealeds[n]
+     p_command_ids[n], p_ordinals[n], p_fingerprints[n], p_metas[n], p_datas[n], p_personal_datas[n]
   from generate_series(1, cardinality(p_aggregate_ids)) n;
 
   return array[last_position + 1, (extract(epoch from last_recorded) * 1000000)::bigint];
@@ -81,7 +81,7 @@ const appendOne = `
 create function store.append_one(
   p_now timestamptz, p_recorded timestamptz, p_aggregate text, p_aggregate_id uuid, p_revision int, p_id uuid,
   p_type text, p_schema_version int2, p_occurred_at timestamptz, p_subject uuid, p_command_id uuid, p_ordinal int2,
-  p_fingerprint bytea, p_meta json, p_data json, p_sealed json
+  p_fingerprint bytea, p_meta json, p_data json, p_personal_data json
 ) returns bigint[] language plpgsql as $$
 declare
   taken bigint;
@@ -91,10 +91,10 @@ begin
   if pg_advisory_xact_lock(${APPEND_LOCK}) is null then end if;
   insert into store.events
     (position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject,
-     command_id, ordinal, fingerprint, meta, data, sealed)
+     command_id, ordinal, fingerprint, meta, data, personal_data)
   select greatest(last.position, ${firstOfIncarnation}) + 1, p_aggregate, p_aggregate_id, p_revision, p_id, p_type,
      p_schema_version, p_occurred_at, greatest(last.recorded_at, ${recordedNow}), nullif(p_subject, p_aggregate_id),
-     p_command_id, p_ordinal, p_fingerprint, p_meta, p_data, p_sealed
+     p_command_id, p_ordinal, p_fingerprint, p_meta, p_data, p_personal_data
   from (select) one left join lateral
        (select e.position, e.recorded_at from store.events e order by e.position desc limit 1) last on true
   where not exists (select from store.receipts r where r.command_id = p_command_id)
@@ -114,7 +114,7 @@ create function store.append_reserving(
   p_expected_aggregates text[], p_expected_ids uuid[], p_expected_revisions int[], p_expected_there bool[],
   p_aggregates text[], p_aggregate_ids uuid[], p_revisions int[], p_ids uuid[], p_types text[],
   p_schema_versions int2[], p_occurred_ats timestamptz[], p_subjects uuid[], p_command_ids uuid[], p_ordinals int2[],
-  p_fingerprints bytea[], p_metas json[], p_datas json[], p_sealeds json[]
+  p_fingerprints bytea[], p_metas json[], p_datas json[], p_personal_datas json[]
 ) returns bigint[] language plpgsql as $$
 declare
   appended bigint[];
@@ -122,7 +122,7 @@ begin
   -- Takes the lock: no other reservation can come between the two statements below.
   appended := store.append(p_now, p_recorded, p_expected_aggregates, p_expected_ids, p_expected_revisions,
     p_expected_there, p_aggregates, p_aggregate_ids, p_revisions, p_ids, p_types, p_schema_versions, p_occurred_ats,
-    p_subjects, p_command_ids, p_ordinals, p_fingerprints, p_metas, p_datas, p_sealeds);
+    p_subjects, p_command_ids, p_ordinals, p_fingerprints, p_metas, p_datas, p_personal_datas);
   insert into store.reservations (scope, key, aggregate, aggregate_id)
   select p_scopes[n], p_keys[n], p_key_aggregates[n], p_key_ids[n] from generate_series(1, cardinality(p_keys)) n
   on conflict (scope, key) do nothing;
@@ -139,12 +139,12 @@ const keepReceipt = `
 -- Keeps the answer of a command without events, unless the command is known; tells whether it was kept. Under the
 -- lock, so that of a command's two answers, one with events and one without, only the first is ever given.
 create function store.keep_receipt(
-  p_command_id uuid, p_fingerprint bytea, p_stream text, p_revision int, p_position bigint
+  p_command_id uuid, p_fingerprint bytea, p_subject uuid, p_stream text, p_revision int, p_position bigint
 ) returns boolean language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(${APPEND_LOCK});
-  insert into store.receipts (command_id, fingerprint, stream, revision, position)
-  select p_command_id, p_fingerprint, p_stream, p_revision, p_position
+  insert into store.receipts (command_id, fingerprint, subject, stream, revision, position)
+  select p_command_id, p_fingerprint, p_subject, p_stream, p_revision, p_position
    where not exists (select from store.events e where e.command_id = p_command_id)
   on conflict do nothing;
   return found;
