@@ -3,7 +3,7 @@ import { adoptRelayState } from '#platform/event-bus/relay/postgres-relay-state.
 import { continueLog, describeLog, forkLog } from '#platform/event-store/postgres/log-admin.js';
 import { createPool, inTransaction, type PoolClient } from '#platform/postgres/pool.js';
 import { adoptReadModels } from '#platform/projections/builds/log-guard.js';
-import { databaseUrl } from './database.js';
+import { databases } from './database.js';
 
 /** Adds `yad log show|continue|fork`: which log a database holds, and what became of it after a move or a restore. */
 export function addLogCommands(program: Command): void {
@@ -11,13 +11,13 @@ export function addLogCommands(program: Command): void {
   log
     .command('show')
     .description('the log’s id, its head and its incarnations')
-    .action(() => withDatabase(show));
+    .action(() => withLog(show));
   log
     .command('continue')
     .description('says that the log goes on in this database: after a move to another server, or a restore')
     .option('--restored', 'its folder was put back from a copy on the same server, which the server cannot tell')
     .action(({ restored }: { restored?: true }) =>
-      withDatabase(async (client) => {
+      withLog(async (client) => {
         await continueLog(client, restored ?? false);
         await show(client);
       }),
@@ -26,10 +26,13 @@ export function addLogCommands(program: Command): void {
     .command('fork')
     .description('says that this database is a copy beside a log that goes on elsewhere: it becomes a log of its own')
     .action(() =>
-      withDatabase(async (client) => {
+      withLog(async (client) => {
         const { from, to } = await forkLog(client);
-        await adoptReadModels(client, from, to);
         await adoptRelayState(client, from, to);
+        // In one transaction where they lie in one database. Elsewhere first, so that a failure leaves the log as it was.
+        const { store, readModels } = databases();
+        if (readModels === store) await adoptReadModels(client, from, to);
+        else await inDatabase(readModels, (other) => adoptReadModels(other, from, to));
         console.log(`the copy of ${from} is the log ${to} from now on; give it a topic of its own (YAD_TOPIC)`);
         await show(client);
       }),
@@ -37,8 +40,10 @@ export function addLogCommands(program: Command): void {
 }
 
 /** One transaction over one connection: the store is not opened, as it waits for what is said here. */
-async function withDatabase(work: (client: PoolClient) => Promise<void>): Promise<void> {
-  const pool = createPool(databaseUrl(), { role: 'admin', max: 1, applicationName: 'yad log' });
+const withLog = (work: (client: PoolClient) => Promise<void>): Promise<void> => inDatabase(databases().store, work);
+
+async function inDatabase(url: string, work: (client: PoolClient) => Promise<void>): Promise<void> {
+  const pool = createPool(url, { role: 'admin', max: 1, applicationName: 'yad log' });
   try {
     await inTransaction(pool, work);
   } finally {

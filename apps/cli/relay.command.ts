@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
-import { databaseUrl } from './database.js';
+import { databases } from './database.js';
 import { positionGiven } from './options.js';
 
 /** Adds `yad relay rewind`: has what is on record as published published again. */
@@ -12,7 +12,7 @@ export function addRelayCommands(program: Command): void {
     .requiredOption('--from <position>', 'the first position to be published again; 1 for all')
     .action(async ({ from }: { from: string }) => {
       const position = positionGiven('--from', from);
-      const state = await PostgresRelayState.connect(databaseUrl());
+      const state = await PostgresRelayState.connect(databases().store);
       try {
         const before = await state.position();
         if (position > before + 1n) {

@@ -1,17 +1,17 @@
-import { queries } from '#analytical/index.js';
-import { commands, resources } from '#operational/index.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
-import { aggregates, codec } from './operations.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import { aggregatesOf } from '#platform/runtime/composition.js';
+import { definitions } from '../definitions.js';
 
-/** The OpenAPI document of all that Yad serves, commands, read models and the auditors' door. */
+/** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
+  const { commands, queries, events } = definitions;
   // The document needs the definitions alone; nothing is asked of this store.
-  const store = new MemoryEventStore();
+  const log = { store: new MemoryEventStore(), catalogue: new EventCatalogue(events) };
   return openApiDocument({
     commands,
-    resources,
-    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
+    queries: [...queries, ...auditQueries({ ...log, aggregates: aggregatesOf(commands) })],
   });
 }

@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { commands } from '#operational/index.js';
-import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import { keysOfThisProcess } from '#platform/http/cursor-keys/cursor-keys.js';
 import { conformingClient } from '#test/support/conforming-client.js';
+import { inMemoryOperations } from '#test/support/in-memory-app.js';
 import { newId } from '#platform/kernel/ids.js';
 import { apiDocument } from './api-document.js';
-import { operationsApp } from './operations.js';
 
 describe('the operations app', () => {
-  let app: Awaited<ReturnType<typeof operationsApp>>;
+  let app: Awaited<ReturnType<typeof inMemoryOperations>>;
   let client: Awaited<ReturnType<typeof conformingClient>>;
   beforeAll(async () => {
-    app = await operationsApp(new MemoryEventStore(), { cursorKeys: keysOfThisProcess(), logger: false });
+    app = await inMemoryOperations();
     client = await conformingClient(app);
   });
   afterAll(() => app.close());

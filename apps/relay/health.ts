@@ -75,7 +75,7 @@ export function serveHealth(
   port: number,
   host: string,
   check: Pick<HealthCheck, 'look'>,
-  hosts = allowedHosts(),
+  hosts: ReadonlySet<string> = allowedHosts(),
 ): Promise<Server> {
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 15_000 }, (request, response) => {
     const answer = (status: number, body: object): void => {

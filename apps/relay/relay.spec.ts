@@ -3,34 +3,6 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RelayStatus } from '#platform/event-bus/relay/relay.js';
 import { HealthCheck, serveHealth } from './health.js';
-import { readSettings } from './settings.js';
-
-describe('the relay’s settings', () => {
-  const env = { DATABASE_URL: 'postgres://x', KAFKA_BROKERS: 'a:1, b:2' };
-  it('come from the environment, with defaults', () => {
-    expect(readSettings(env)).toEqual({
-      databaseUrl: 'postgres://x',
-      brokers: ['a:1', 'b:2'],
-      topic: 'yad.events',
-      partitions: 6,
-      port: undefined,
-      host: '127.0.0.1',
-    });
-    expect(readSettings({ ...env, YAD_PARTITIONS: '12', YAD_TOPIC: 't', PORT: '8080' })).toMatchObject({
-      topic: 't',
-      partitions: 12,
-      port: 8080,
-    });
-  });
-  it.each([
-    [{ DATABASE_URL: '' }, 'DATABASE_URL is not set'],
-    [{ KAFKA_BROKERS: ' , ' }, 'KAFKA_BROKERS names no broker'],
-    [{ YAD_PARTITIONS: '1.5' }, 'YAD_PARTITIONS is a whole number from 1 to 1000, not "1.5"'],
-    [{ PORT: 'http' }, 'PORT is a whole number'],
-  ])('name what is wrong: %j', (more, message) => {
-    expect(() => readSettings({ ...env, ...more })).toThrow(message);
-  });
-});
 
 describe('the relay’s health', () => {
   let server: Server | undefined;

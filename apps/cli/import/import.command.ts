@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { existsSync } from 'node:fs';
 import { SingleBar, Presets } from 'cli-progress';
 import type { Command } from 'commander';
+import { readSettings } from '#platform/runtime/settings.js';
 import { alteredIn } from '#platform/http/altered-json.js';
 import { ImportStopped, importFile, type ImportReport } from './import-file.js';
 import { Mapping } from './mapping.js';
@@ -45,6 +46,12 @@ interface Given {
   restart?: true;
 }
 
+/** Where operations answers, by the settings. */
+function usualUrl(): string {
+  const { YAD_URL, PORT } = readSettings(process.env);
+  return YAD_URL ?? `http://localhost:${PORT ?? 3000}`;
+}
+
 /** Adds `yad import FILE --as COMMAND --map MAPPING`. */
 export function addImportCommand(program: Command): void {
   program
@@ -52,11 +59,7 @@ export function addImportCommand(program: Command): void {
     .description('turns the rows of a CSV file (also compressed by gzip) into commands and sends them')
     .option('--as <command>', 'the command, where the mapping names none')
     .requiredOption('--map <mapping>', 'a mapping file, or the name of one that ships with Yad: online-retail')
-    .option(
-      '--url <url>',
-      'where operations answers',
-      process.env['YAD_URL'] ?? `http://localhost:${process.env['PORT'] ?? 3000}`,
-    )
+    .option('--url <url>', 'where operations answers', usualUrl())
     .option('--refused <file>', 'where refused rows go (default: FILE.refused.csv in this folder)')
     .option('--allow-refused', 'refused rows are no failure: the exit code is 0')
     .option('--restart', 'from the first line, also where an earlier import was stopped')

@@ -20,7 +20,7 @@ export interface HttpAppOptions extends HttpModuleOptions {
   batchBodyLimit?: number;
   /** Bytes of the bodies under way at most: of batches, and of all others. */
   bodiesUnderWay?: { readonly batches: number; readonly others: number };
-  /** Names under which it answers, beside this machine's own; ALLOWED_HOSTS and HOST say unless told otherwise. */
+  /** Names under which it answers, beside this machine's own; none unless told otherwise. */
   hosts?: ReadonlySet<string>;
   /** How long a small body may take to come, in milliseconds. */
   bodyPatienceMs?: number;

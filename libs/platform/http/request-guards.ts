@@ -12,18 +12,14 @@ export interface IncomingRequest {
   readonly socket?: { readonly localAddress?: string | undefined } | null;
 }
 
-/** Where an app listens: HOST, or this machine alone. Nobody signs in yet, so nothing else may be the default. */
-export const listenHost = (env: NodeJS.ProcessEnv = process.env): string => env['HOST'] || '127.0.0.1';
-
 /**
- * The names under which an app answers beside this machine's own: those of ALLOWED_HOSTS (commas between), and HOST.
- * One with a port is answered on that port alone.
+ * The names under which an app answers beside this machine's own: those given (ALLOWED_HOSTS), and the address that it
+ * listens on (HOST). One with a port is answered on that port alone.
  * @throws Error naming what is no host name
  */
-export function allowedHosts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<string> {
-  const names = (env['ALLOWED_HOSTS'] ?? '').split(',').map((name) => name.trim());
+export function allowedHosts(names: readonly string[] = [], listensOn = '127.0.0.1'): ReadonlySet<string> {
   const allowed = new Set<string>();
-  for (const name of names.filter((each) => each !== '')) {
+  for (const name of names) {
     const host = bracketed(name).toLowerCase();
     const known = nameOf(host);
     if (known === undefined) {
@@ -31,7 +27,7 @@ export function allowedHosts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<
     }
     allowed.add(known + (PORT.exec(host)?.[0] ?? ''));
   }
-  const own = nameOf(bracketed(listenHost(env)));
+  const own = nameOf(bracketed(listensOn));
   if (own !== undefined) allowed.add(own);
   return allowed;
 }

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
-import { closeInOrder } from './serve.js';
+import { closeInOrder } from './close-in-order.js';
 import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 it('an end in order answers what is under way and does not wait for clients that keep their connection', async () => {

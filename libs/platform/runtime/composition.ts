@@ -1,0 +1,159 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { auditQueries } from '#platform/audit/audit.queries.js';
+import { StoreFreshness } from '#platform/audit/store-freshness.js';
+import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import type { EventBus } from '#platform/event-bus/event-bus.js';
+import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
+import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
+import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
+import type { ReadinessChecks } from '#platform/http/health.controller.js';
+import { closeInOrder } from '#platform/http/close-in-order.js';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import type { CommandDefinition } from '#platform/kernel/command.js';
+import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventContract } from '#platform/kernel/event-contract.js';
+import type { Projection } from '#platform/projections/definition/projection.js';
+import type { QueryDefinition } from '#platform/projections/definition/query.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Databases } from './settings.js';
+
+/** What a system is made of, beside the platform. */
+export interface Definitions {
+  readonly events: readonly EventContract<any>[];
+  readonly commands: readonly CommandDefinition[];
+  readonly projections: readonly Projection[];
+  readonly queries: readonly QueryDefinition[];
+}
+
+/** Which parts of a system run in this process. */
+export type Part = 'commands' | 'read-models' | 'audit';
+
+/** Where the events of the log come from for the read models; absent: from the log itself. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+}
+
+export interface SystemOptions {
+  readonly databases: Databases;
+  readonly parts: readonly Part[];
+  readonly kafka?: KafkaSettings;
+  /** Of the bus, for good. */
+  readonly partitions?: number;
+  /** Told of what the read models have trouble with, which they try again. */
+  readonly onError?: (error: unknown) => void;
+  /** Over what is worked out here. */
+  readonly http?: Partial<HttpAppOptions>;
+}
+
+/** A system that runs in this process, in whole or in part. */
+export interface System {
+  readonly store: PostgresEventStore;
+  /** With the part `read-models`. */
+  readonly host: ProjectionHost | undefined;
+  /** Initialised, not yet listening. */
+  readonly app: NestFastifyApplication;
+}
+
+/** The aggregates that some command decides on, each once. */
+export const aggregatesOf = (commands: readonly CommandDefinition[]): readonly Aggregate[] => [
+  ...new Set(commands.map(({ on }) => on)),
+];
+
+/**
+ * Wires a system from its definitions: the one place that knows which adapter stands behind which port. What it starts
+ * is stopped by the lifecycle, also when it fails half-way.
+ */
+export async function startSystem(
+  definitions: Definitions,
+  options: SystemOptions,
+  lifecycle: Lifecycle,
+): Promise<System> {
+  const { databases, parts, onError } = options;
+  const { events, projections } = definitions;
+  const catalogue = new EventCatalogue(events);
+  const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: databases.store }));
+  const cursorKeys = await lifecycle.opened('cursor keys', PostgresCursorKeys.connect(databases.keys));
+  const serves = (part: Part): boolean => parts.includes(part);
+  const readiness: Record<string, () => Promise<unknown>> = {
+    process: lifecycle.check,
+    store: () => (serves('commands') ? store.checkWritable() : store.head()),
+  };
+  let host: ProjectionHost | undefined;
+  if (serves('read-models')) {
+    const { bus, published } = await startBus(store, options, readiness, lifecycle);
+    host = await ProjectionHost.start({
+      bus,
+      store,
+      catalogue,
+      projections,
+      databaseUrl: databases.readModels,
+      published,
+      onError,
+    });
+    lifecycle.onStop('read models', () => host!.stop());
+    readiness['read models'] = () => host!.ready();
+  }
+  const served = servedBy(definitions, parts, store, host);
+  const app = await createHttpApp({ ...served, cursorKeys, readiness, ...options.http });
+  lifecycle.onStop('http', () => closeInOrder(app));
+  return { store, host, app };
+}
+
+/** What parts of a system serve over HTTP, on a store that is there and, with `read-models`, on a host that runs. */
+export function servedBy(
+  { events, commands, queries }: Definitions,
+  parts: readonly Part[],
+  store: EventStore,
+  host?: Pick<ProjectionHost, 'readModels' | 'progress'>,
+): HttpAppOptions {
+  const catalogue = new EventCatalogue(events);
+  const aggregates = aggregatesOf(commands);
+  const asked = host && parts.includes('read-models') ? [...queries] : [];
+  if (parts.includes('audit')) asked.push(...auditQueries({ store, catalogue, aggregates }));
+  const served: HttpAppOptions = {
+    queries: asked,
+    read: host?.readModels ?? noReadModels,
+    freshness: new StoreFreshness(store, host?.progress),
+  };
+  if (!parts.includes('commands')) return served;
+  const commandSecret = store.identity.lastingKeyFor('commands');
+  return { ...served, commands, gateway: new CommandPipeline({ store, catalogue }), commandSecret };
+}
+
+const noReadModels = { rows: () => Promise.reject(new Error('this process has no read models')) };
+
+/** What feeds the read models: Kafka where brokers are named, else the log itself. */
+async function startBus(
+  store: PostgresEventStore,
+  { databases, kafka, partitions }: SystemOptions,
+  readiness: { -readonly [Name in keyof ReadinessChecks]: ReadinessChecks[Name] },
+  lifecycle: Lifecycle,
+): Promise<{ bus: EventBus; published?: () => ReturnType<PostgresRelayState['published']> }> {
+  if (!kafka) {
+    const bus = new LocalBus(store, { partitions });
+    lifecycle.onStop('local bus', () => bus.close());
+    return { bus };
+  }
+  const relay = await lifecycle.opened('relay state', PostgresRelayState.connect(databases.store));
+  const bus = new KafkaBus({
+    store,
+    brokers: [...kafka.brokers],
+    clientId: 'yad-analytics',
+    topic: kafka.topic,
+    partitions,
+    published: {
+      heads: () => relay.heads(),
+      eventAt: async (position) => (await store.readAll({ after: position - 1n, through: position, limit: 1 }))[0],
+    },
+    onFatal: (error) => void lifecycle.fail(error),
+  });
+  lifecycle.onStop('kafka', () => bus.close());
+  readiness['kafka'] = async () => bus.note;
+  return { bus, published: () => relay.published() };
+}

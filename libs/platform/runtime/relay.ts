@@ -1,0 +1,56 @@
+import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
+import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
+import { Relay } from '#platform/event-bus/relay/relay.js';
+import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import type { KafkaSettings } from './composition.js';
+import type { Lifecycle } from './lifecycle.js';
+
+export interface RelayOptions {
+  /** The database of the log, where the relay's record lies, too. */
+  readonly database: string;
+  readonly kafka: KafkaSettings;
+  readonly partitions: number;
+}
+
+export interface RunningRelay {
+  readonly relay: Relay;
+  readonly state: PostgresRelayState;
+  readonly store: PostgresEventStore;
+  readonly publisher: KafkaPublisher;
+  /** Resolves when the relay has ended, to the error where it was not told to. */
+  readonly ended: Promise<unknown>;
+}
+
+/** How long a stopping relay may wait for the send that is under way; what it breaks off is sent again by the next. */
+const LAST_SEND_MS = 5_000;
+
+/** Wires a relay and starts it. */
+export async function startRelay(
+  { database, kafka, partitions }: RelayOptions,
+  lifecycle: Lifecycle,
+): Promise<RunningRelay> {
+  const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
+  const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
+  const { brokers, topic } = kafka;
+  const publisher = new KafkaPublisher({ store, brokers: [...brokers], clientId: 'yad-relay', topic, partitions });
+  lifecycle.onStop('kafka', () => publisher.close());
+  const relay = new Relay({ store, publisher, state });
+  let stopping = false;
+  const ended = publisher
+    .open()
+    .then(() => relay.run())
+    .then(
+      () => (stopping ? undefined : new Error('the relay has ended')),
+      (error: unknown) => (stopping ? undefined : error),
+    );
+  lifecycle.onStop('relay', async () => {
+    stopping = true;
+    relay.close();
+    // A send that cannot end, as Kafka is away, is broken off by the publisher's end, which comes next.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LAST_SEND_MS)));
+    await Promise.race([ended, late]);
+    clearTimeout(timer);
+  });
+  return { relay, state, store, publisher, ended };
+}

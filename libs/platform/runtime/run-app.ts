@@ -1,0 +1,39 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { allowedHosts } from '#platform/http/request-guards.js';
+import { Lifecycle } from './lifecycle.js';
+import { readSettings, WrongSettings, type Environment } from './settings.js';
+
+/**
+ * Runs an app as a process: reads the settings, starts it, and ends it in order at SIGTERM or Ctrl-C; with 1 where it
+ * cannot start or go on.
+ * @param start registers with the lifecycle what is to be stopped, as soon as it runs
+ */
+export async function runApp(
+  name: string,
+  start: (environment: Environment, lifecycle: Lifecycle) => Promise<void>,
+): Promise<void> {
+  let lifecycle = new Lifecycle(name);
+  try {
+    const environment = readSettings(process.env);
+    lifecycle = new Lifecycle(name, { drainMs: environment.DRAIN_MS });
+    lifecycle.endOnSignals();
+    await start(environment, lifecycle);
+  } catch (error) {
+    await lifecycle.fail(error);
+  }
+}
+
+/** The names under which the app answers, beside this machine's own. @throws WrongSettings naming what is none */
+export function hostsOf({ ALLOWED_HOSTS, HOST }: Environment): ReadonlySet<string> {
+  try {
+    return allowedHosts(ALLOWED_HOSTS, HOST);
+  } catch (error) {
+    throw new WrongSettings([(error as Error).message]);
+  }
+}
+
+/** Listens where the settings say. Resolves to the address, by a name that can be clicked on. */
+export async function listen(app: NestFastifyApplication, { PORT, HOST }: Environment, usual: number): Promise<string> {
+  await app.listen(PORT ?? usual, HOST);
+  return (await app.getUrl()).replace('[::1]', 'localhost').replace('127.0.0.1', 'localhost');
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+
+const isUrl =
+  (...schemes: string[]) =>
+  (text: string): boolean =>
+    URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1));
+
+const database = z
+  .string()
+  .refine(isUrl('postgres', 'postgresql'), { error: 'is not of the form postgres://user@host:5432/database' });
+
+/** A whole number, written in digits. */
+const whole = (least: number, most: number): z.ZodType<number> =>
+  z
+    .string()
+    .refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most, {
+      error: `is not a whole number from ${least} to ${most}`,
+    })
+    .transform(Number);
+
+/** Words between commas; empty ones are left out. */
+const words = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== ''),
+);
+
+/** One variable of the environment: what it may be, what counts when it is not set, and what it is for. */
+interface Setting<Value = unknown> {
+  readonly schema: z.ZodType<Value>;
+  readonly otherwise?: Value;
+  readonly meaning: string;
+  /** Its value is shown nowhere: it may hold a password. */
+  readonly secret?: boolean;
+}
+
+const setting = <Value>(given: Setting<Value>): Setting<Value> => given;
+const required = <Value>(given: Setting<Value> & { otherwise: Value }): Setting<Value> & { otherwise: Value } => given;
+
+/** Every variable that Yad's apps read, and nothing reads the environment but by this list. */
+export const settings = {
+  DATABASE_URL: setting({
+    schema: database,
+    secret: true,
+    meaning: 'The PostgreSQL database for all that has none of its own. Standalone without it: an embedded server.',
+  }),
+  STORE_URL: setting({ schema: database, secret: true, meaning: 'The database of the log. DATABASE_URL without it.' }),
+  READ_MODELS_URL: setting({
+    schema: database,
+    secret: true,
+    meaning: 'The database of the read models. DATABASE_URL without it.',
+  }),
+  KEYS_URL: setting({
+    schema: database,
+    secret: true,
+    meaning: 'The database of the keys that cursors are encrypted with. DATABASE_URL without it.',
+  }),
+  KAFKA_BROKERS: setting({
+    schema: words.refine((brokers) => brokers.length > 0, { error: 'names no broker: host:port, separated by commas' }),
+    meaning: 'Brokers, host:port between commas. Without them consumers read the log directly, and no relay is needed.',
+  }),
+  YAD_TOPIC: required({ schema: z.string().min(1), otherwise: 'yad.events', meaning: 'The topic of the events.' }),
+  YAD_PARTITIONS: required({
+    schema: whole(1, 1000),
+    otherwise: 6,
+    meaning: 'Partitions of the topic, for good: the checkpoints of read models are by partition.',
+  }),
+  PORT: setting({ schema: whole(0, 65_535), meaning: 'Where the app listens; 0: any free port.' }),
+  HOST: required({
+    schema: z.string().min(1),
+    otherwise: '127.0.0.1',
+    meaning: 'The address that the app listens on. Nobody signs in yet: this machine alone unless told otherwise.',
+  }),
+  ALLOWED_HOSTS: required({
+    schema: words,
+    otherwise: [] as string[],
+    meaning: 'Names between commas under which the app answers, beside those of this machine and HOST.',
+  }),
+  DRAIN_MS: required({
+    schema: whole(0, 600_000),
+    otherwise: 0,
+    meaning: 'How long after SIGTERM the app still answers while it says that it is not ready.',
+  }),
+  YAD_DATA: required({ schema: z.string().min(1), otherwise: '.data', meaning: 'Folder of the embedded database.' }),
+  YAD_URL: setting({
+    schema: z.string().refine(isUrl('http', 'https'), { error: 'is not an http or https address' }),
+    meaning: 'Where `yad import` sends.',
+  }),
+  YAD_DEBUG: setting({ schema: z.string(), meaning: 'Set: the command line shows where errors came from.' }),
+};
+
+type Table = typeof settings;
+type ValueOf<S> = S extends { otherwise: infer V } ? V : S extends Setting<infer V> ? V | undefined : never;
+
+/** The variables as they are read: parsed, and with what counts when they are not set. */
+export type Environment = { readonly [Name in keyof Table]: ValueOf<Table[Name]> };
+
+/** What is wrong with the environment, a line for each variable. */
+export class WrongSettings extends Error {
+  constructor(readonly lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.name = 'WrongSettings';
+  }
+}
+
+/**
+ * The settings of this process. An empty variable counts as one that is not set.
+ * @throws WrongSettings naming each variable that is wrong, or is needed and not set
+ */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  needed: readonly (keyof Table)[] = [],
+): Environment {
+  const found: Record<string, unknown> = {};
+  const wrong: string[] = [];
+  for (const [name, { schema, otherwise, secret }] of Object.entries<Setting>(settings)) {
+    const text = env[name];
+    if (text === undefined || text === '') {
+      found[name] = otherwise;
+      if (needed.includes(name as keyof Table))
+        wrong.push(`${name} is not set: ${settings[name as keyof Table].meaning}`);
+      continue;
+    }
+    const parsed = schema.safeParse(text);
+    if (parsed.success) found[name] = parsed.data;
+    else wrong.push(`${name}${secret ? '' : ` is '${text}', which`} ${parsed.error.issues[0]!.message}`);
+  }
+  if (wrong.length > 0) throw new WrongSettings(wrong);
+  return found as Environment;
+}
+
+/** Where everything lies. */
+export interface Databases {
+  readonly store: string;
+  readonly readModels: string;
+  readonly keys: string;
+}
+
+/**
+ * The databases of this process.
+ * @param usual in the place of DATABASE_URL where that is not set
+ * @throws WrongSettings when one of them is named by nothing
+ */
+export function databasesOf(environment: Environment, usual = environment.DATABASE_URL): Databases {
+  const { STORE_URL, READ_MODELS_URL, KEYS_URL } = environment;
+  const own = { STORE_URL, READ_MODELS_URL, KEYS_URL };
+  const lacking = Object.entries(own).filter(([, url]) => url === undefined && usual === undefined);
+  if (lacking.length > 0) {
+    throw new WrongSettings([`DATABASE_URL is not set, nor is ${lacking.map(([name]) => name).join(', ')}`]);
+  }
+  return { store: STORE_URL ?? usual!, readModels: READ_MODELS_URL ?? usual!, keys: KEYS_URL ?? usual! };
+}
+
+/** The brokers and the topic, or undefined where no broker is named. */
+export const kafkaOf = ({
+  KAFKA_BROKERS: brokers,
+  YAD_TOPIC: topic,
+}: Environment): { brokers: readonly string[]; topic: string } | undefined => brokers && { brokers, topic };
