@@ -1,6 +1,6 @@
 /** A module and what its files may import. The first whose folder a path starts with is the one that the file is in. */
 export interface Module {
-  /** Path from the root, ending in a slash. */
+  /** Path from the root, ending in a slash; or one file. */
   folder: string;
   /** Folders of other modules; its own is always allowed. */
   mayImport: readonly string[];
@@ -9,6 +9,12 @@ export interface Module {
 }
 
 const nest = ['@nestjs/*', 'reflect-metadata', 'rxjs', 'rxjs/*', 'fastify', '@fastify/*'];
+
+const platform = (name: string, mayImport: readonly string[], packages: readonly string[] = []): Module => ({
+  folder: `libs/platform/${name}/`,
+  mayImport: mayImport.map((each) => `libs/platform/${each}${each.endsWith('.ts') ? '' : '/'}`),
+  packages: ['zod', 'node:*', ...packages],
+});
 
 export const modules: readonly Module[] = [
   // The published language: no behaviour, but that one thing is written in one way.
@@ -29,32 +35,60 @@ export const modules: readonly Module[] = [
     mayImport: ['libs/contracts/', 'libs/platform/kernel/', 'libs/platform/projections/'],
     packages: ['zod', 'typeorm', 'reflect-metadata'],
   },
+
+  // The platform: true in any domain. What each of its modules may import is a graph without cycles; a spec sees to it.
   {
     folder: 'libs/platform/kernel/',
     mayImport: [],
     packages: ['zod', 'uuid', 'decimal.js', 'currency-codes', 'node:crypto', 'node:util'],
   },
-  // The only folder with the PostgreSQL driver, and its embedded server.
-  { folder: 'libs/platform/postgres/', mayImport: ['libs/platform/'], packages: ['pg', 'pg-copy-streams', 'node:*'] },
-  // The only folder with the Kafka driver.
-  {
-    folder: 'libs/platform/event-bus/kafka/',
-    mayImport: ['libs/platform/'],
-    packages: ['kafkajs', 'cloudevents', 'node:*'],
-  },
-  {
-    folder: 'libs/platform/projections/',
-    mayImport: ['libs/platform/'],
-    packages: ['zod', 'typeorm', 'typeorm/*', 'reflect-metadata', 'node:*'],
-  },
-  { folder: 'libs/platform/http/', mayImport: ['libs/platform/'], packages: ['zod', ...nest, 'node:*'] },
-  { folder: 'libs/platform/command-handling/cqrs/', mayImport: ['libs/platform/'], packages: nest },
-  // Neither side, no app, no driver.
-  { folder: 'libs/platform/', mayImport: ['libs/platform/'], packages: ['zod', 'node:*'] },
+  // What an error of the database means, for whoever answers one. Knows no driver.
+  { folder: 'libs/platform/postgres/errors.ts', mayImport: [], packages: [] },
+  // The only module with the PostgreSQL driver, and its embedded server.
+  platform('postgres', ['kernel', 'postgres/errors.ts'], ['pg', 'pg-copy-streams']),
+  platform('event-store/memory', ['kernel', 'event-store']),
+  platform('event-store/postgres', ['kernel', 'postgres', 'event-store']),
+  // The port; adapters stand beside it and are known to `runtime` alone.
+  platform('event-store', ['kernel']),
+  // The only module with the Kafka driver.
+  platform('event-bus/kafka', ['kernel', 'event-store', 'event-bus'], ['kafkajs']),
+  platform('event-bus/local', ['kernel', 'event-store', 'event-bus']),
+  platform('event-bus/relay', ['kernel', 'postgres', 'event-store', 'event-bus']),
+  platform('event-bus', ['kernel']),
+  platform('command-handling', ['kernel', 'event-store']),
+  platform(
+    'projections',
+    ['kernel', 'postgres', 'event-store', 'event-bus'],
+    ['typeorm', 'typeorm/*', 'reflect-metadata'],
+  ),
+  platform('audit', ['kernel', 'event-store', 'projections']),
+  platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
+  // Where the keys of cursors lie. HTTP itself knows no database.
+  platform('http/cursor-keys', ['postgres']),
+  platform(
+    'http',
+    ['kernel', 'command-handling', 'cqrs', 'projections', 'http/cursor-keys', 'postgres/errors.ts'],
+    nest,
+  ),
+  // The one module that knows every adapter.
+  platform(
+    'runtime',
+    [
+      ...['kernel', 'audit', 'command-handling', 'http', 'projections', 'event-store', 'event-store/postgres'],
+      ...['event-bus', 'event-bus/kafka', 'event-bus/local', 'event-bus/relay', 'http/cursor-keys'],
+    ],
+    ['@nestjs/platform-fastify'],
+  ),
+
   // Apps compose; nothing imports an app.
   {
-    folder: 'apps/',
+    folder: 'apps/definitions.ts',
     mayImport: ['libs/'],
+    packages: [],
+  },
+  {
+    folder: 'apps/',
+    mayImport: ['libs/', 'apps/definitions.ts'],
     packages: [...nest, 'commander', 'cli-progress', 'zod', 'node:*'],
   },
 ];
@@ -66,10 +100,35 @@ export const moduleOf = (file: string): Module | undefined => modules.find(({ fo
 export function forbiddenImport(from: string, to: string): string | undefined {
   const module = moduleOf(from);
   if (!module) return `${from} is in no module: name it in test/architecture/boundaries.ts`;
-  const app = /^apps\/[^/]+\//.exec(from)?.[0];
+  const app = /^apps\/(?:[^/]+\/|.*)/.exec(from)?.[0];
   const own = app ?? module.folder;
-  if (to.startsWith(own) || module.mayImport.some((folder) => to.startsWith(folder))) return undefined;
+  // A module within another one is not part of it: an adapter is not of its port's module.
+  const target = app ? undefined : moduleOf(to)?.folder;
+  const isOwn = to.startsWith(own) && (target === undefined || target === own);
+  const allowed = module.mayImport.some((folder) => to.startsWith(folder) && (app || (target ?? '') === folder));
+  if (isOwn || allowed) return undefined;
   return `${from} -> ${to}: ${own} may import ${[own, ...module.mayImport].join(', ')} only`;
+}
+
+/** Modules of the platform that may import each other, by way of others or not: a path that ends where it began. */
+export function cycleAmong(given: readonly Pick<Module, 'folder' | 'mayImport'>[]): string[] | undefined {
+  const known = new Map(given.map(({ folder, mayImport }) => [folder, mayImport]));
+  const settled = new Set<string>();
+  const walk = (folder: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(folder)) return [...path.slice(path.indexOf(folder)), folder];
+    if (settled.has(folder)) return undefined;
+    for (const next of known.get(folder) ?? []) {
+      const found = walk(next, [...path, folder]);
+      if (found) return found;
+    }
+    settled.add(folder);
+    return undefined;
+  };
+  for (const folder of known.keys()) {
+    const found = walk(folder, []);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** What is wrong with a file's import of a package, or undefined. */

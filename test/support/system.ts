@@ -1,19 +1,9 @@
-import { projections, queries } from '#analytical/index.js';
-import { eventContracts } from '#contracts/index.js';
-import { commands, resources } from '#operational/index.js';
-import { auditQueries } from '#platform/audit/audit.queries.js';
-import { StoreFreshness } from '#platform/audit/store-freshness.js';
-import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
-import { ResourceReader } from '#platform/command-handling/resource-reader.js';
-import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import { definitions } from '#apps/definitions.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import { createHttpApp } from '#platform/http/create-http-app.js';
-import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
+import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { startSystem as compose } from '#platform/runtime/composition.js';
+import { Lifecycle } from '#platform/runtime/lifecycle.js';
 import { conformingClient } from './conforming-client.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import { ProjectionHost } from '#platform/projections/running/projection-host.js';
-import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { createTestDatabase } from './postgres.js';
 
 export type Client = Awaited<ReturnType<typeof conformingClient>>;
@@ -37,50 +27,30 @@ export interface System {
 export async function startSystem(): Promise<System> {
   const database = await createTestDatabase();
   const { url: databaseUrl } = database;
-  const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
-  const store = await PostgresEventStore.connect({ url: databaseUrl });
-  const pipeline = new CommandPipeline({ store, codec });
-  const bus = new LocalBus(store);
   const troubles: unknown[] = [];
-  const host = await ProjectionHost.start({
-    bus,
-    store,
-    codec,
-    projections,
-    databaseUrl,
-    onError: (error) => troubles.push(error),
-  });
-  const aggregates = [...new Set(commands.map(({ on }) => on))];
-  const cursorKeys = await PostgresCursorKeys.connect(databaseUrl);
-  const app = await createHttpApp({
-    commands,
-    gateway: pipeline,
-    commandSecret: store.identity.lastingKeyFor('commands'),
-    resources,
-    reader: new ResourceReader(store, codec),
-    queries: [...queries, ...auditQueries({ store, codec, aggregates })],
-    read: host.readModels,
-    freshness: new StoreFreshness(store, host.progress),
-    cursorKeys,
-    readiness: { store: () => store.head() },
-  });
+  const lifecycle = new Lifecycle('test');
+  lifecycle.onStop('database', () => database.drop());
+  const { store, host, app } = await compose(
+    definitions,
+    {
+      databases: { store: databaseUrl, readModels: databaseUrl, keys: databaseUrl },
+      parts: ['commands', 'read-models', 'audit'],
+      onError: (error) => troubles.push(error),
+    },
+    lifecycle,
+  );
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   return {
     url,
     databaseUrl,
     store,
-    host,
+    host: host!,
     client: await clientAt(url),
     troubles,
     head: async () => (await store.head()).position,
     stop: async () => {
-      await app.close();
-      await cursorKeys.close();
-      await host.stop();
-      await bus.close();
-      await store.close();
-      await database.drop();
+      if (!(await lifecycle.stop())) throw new Error('the system did not stop in order');
     },
   };
 }

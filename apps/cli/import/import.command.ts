@@ -40,7 +40,7 @@ Examples:
 interface Given {
   as?: string;
   map: string;
-  url: string;
+  url?: string;
   refused?: string;
   allowRefused?: true;
   restart?: true;
@@ -59,7 +59,7 @@ export function addImportCommand(program: Command): void {
     .description('turns the rows of a CSV file (also compressed by gzip) into commands and sends them')
     .option('--as <command>', 'the command, where the mapping names none')
     .requiredOption('--map <mapping>', 'a mapping file, or the name of one that ships with Yad: online-retail')
-    .option('--url <url>', 'where operations answers', usualUrl())
+    .option('--url <url>', 'where operations answers (default: YAD_URL, else this machine, on PORT or 3000)')
     .option('--refused <file>', 'where refused rows go (default: FILE.refused.csv in this folder)')
     .option('--allow-refused', 'refused rows are no failure: the exit code is 0')
     .option('--restart', 'from the first line, also where an earlier import was stopped')
@@ -67,8 +67,9 @@ export function addImportCommand(program: Command): void {
     .action(runImport);
 }
 
-async function runImport(file: string, given: Given): Promise<void> {
+async function runImport(file: string, options: Given): Promise<void> {
   if (!existsSync(file)) throw new Error(`there is no file ${file}`);
+  const given = { ...options, url: options.url ?? usualUrl() };
   const { mapping, text } = await readMapping(given.map);
   const { commands } = await import('#operational/index.js');
   const resume = new ResumePoint('.yad/imports', file, JSON.stringify([text, given.as]), given.url);

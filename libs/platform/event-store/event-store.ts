@@ -39,6 +39,10 @@ export interface Reservation {
   readonly stream: string;
 }
 
+/** A reservation's place in a map: its scope and key. */
+export const reservationKey = ({ scope, key }: Pick<Reservation, 'scope' | 'key'>): string =>
+  `${scope} ${key.toString('base64')}`;
+
 /** A stream and the revision of an event in it; -1 for a stream without events. */
 export interface StreamRevision {
   readonly stream: string;

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CommandResult } from '#platform/command-handling/command-gateway.js';
 import { CommandMessages, ENVELOPE_TEXTS, type CommandEnvelope } from '#platform/command-handling/command-message.js';
-import { busCommandOf, type BusCommandClass } from '#platform/command-handling/cqrs/command-bus.js';
+import { busCommandOf, type BusCommandClass } from '#platform/cqrs/buses.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { isVisible } from '#platform/kernel/text.js';
 import { InvalidInput } from '#platform/kernel/errors.js';

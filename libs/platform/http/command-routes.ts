@@ -3,7 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CommandResult } from '#platform/command-handling/command-gateway.js';
 import { CommandMessages } from '#platform/command-handling/command-message.js';
-import { busCommandOf } from '#platform/command-handling/cqrs/command-bus.js';
+import { busCommandOf } from '#platform/cqrs/buses.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { isId, type SecretIds } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';

@@ -2,7 +2,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import type { ResourceReader } from '#platform/command-handling/resource-reader.js';
-import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/command-handling/cqrs/command-bus.js';
+import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/cqrs/buses.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { SecretIds } from '#platform/kernel/ids.js';

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Req, Res, type Type } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { busQueryOf } from '#platform/command-handling/cqrs/command-bus.js';
+import { busQueryOf } from '#platform/cqrs/buses.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { pointer } from '#platform/kernel/json-pointer.js';

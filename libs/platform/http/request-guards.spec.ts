@@ -14,7 +14,10 @@ function refusal(more: Partial<IncomingRequest> & { headers?: Record<string, str
     checkRequest(
       { method: 'GET', url: '/v1/orders', rawHeaders, ...more, headers },
       allowedHosts(
-        (env.ALLOWED_HOSTS ?? '').split(',').filter((name) => name !== ''),
+        (env.ALLOWED_HOSTS ?? '')
+          .split(',')
+          .map((name) => name.trim())
+          .filter((name) => name !== ''),
         env.HOST,
       ),
     );

@@ -59,6 +59,7 @@ export interface CommandDefinition<State = any, Input = any> {
   readonly creates: boolean;
   /** It may be the first of an aggregate that its path names; others answer that there is no such thing. */
   readonly mayBegin: boolean;
+  /** Roles of which a sender must have one. */
   readonly allowed: readonly Role[];
   readonly input: z.ZodObject<any>;
   /** The input's days that must have come. */
@@ -66,6 +67,9 @@ export interface CommandDefinition<State = any, Input = any> {
   readonly refs: Readonly<Record<string, Reference>>;
   decide(state: State, input: Input, context: DecideContext<any>): Decision;
 }
+
+/** Who may send a command that does not say it otherwise. */
+const SENDERS: readonly Role[] = ['service', 'admin'];
 
 /**
  * Defines a command. `route` is `POST /v1/orders/:id/confirm`; a route without `:id` creates an aggregate:
@@ -80,7 +84,8 @@ export function command<
   summary: string;
   on: Aggregate<State>;
   route: string;
-  allowed: readonly Role[];
+  /** Absent: services, and administrators. */
+  allowed?: readonly Role[];
   input: Shape;
   refs?: Refs;
   mayBegin?: boolean;
@@ -96,7 +101,7 @@ export function command<
     path,
     creates: !path.includes(':id'),
     mayBegin: definition.mayBegin ?? !path.includes(':id'),
-    allowed: definition.allowed,
+    allowed: definition.allowed ?? SENDERS,
     input: definition.input,
     pastDays: new DayPaths(definition.input),
     refs: definition.refs ?? {},

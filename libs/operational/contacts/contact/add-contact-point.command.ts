@@ -10,7 +10,6 @@ export const addContactPoint = command({
   summary: 'Adds an e-mail address, telephone number, postal address or messenger account',
   on: Contact,
   route: 'POST /v1/contacts/:id/points',
-  allowed: ['service', 'admin'],
   input: PointInput,
   decide: (contact, { reach, label }) => {
     assertCurrent(contact);

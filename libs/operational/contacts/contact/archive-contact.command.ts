@@ -10,7 +10,6 @@ export const archiveContact = command({
   summary: 'Puts the contact away; nothing of it changes until it is restored',
   on: Contact,
   route: 'POST /v1/contacts/:id/archive',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (contact, { reason, note }) => {
     assertNotMerged(contact);

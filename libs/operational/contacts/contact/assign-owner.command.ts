@@ -10,7 +10,6 @@ export const assignOwner = command({
   summary: 'Says who looks after the contact; null: nobody',
   on: Contact,
   route: 'PUT /v1/contacts/:id/owner',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ owner: Staff.nullable() }),
   decide: (contact, { owner }) => {
     assertCurrent(contact);

@@ -10,7 +10,6 @@ export const blockContact = command({
   summary: 'Bars the contact from new business until it is restored',
   on: Contact,
   route: 'POST /v1/contacts/:id/block',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (contact, { reason, note }) => {
     assertCurrent(contact);

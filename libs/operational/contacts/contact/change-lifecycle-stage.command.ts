@@ -21,7 +21,6 @@ export const changeLifecycleStage = command({
   summary: 'Moves the contact to another stage of its life as a customer',
   on: Contact,
   route: 'PUT /v1/contacts/:id/stage',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ stage: LifecycleStage }),
   decide: (contact, { stage }) => {
     assertCurrent(contact);

@@ -12,7 +12,6 @@ export const dismissDuplicate = command({
   summary: 'Records that another contact was looked at and is not the same',
   on: Contact,
   route: 'POST /v1/contacts/:id/dismiss-duplicate',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ other: Id, note: Note.optional() }),
   refs: { other: reference(Contact, (input: { other: string }) => input.other) },
   decide: (contact, { other, note }, { id, refs }) => {

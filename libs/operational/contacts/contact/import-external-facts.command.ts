@@ -13,7 +13,6 @@ export const importExternalFacts = command({
   summary: 'Records what another source says about the contact, with its date and licence',
   on: Contact,
   route: 'POST /v1/contacts/:id/external-facts',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     source: key(200),
     date: PastDay,

@@ -10,7 +10,6 @@ export const linkIdentity = command({
   summary: 'Records who the contact is in another system',
   on: Contact,
   route: 'POST /v1/contacts/:id/identities',
-  allowed: ['service', 'admin'],
   input: Identity,
   decide: (contact, { system, key }) => {
     assertCurrent(contact);

@@ -12,7 +12,6 @@ export const mergeContacts = command({
   summary: 'Makes the contact an alias of another that is the same; UnmergeContacts undoes it exactly',
   on: Contact,
   route: 'POST /v1/contacts/:id/merge',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ into: Id.meta({ description: 'The contact that stays' }), note: Note.optional() }),
   refs: { into: reference(Contact, (input: { into: string }) => input.into) },
   decide: (contact, { into, note }, { id, refs }) => {

@@ -23,7 +23,6 @@ export const registerContact = command({
   summary: 'Registers a person or an organisation, or somebody of whom nothing is known yet',
   on: Contact,
   route: 'POST /v1/contacts',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     id: Id.optional(),
     kind: ContactKind.default('person'),

@@ -13,7 +13,6 @@ export const relateContacts = command({
   summary: 'Relates the contact to another: where it works, whom it lives with, its parent company',
   on: Contact,
   route: 'POST /v1/contacts/:id/relations',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ kind: RelationKind, to: Id }),
   refs: { to: reference(Contact, (input: { to: string }) => input.to) },
   decide: (contact, { kind, to }, { id, refs }) => {

@@ -12,7 +12,6 @@ export const removeContactPoint = command({
   summary: 'Takes a point away that does not reach the contact any more',
   on: Contact,
   route: 'POST /v1/contacts/:id/points/remove',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ point: PointNumber, reason: Code.optional() }),
   decide: (contact, { point: number, reason }) => {
     assertCurrent(contact);

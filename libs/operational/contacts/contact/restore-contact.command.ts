@@ -11,7 +11,6 @@ export const restoreContact = command({
   summary: 'Undoes the archiving of the contact, else its block',
   on: Contact,
   route: 'POST /v1/contacts/:id/restore',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (contact, { note }) => {
     assertNotMerged(contact);

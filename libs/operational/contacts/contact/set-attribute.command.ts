@@ -11,7 +11,6 @@ export const setAttribute = command({
   summary: 'Sets a custom attribute, whose type is declared by its first value; null clears the value',
   on: Contact,
   route: 'PUT /v1/contacts/:id/attributes',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ name: AttributeName, content: TypedValue.nullable() }),
   decide: (contact, { name, content }) => {
     assertCurrent(contact);

@@ -11,7 +11,6 @@ export const tagContact = command({
   summary: 'Adds tags; those that the contact has already stay',
   on: Contact,
   route: 'POST /v1/contacts/:id/tags',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ tags: z.array(Tag).min(1).max(MAX_TAGS) }),
   decide: (contact, input) => {
     assertCurrent(contact);

@@ -12,7 +12,6 @@ export const unmergeContacts = command({
   summary: 'Undoes a merge: both contacts are again what they were, also when the survivor was merged since',
   on: Contact,
   route: 'POST /v1/contacts/:id/unmerge',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     from: Id.meta({ description: 'The contact that it was merged into' }),
     note: Note.optional(),

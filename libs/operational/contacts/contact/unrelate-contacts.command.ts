@@ -12,7 +12,6 @@ export const unrelateContacts = command({
   summary: 'Ends a relation of the contact to another',
   on: Contact,
   route: 'POST /v1/contacts/:id/unrelate',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ kind: RelationKind, to: Id }),
   refs: { to: reference(Contact, (input: { to: string }) => input.to) },
   decide: (contact, { kind, to }, { id }) => {

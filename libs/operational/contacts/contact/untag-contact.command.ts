@@ -10,7 +10,6 @@ export const untagContact = command({
   summary: 'Takes tags away; those that the contact has not are no matter',
   on: Contact,
   route: 'POST /v1/contacts/:id/untag',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ tags: z.array(Tag).min(1).max(MAX_TAGS) }),
   decide: (contact, input) => {
     assertCurrent(contact);

@@ -14,7 +14,6 @@ export const updateContactDetails = command({
   summary: 'Changes the details that are named; null takes one away',
   on: Contact,
   route: 'PATCH /v1/contacts/:id',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     name: NameInput.nullable().optional(),
     birthDate: contactDetails.birthDate.nullable().optional(),

@@ -12,7 +12,6 @@ export const verifyContactPoint = command({
   summary: 'Records that a point was shown to reach the contact; the first makes the contact active',
   on: Contact,
   route: 'POST /v1/contacts/:id/points/verify',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     point: PointNumber,
     method: Code.meta({ description: 'How it was shown, e.g. link-clicked or called-back' }),

@@ -22,7 +22,6 @@ export const cancelOrder = command({
     'was the replacement of can be refunded or exchanged again',
   on: Order,
   route: 'POST /v1/orders/:id/cancel',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   refs: {
     return: reference(Return, (_input: unknown, order: OrderState) => order.replaces?.return),

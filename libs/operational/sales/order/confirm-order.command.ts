@@ -10,7 +10,6 @@ export const confirmOrder = command({
   summary: 'Confirms a placed order to the customer',
   on: Order,
   route: 'POST /v1/orders/:id/confirm',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (order, { note }) => {
     rule('order-is-placed', order.status === 'placed', `the order is ${order.status}`);

@@ -10,7 +10,6 @@ export const detachOrder = command({
   summary: 'Undoes an attachment: the order is a walk-in order again',
   on: Order,
   route: 'POST /v1/orders/:id/detach',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: ({ terms, attached }, { note }) => {
     rule('order-is-attached', attached !== undefined, 'the order was not attached to a contact');

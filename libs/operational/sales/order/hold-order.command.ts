@@ -12,7 +12,6 @@ export const holdOrder = command({
   summary: 'Stops an order until it is released',
   on: Order,
   route: 'POST /v1/orders/:id/hold',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (order, { reason, note }) => {
     rule('order-is-under-way', HOLDABLE.includes(order.status), `the order is ${order.status}`);

@@ -12,7 +12,6 @@ export const placeDraftOrder = command({
   summary: 'Places an order that was kept as a draft',
   on: Order,
   route: 'POST /v1/orders/:id/place',
-  allowed: ['service', 'admin'],
   input: z.strictObject({}),
   // The contact may have been blocked, merged or erased since the draft.
   refs: { contact: reference(Contact, (_input: unknown, order: OrderState) => order.terms.contact ?? order.attached) },

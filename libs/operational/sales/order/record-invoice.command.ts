@@ -15,7 +15,6 @@ export const recordInvoice = command({
   summary: 'Records an invoice over a part or all of the net of an order',
   on: Order,
   route: 'POST /v1/orders/:id/invoices',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     invoice: DocumentNumber,
     amount: PositiveAmount,

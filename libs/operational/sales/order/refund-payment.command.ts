@@ -14,7 +14,6 @@ export const refundPayment = command({
     'Pays back what was paid above what an order comes to: an overpayment, or what a cancelled order still holds',
   on: Order,
   route: 'POST /v1/orders/:id/refunds',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     amount: PositiveAmount.optional().meta({ description: 'All that can be paid back unless it says less' }),
     currency: Currency,

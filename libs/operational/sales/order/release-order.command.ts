@@ -10,7 +10,6 @@ export const releaseOrder = command({
   summary: 'Lets a held order go on from the stage it was in',
   on: Order,
   route: 'POST /v1/orders/:id/release',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (order, { note }) => {
     rule('order-is-on-hold', order.status === 'on-hold', `the order is ${order.status}`);

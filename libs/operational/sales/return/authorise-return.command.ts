@@ -10,7 +10,6 @@ export const authoriseReturn = command({
   summary: 'Allows the customer to send the goods back',
   on: Return,
   route: 'POST /v1/returns/:id/authorise',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (back, { note }) => {
     rule('return-is-requested', back.status === 'requested', `the return is ${back.status}`);

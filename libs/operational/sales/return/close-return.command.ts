@@ -11,7 +11,6 @@ export const closeReturn = command({
   summary: 'Closes a return that is refunded or exchanged, or of which the inspection accepted nothing',
   on: Return,
   route: 'POST /v1/returns/:id/close',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (back, { note }) => {
     const outcome = outcomeOf(back);

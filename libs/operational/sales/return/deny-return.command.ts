@@ -11,7 +11,6 @@ export const denyReturn = command({
   summary: 'Refuses a requested return, or gives up one that was authorised and never came; its lines are free again',
   on: Return,
   route: 'POST /v1/returns/:id/deny',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   refs: { order: itsOrder },
   decide: (back, { reason, note }, { id }) => {

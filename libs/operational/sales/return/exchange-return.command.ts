@@ -22,7 +22,6 @@ export const exchangeReturn = command({
     'was not is no longer due. An order replaces the goods of one return',
   on: Return,
   route: 'POST /v1/returns/:id/exchange',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ replacement: Id, note: Note.optional() }),
   refs: { replacement: reference(Order, (input: { replacement: string }) => input.replacement), order: itsOrder },
   decide: (back, { replacement, note }, { id, refs }) => {

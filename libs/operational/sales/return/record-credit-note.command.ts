@@ -17,7 +17,6 @@ export const recordCreditNote = command({
   summary: 'Records a credit note that another system has settled already',
   on: Return,
   route: 'POST /v1/credit-notes',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     id: newAggregateId,
     contact: Id.optional(),

@@ -19,7 +19,6 @@ export const refundReturn = command({
     'and not yet paid back goes out; the rest is taken off what is due',
   on: Return,
   route: 'POST /v1/returns/:id/refund',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     amount: UnsignedAmount.optional(),
     currency: Currency,

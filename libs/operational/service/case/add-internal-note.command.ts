@@ -9,7 +9,6 @@ export const addInternalNote = command({
   summary: 'Adds a note for colleagues, whatever the status of the case',
   on: Case,
   route: 'POST /v1/cases/:id/notes',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ text: CaseText }),
   decide: (state, { text }) => {
     assertExists(state);

@@ -11,7 +11,6 @@ export const assignCase = command({
   summary: 'Gives the case to a member of staff; work under way goes on as it stands',
   on: Case,
   route: 'POST /v1/cases/:id/assign',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ assignee: Staff, note: Note.optional() }),
   decide: (state, { assignee, note }) => {
     assertOpen(state);

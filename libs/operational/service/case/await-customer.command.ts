@@ -10,7 +10,6 @@ export const awaitCustomer = command({
   summary: 'The case waits for the customer; their reply wakes it',
   on: Case,
   route: 'POST /v1/cases/:id/await-customer',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
     assertAssigned(state);

@@ -10,7 +10,6 @@ export const awaitThirdParty = command({
   summary: 'The case waits for somebody who is neither the customer nor us: a carrier, a manufacturer',
   on: Case,
   route: 'POST /v1/cases/:id/await-third-party',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ party: words(200), note: Note.optional() }),
   decide: (state, { party, note }) => {
     assertAssigned(state);

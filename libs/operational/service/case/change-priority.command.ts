@@ -10,7 +10,6 @@ export const changePriority = command({
   summary: 'Changes how urgent the case is',
   on: Case,
   route: 'PUT /v1/cases/:id/priority',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ priority: CasePriority, note: Note.optional() }),
   decide: (state, { priority, note }) => {
     assertOpen(state);

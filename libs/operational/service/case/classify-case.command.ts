@@ -10,7 +10,6 @@ export const classifyCase = command({
   summary: 'Says of what kind and category the case is; a null category takes it away',
   on: Case,
   route: 'PUT /v1/cases/:id/classification',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ kind: CaseKind.optional(), category: Code.nullable().optional() }),
   decide: (state, input) => {
     assertOpen(state);

@@ -11,7 +11,6 @@ export const closeCase = command({
   summary: 'Closes a resolved case',
   on: Case,
   route: 'POST /v1/cases/:id/close',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
     assertExists(state);

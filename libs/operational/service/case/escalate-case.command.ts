@@ -11,7 +11,6 @@ export const escalateCase = command({
   summary: 'Raises the case by one level of attention; who works on it and its priority stay',
   on: Case,
   route: 'POST /v1/cases/:id/escalate',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     reason: Code,
     to: Staff.optional().meta({ description: 'Whom it is brought before' }),

@@ -13,7 +13,6 @@ export const linkArticle = command({
   summary: 'Links an article of the knowledge base that helps with the case',
   on: Case,
   route: 'POST /v1/cases/:id/articles',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ article: Id }),
   decide: (state, { article }) => {
     assertExists(state);

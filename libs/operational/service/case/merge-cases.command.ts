@@ -34,7 +34,6 @@ export const mergeCases = command({
   summary: 'Says that the case is a duplicate of another, where it is worked on',
   on: Case,
   route: 'POST /v1/cases/:id/merge',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ into: Id.meta({ description: 'The case that stays' }), note: Note.optional() }),
   refs: {
     into: reference(Case, (input: { into: string }) => input.into),

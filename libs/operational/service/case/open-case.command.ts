@@ -20,7 +20,6 @@ export const openCase = command({
   summary: 'Opens a case: a question, a complaint, a return or an incident',
   on: Case,
   route: 'POST /v1/cases',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     id: Id.optional(),
     contact: Id.optional(),

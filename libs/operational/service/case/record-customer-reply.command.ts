@@ -11,7 +11,6 @@ export const recordCustomerReply = command({
     'Records what the customer wrote or said; it wakes a case that waits for it, reopens a resolved one, and stays with a merged one',
   on: Case,
   route: 'POST /v1/cases/:id/customer-replies',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     text: CaseText,
     via: CaseChannel.optional().meta({ description: 'Else the channel that the case came by' }),

@@ -11,7 +11,6 @@ export const rejectCase = command({
   summary: 'Declines the case: it is no concern of ours, or no case at all',
   on: Case,
   route: 'POST /v1/cases/:id/reject',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (state, { reason, note }) => {
     assertOpen(state);

@@ -16,7 +16,6 @@ export const reopenCase = command({
   summary: 'Takes a case up again that was resolved, closed, rejected or held for a duplicate',
   on: Case,
   route: 'POST /v1/cases/:id/reopen',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   refs: { original: reference(Case, (_input: unknown, state: CaseState) => state.duplicateOf) },
   decide: (state, { reason, note }, { id, refs }) => {

@@ -14,7 +14,6 @@ export const replyToCustomer = command({
   summary: 'Records an answer to the customer; the first one is the first response',
   on: Case,
   route: 'POST /v1/cases/:id/replies',
-  allowed: ['service', 'admin'],
   input: z.strictObject({
     text: CaseText,
     via: CaseChannel.optional().meta({ description: 'Else the channel that the case came by' }),

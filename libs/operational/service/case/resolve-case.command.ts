@@ -10,7 +10,6 @@ export const resolveCase = command({
   summary: 'Says how the case was solved; it stays resolved until it is closed or the customer objects',
   on: Case,
   route: 'POST /v1/cases/:id/resolve',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ resolution: Code, text: CaseText.optional() }),
   decide: (state, { resolution, text }) => {
     assertAssigned(state);

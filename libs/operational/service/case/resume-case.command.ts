@@ -11,7 +11,6 @@ export const resumeCase = command({
   summary: 'Work on a case that waited or was snoozed goes on',
   on: Case,
   route: 'POST /v1/cases/:id/resume',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ note: Note.optional() }),
   decide: (state, { note }) => {
     assertAssigned(state);

@@ -12,7 +12,6 @@ export const transferCase = command({
   summary: 'Moves the case to another queue, where it is new until somebody takes it',
   on: Case,
   route: 'POST /v1/cases/:id/transfer',
-  allowed: ['service', 'admin'],
   input: z.strictObject({ queue: Code, assignee: Staff.optional(), note: Note.optional() }),
   decide: (state, { queue, assignee, note }) => {
     assertOpen(state);

@@ -5,6 +5,7 @@ import { newId } from '#platform/kernel/ids.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import {
   dependencyFailed,
+  reservationKey,
   type AppendOutcome,
   type AppendRequest,
   type EventPage,
@@ -17,7 +18,6 @@ import {
   type StreamSpan,
 } from '../event-store.js';
 import { LogIdentity } from '../log-identity.js';
-import { reservationKey } from '../postgres/append-conflicts.js';
 
 /** The event store for specs: the same promises as any adapter, kept in this process's memory. */
 export class MemoryEventStore implements EventStore {

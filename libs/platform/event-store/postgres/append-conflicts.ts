@@ -1,14 +1,10 @@
 import {
   dependencyFailed,
+  reservationKey,
   type AppendOutcome,
   type AppendRequest,
   type Receipt,
-  type Reservation,
 } from '../event-store.js';
-
-/** A reservation's place in a map: its scope and key. */
-export const reservationKey = ({ scope, key }: Pick<Reservation, 'scope' | 'key'>): string =>
-  `${scope} ${key.toString('base64')}`;
 
 /**
  * Which requests of a refused batch clash, seen in order, with what the store holds. Those without an outcome
@@ -27,12 +23,12 @@ export function resolve(
   const accepted = new Set<string>();
   const refused = new Set<AppendRequest>();
   return requests.map((request) => {
-    const outcome = judgeOne(request);
+    const outcome = resolveOne(request);
     if (outcome) refused.add(request);
     return outcome;
   });
 
-  function judgeOne(request: AppendRequest): AppendOutcome | undefined {
+  function resolveOne(request: AppendRequest): AppendOutcome | undefined {
     const receipt = receipts.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
     if (request.dependsOn?.some((each) => refused.has(each))) return dependencyFailed(request);

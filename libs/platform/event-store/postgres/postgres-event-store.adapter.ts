@@ -15,23 +15,24 @@ import {
   type PoolClient,
 } from '#platform/postgres/pool.js';
 import { ClocksApart } from '#platform/kernel/errors.js';
-import type {
-  AppendOutcome,
-  AppendRequest,
-  EventPage,
-  EventStore,
-  Head,
-  ReadAllOptions,
-  ReadStreamOptions,
-  Receipt,
-  Reservation,
-  StreamEvents,
-  StreamSpan,
+import {
+  reservationKey,
+  type AppendOutcome,
+  type AppendRequest,
+  type EventPage,
+  type EventStore,
+  type Head,
+  type ReadAllOptions,
+  type ReadStreamOptions,
+  type Receipt,
+  type Reservation,
+  type StreamEvents,
+  type StreamSpan,
 } from '../event-store.js';
 import type { LogIdentity } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
 import { AnotherLog, Attachment, LogMoved } from './attachment.js';
-import { resolve, reservationKey } from './append-conflicts.js';
+import { resolve } from './append-conflicts.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';

@@ -53,11 +53,15 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   run(parameters: Parameters, context: LogQueryContext & { read?: ReadModels }): Promise<Answer | Page<any>>;
 }
 
+/** Who may ask a query that does not say it otherwise. */
+const READERS: readonly Role[] = ['analyst', 'service', 'auditor', 'privacy', 'admin'];
+
 interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[], Answer> {
   name: string;
   summary: string;
   route: string;
-  allowed: readonly Role[];
+  /** Absent: all who may read. */
+  allowed?: readonly Role[];
   parameters: P;
   /** Absent: it asks the log, and is given no read models. */
   reads?: R;
@@ -101,7 +105,7 @@ function define(
   },
   shape: Pick<QueryDefinition, 'path' | 'paged' | 'answer' | 'heavy'>,
 ): QueryDefinition {
-  const { name, summary, allowed, parameters, reads: projections = [], run } = definition;
+  const { name, summary, allowed = READERS, parameters, reads: projections = [], run } = definition;
   const defined: QueryDefinition = {
     name,
     summary,

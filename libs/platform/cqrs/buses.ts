@@ -2,8 +2,8 @@ import type { Provider } from '@nestjs/common';
 import { CommandHandler, QueryHandler } from '@nestjs/cqrs';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
-import type { CommandGateway, CommandResult } from '../command-gateway.js';
-import type { CommandMessage } from '../command-message.js';
+import type { CommandGateway, CommandResult } from '#platform/command-handling/command-gateway.js';
+import type { CommandMessage } from '#platform/command-handling/command-message.js';
 
 /** Token of the CommandGateway that the handlers hand their commands to. */
 export const COMMAND_GATEWAY = Symbol('CommandGateway');

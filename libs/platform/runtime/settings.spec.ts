@@ -1,0 +1,82 @@
+import { describe, expect, it } from '@jest/globals';
+import { databasesOf, kafkaOf, readSettings, settings, WrongSettings } from './settings.js';
+
+describe('settings', () => {
+  it('are what holds without them where nothing is set, or what is set is empty', () => {
+    const usual = {
+      YAD_TOPIC: 'yad.events',
+      YAD_PARTITIONS: 6,
+      HOST: '127.0.0.1',
+      ALLOWED_HOSTS: [],
+      DRAIN_MS: 0,
+      YAD_DATA: '.data',
+    };
+    expect(readSettings({})).toMatchObject(usual);
+    // An empty HOST would be all addresses there are.
+    expect(readSettings(Object.fromEntries(Object.keys(settings).map((name) => [name, ''])))).toMatchObject(usual);
+    expect(kafkaOf(readSettings({}))).toBeUndefined();
+  });
+
+  it('are read and parsed', () => {
+    const env = {
+      KAFKA_BROKERS: 'a:1, b:2',
+      YAD_TOPIC: 't',
+      YAD_PARTITIONS: '12',
+      PORT: '8080',
+      HOST: '0.0.0.0',
+      ALLOWED_HOSTS: 'crm.example,, other',
+    };
+    const read = readSettings(env);
+    expect(kafkaOf(read)).toEqual({ brokers: ['a:1', 'b:2'], topic: 't' });
+    expect(read).toMatchObject({ YAD_PARTITIONS: 12, PORT: 8080, ALLOWED_HOSTS: ['crm.example', 'other'] });
+  });
+
+  it.each([
+    ['KAFKA_BROKERS', ' , ', "KAFKA_BROKERS is ' , ', which names no broker"],
+    ['YAD_PARTITIONS', '1.5', "YAD_PARTITIONS is '1.5', which is not a whole number from 1 to 1000"],
+    ['YAD_PARTITIONS', '0', 'YAD_PARTITIONS'],
+    ['PORT', 'http', "PORT is 'http', which is not a whole number from 0 to 65535"],
+    ['PORT', '65536', 'PORT'],
+    ['DRAIN_MS', '-1', 'DRAIN_MS'],
+    ['YAD_URL', 'crm', 'YAD_URL'],
+  ])('that are wrong are named: %s=%s', (name, text, message) => {
+    expect(() => readSettings({ [name]: text })).toThrow(message);
+  });
+
+  it('are told of all at once, and never with a password', () => {
+    const wrong = { DATABASE_URL: 'mysql://me:secret@host/db', PORT: 'x' };
+    let told: WrongSettings | undefined;
+    try {
+      readSettings(wrong);
+    } catch (error) {
+      told = error as WrongSettings;
+    }
+    expect(told!.lines).toEqual([
+      'DATABASE_URL is not of the form postgres://user@host:5432/database',
+      "PORT is 'x', which is not a whole number from 0 to 65535",
+    ]);
+  });
+
+  it('that are needed are asked for by name and purpose', () => {
+    expect(() => readSettings({}, ['KAFKA_BROKERS'])).toThrow(/^KAFKA_BROKERS is not set: Brokers, /);
+  });
+});
+
+describe('databases', () => {
+  const [one, two] = ['postgres://a/one', 'postgres://a/two'];
+
+  it('are that of DATABASE_URL, but for those that have one of their own', () => {
+    expect(databasesOf(readSettings({ DATABASE_URL: one, READ_MODELS_URL: two }))).toEqual({
+      store: one,
+      readModels: two,
+      keys: one,
+    });
+    expect(databasesOf(readSettings({}), one)).toEqual({ store: one, readModels: one, keys: one });
+  });
+
+  it('that nothing names are told of', () => {
+    expect(() => databasesOf(readSettings({ STORE_URL: one }))).toThrow(
+      'DATABASE_URL is not set, nor is READ_MODELS_URL, KEYS_URL',
+    );
+  });
+});
