@@ -7,11 +7,12 @@ import { definitions } from '../definitions.js';
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
-  const { commands, queries, events } = definitions;
+  const { commands, resources, queries, events } = definitions;
   // The document needs the definitions alone; nothing is asked of this store.
   const log = { store: new MemoryEventStore(), catalogue: new EventCatalogue(events) };
   return openApiDocument({
     commands,
+    resources,
     queries: [...queries, ...auditQueries({ ...log, aggregates: aggregatesOf(commands) })],
   });
 }

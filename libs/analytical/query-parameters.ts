@@ -1,11 +1,7 @@
 import { z } from 'zod';
 import { Day, Instant } from '#platform/kernel/calendar.js';
-import type { Role } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import type { Page } from '#platform/projections/definition/query.js';
-
-/** Who may ask the read models. */
-export const readers: readonly Role[] = ['analyst', 'service', 'auditor', 'privacy', 'admin'];
 
 /** Size of a page. */
 export const limit = z.coerce.number().int().min(1).max(1000).default(100).describe('Items in one page');

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { eventContracts } from '#contracts/index.js';
-import { isQuery } from '#platform/projections/definition/query.js';
-import { projections, queries } from './index.js';
+import { projections } from './index.js';
 
 const folder = import.meta.dirname;
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
@@ -15,24 +14,6 @@ const exportsOf = async (suffix: string) => {
 };
 
 describe('the registry of read models', () => {
-  it('has every query of every file of queries', async () => {
-    for (const { path, values } of await exportsOf('.query.ts')) {
-      const defined = values.filter(isQuery);
-      expect([path, defined.length > 0]).toEqual([path, true]);
-      expect([path, defined.filter((query) => !queries.includes(query))]).toEqual([path, []]);
-    }
-  });
-
-  it('has the projection of every file of projections, and no two of one name', async () => {
-    for (const { path, values } of await exportsOf('.projection.ts')) {
-      const defined = values.filter((value) => value?.handlers instanceof Map);
-      expect([path, defined.length]).toEqual([path, 1]);
-      expect([path, projections.includes(defined[0])]).toEqual([path, true]);
-    }
-    const names = projections.map(({ name }) => name);
-    expect(names).toEqual([...new Set(names)]);
-  });
-
   it('has every table in one projection', async () => {
     const tables = projections.flatMap((projection) => projection.tables);
     expect(tables).toEqual([...new Set(tables)]);

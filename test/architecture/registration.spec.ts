@@ -45,6 +45,11 @@ describe('what is defined in a file is registered', () => {
       (value: any) => isObject(value, 'handlers', 'tables'),
       new Set<unknown>(definitions.projections),
     ],
+    [
+      '.projection.ts',
+      (value: any) => isObject(value, 'handlers', 'tables'),
+      new Set<unknown>(definitions.projections),
+    ],
     ['.query.ts', (value: any) => isObject(value, 'run', 'answer', 'reads'), new Set<unknown>(definitions.queries)],
   ])('%s', async (suffix, is, registry) => {
     const found = (await exported(suffix, is)).filter(({ file }) => !file.startsWith(audit));

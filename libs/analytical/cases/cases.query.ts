@@ -6,7 +6,7 @@ import { pagedQuery } from '#platform/projections/definition/query.js';
 import { LONGEST_CHAIN } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
-import { instants, limit, readers } from '../query-parameters.js';
+import { instants, limit } from '../query-parameters.js';
 import { cases } from './cases.projection.js';
 import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
@@ -89,7 +89,6 @@ export const listCases = pagedQuery({
   name: 'Cases',
   summary: 'Cases, the newest first',
   route: 'GET /v1/cases',
-  allowed: readers,
   parameters: z.strictObject({
     contact,
     status: CaseStatus.optional(),

@@ -12,7 +12,7 @@ import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
-import { Conditions, isoOf, isoOrNull, readers } from '../query-parameters.js';
+import { Conditions, isoOf, isoOrNull } from '../query-parameters.js';
 import { familyOf, LONGEST_CHAIN } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { CaseView, caseDocuments } from '../cases/cases.query.js';
@@ -205,7 +205,6 @@ export const customer360View = query({
   name: 'Customer360',
   summary: 'All that is known of a customer: profile, value by currency, cases, the latest events; merges followed',
   route: 'GET /v1/customers/:id',
-  allowed: readers,
   parameters: z.strictObject({ id: Id }),
   answer: Customer360,
   reads: [profile, aliases, timeline, orders, returns, cases, relations],

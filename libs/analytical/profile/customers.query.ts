@@ -4,7 +4,7 @@ import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
-import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
+import { Conditions, limit, pageOf } from '../query-parameters.js';
 import { profile } from './profile.projection.js';
 
 const MOST_MERGED = 20;
@@ -202,7 +202,6 @@ export const listCustomers = pagedQuery({
   name: 'Customers',
   summary: 'Customers, each found also by what a contact merged into it has; merged ones themselves by status=merged',
   route: 'GET /v1/customers',
-  allowed: readers,
   parameters: z.strictObject({
     kind: ContactKind.optional(),
     status: ContactStatus.optional().describe('merged: the contacts that were merged into others, as they are'),

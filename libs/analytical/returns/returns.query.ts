@@ -5,7 +5,7 @@ import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
-import { instants, limit, readers } from '../query-parameters.js';
+import { instants, limit } from '../query-parameters.js';
 import { returns } from './returns.projection.js';
 import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
@@ -75,7 +75,6 @@ export const listReturns = pagedQuery({
   name: 'Returns',
   summary: 'Returns and credit notes, the newest first',
   route: 'GET /v1/returns',
-  allowed: readers,
   parameters: z.strictObject({
     contact,
     order: Id.optional(),

@@ -7,7 +7,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { familyOf } from '../aliases/family.js';
 import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
 import { profile } from '../profile/profile.projection.js';
-import { Conditions, limit, pageOf, readers } from '../query-parameters.js';
+import { Conditions, limit, pageOf } from '../query-parameters.js';
 import { asOfDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
 import { scores } from './rfm-scores.js';
 import { segmentMap, segmentNames, type SegmentName } from './rfm-segments.js';
@@ -66,7 +66,6 @@ export const rfm = query({
   name: 'Rfm',
   summary: 'Recency, frequency and monetary value of all customers as of a day: bounds of the scores, segments',
   route: 'GET /v1/analytics/rfm',
-  allowed: readers,
   parameters: z.strictObject(rfmParameters),
   answer: RfmReport,
   reads,
@@ -111,7 +110,6 @@ export const rfmCustomers = pagedQuery({
   name: 'RfmCustomers',
   summary: 'The customers with their recency, frequency, monetary value, scores and segment as of a day',
   route: 'GET /v1/analytics/rfm/customers',
-  allowed: readers,
   parameters: z.strictObject({
     ...rfmParameters,
     segment: Segment.optional(),
@@ -159,7 +157,6 @@ export const customerRfm = query({
   name: 'CustomerRfm',
   summary: "One customer's recency, frequency, monetary value, scores and segment as of a day",
   route: 'GET /v1/customers/:id/rfm',
-  allowed: readers,
   parameters: z.strictObject({ id: Id, ...rfmParameters }),
   answer: CustomerRfm,
   reads,

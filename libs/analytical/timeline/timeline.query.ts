@@ -4,7 +4,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
-import { Conditions, instants, limit, pageOf, readers, spanRises } from '../query-parameters.js';
+import { Conditions, instants, limit, pageOf, spanRises } from '../query-parameters.js';
 import { familyOf } from '../aliases/family.js';
 import { timeline } from './timeline.projection.js';
 
@@ -57,7 +57,6 @@ export const customerTimeline = pagedQuery({
   name: 'CustomerTimeline',
   summary: 'Everything that happened to a customer and to the contacts merged into it, the newest first',
   route: 'GET /v1/customers/:id/timeline',
-  allowed: readers,
   parameters: z.strictObject({
     id: Id,
     type: z

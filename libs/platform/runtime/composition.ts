@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
+import { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import type { EventBus } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
@@ -15,6 +16,7 @@ import { closeInOrder } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
@@ -26,6 +28,8 @@ import type { Databases } from './settings.js';
 export interface Definitions {
   readonly events: readonly EventContract<any>[];
   readonly commands: readonly CommandDefinition[];
+  /** The aggregates as they are answered whole. */
+  readonly resources: readonly ResourceDefinition[];
   readonly projections: readonly Projection[];
   readonly queries: readonly QueryDefinition[];
 }
@@ -107,7 +111,7 @@ export async function startSystem(
 
 /** What parts of a system serve over HTTP, on a store that is there and, with `read-models`, on a host that runs. */
 export function servedBy(
-  { events, commands, queries }: Definitions,
+  { events, commands, resources, queries }: Definitions,
   parts: readonly Part[],
   store: EventStore,
   host?: Pick<ProjectionHost, 'readModels' | 'progress'>,
@@ -118,15 +122,15 @@ export function servedBy(
   if (parts.includes('audit')) asked.push(...auditQueries({ store, catalogue, aggregates }));
   const served: HttpAppOptions = {
     queries: asked,
-    read: host?.readModels ?? noReadModels,
+    read: host?.readModels,
     freshness: new StoreFreshness(store, host?.progress),
   };
   if (!parts.includes('commands')) return served;
   const commandSecret = store.identity.lastingKeyFor('commands');
-  return { ...served, commands, gateway: new CommandPipeline({ store, catalogue }), commandSecret };
+  const gateway = new CommandPipeline({ store, catalogue });
+  const reader = new ResourceReader(store, catalogue);
+  return { ...served, commands, gateway, commandSecret, resources, reader };
 }
-
-const noReadModels = { rows: () => Promise.reject(new Error('this process has no read models')) };
 
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */
 async function startBus(
