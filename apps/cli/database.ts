@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
+import { codecOf } from '#platform/runtime/composition.js';
 import { databasesOf, readSettings, type Databases, type Environment } from '#platform/runtime/settings.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';
@@ -34,9 +34,9 @@ export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSign
     const store = await PostgresEventStore.connect({ url: storeUrl });
     try {
       const { projections, events } = definitions;
-      const catalogue = new EventCatalogue(events);
+      const codec = codecOf(events);
       const partitions = environment.YAD_PARTITIONS;
-      const { admin, close } = await openProjectionAdmin({ store, catalogue, projections, databaseUrl, partitions });
+      const { admin, close } = await openProjectionAdmin({ store, codec, projections, databaseUrl, partitions });
       await work(admin, stop.signal).finally(close);
     } finally {
       await store.close();

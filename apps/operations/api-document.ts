@@ -1,15 +1,14 @@
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
-import { aggregatesOf } from '#platform/runtime/composition.js';
+import { aggregatesOf, codecOf } from '#platform/runtime/composition.js';
 import { definitions } from '../definitions.js';
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
   const { commands, resources, queries, events } = definitions;
   // The document needs the definitions alone; nothing is asked of this store.
-  const log = { store: new MemoryEventStore(), catalogue: new EventCatalogue(events) };
+  const log = { store: new MemoryEventStore(), codec: codecOf(events) };
   return openApiDocument({
     commands,
     resources,

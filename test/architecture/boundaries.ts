@@ -55,6 +55,8 @@ export const modules: readonly Module[] = [
   platform('event-bus/local', ['kernel', 'event-store', 'event-bus']),
   platform('event-bus/relay', ['kernel', 'postgres', 'event-store', 'event-bus']),
   platform('event-bus', ['kernel']),
+  // Events' stored form; what is personal in it.
+  platform('privacy', ['kernel']),
   platform('command-handling', ['kernel', 'event-store']),
   platform(
     'projections',
@@ -74,7 +76,16 @@ export const modules: readonly Module[] = [
   platform(
     'runtime',
     [
-      ...['kernel', 'audit', 'command-handling', 'http', 'projections', 'event-store', 'event-store/postgres'],
+      ...[
+        'kernel',
+        'audit',
+        'command-handling',
+        'http',
+        'privacy',
+        'projections',
+        'event-store',
+        'event-store/postgres',
+      ],
       ...['event-bus', 'event-bus/kafka', 'event-bus/local', 'event-bus/relay', 'http/cursor-keys'],
     ],
     ['@nestjs/platform-fastify'],

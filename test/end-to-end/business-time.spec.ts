@@ -8,16 +8,15 @@ import { TestClock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { partsOfStream, type RecordedEvent, type StoredEvent } from '#platform/kernel/envelope.js';
 import { InvalidInput, YadError } from '#platform/kernel/errors.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { newId } from '#platform/kernel/ids.js';
-import { aggregatesOf } from '#platform/runtime/composition.js';
+import { aggregatesOf, codecOf } from '#platform/runtime/composition.js';
 import { arbitraryOf, resolve } from './arbitrary-of-schema.js';
 
 // Every command of the registry, on documents in any state, dated at any time: whatever is accepted leaves streams
 // whose dates make sense, said here apart from the code that keeps them so. A new command is in it by itself.
 
 const { commands } = definitions;
-const catalogue = new EventCatalogue(definitions.events);
+const codec = codecOf(definitions.events);
 const aggregates = aggregatesOf(commands);
 
 const MINUTE = 60_000;
@@ -96,7 +95,7 @@ const streamsOf = async (store: MemoryEventStore): Promise<RecordedEvent[][]> =>
   for (const event of await store.readAll({ after: 0n, limit: 100_000 })) {
     byStream.set(event.stream, [...(byStream.get(event.stream) ?? []), event]);
   }
-  return [...byStream.values()].map((events) => events.map((event) => catalogue.decode(event)));
+  return [...byStream.values()].map((events) => events.map((event) => codec.decode(event)));
 };
 
 const about = (key: string) => (a: any, b: any) => a[key] === b[key];
@@ -203,7 +202,7 @@ const iso = ({ occurredAt }: RecordedEvent, later = 0): string =>
 function system() {
   const clock = new TestClock(new Date('2026-06-15T12:00:00Z'));
   const store = new MemoryEventStore(clock);
-  const pipeline = new CommandPipeline({ store, catalogue, clock });
+  const pipeline = new CommandPipeline({ store, codec, clock });
   const send = (definition: CommandDefinition, id: string, input: any, occurredAt?: Date) =>
     pipeline.execute({ definition, id, input, commandId: newId(), fingerprint: null, actor: 'spec', occurredAt });
   return { clock, store, send };

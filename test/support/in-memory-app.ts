@@ -7,6 +7,6 @@ import { servedBy } from '#platform/runtime/composition.js';
 
 /** The operations app on a store in memory: all commands, and the auditors' API. */
 export function inMemoryOperations(): Promise<NestFastifyApplication> {
-  const served = servedBy(definitions, ['commands', 'audit'], new MemoryEventStore());
+  const served = servedBy(definitions, ['commands', 'audit'], { store: new MemoryEventStore() });
   return createHttpApp({ ...served, cursorKeys: keysOfThisProcess(), logger: false });
 }

@@ -16,8 +16,10 @@ import { closeInOrder } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
+import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
@@ -64,6 +66,9 @@ export interface System {
   readonly app: NestFastifyApplication;
 }
 
+/** How events are stored and read: one codec for all of a process. */
+export const codecOf = (events: Definitions['events']): EventCodec => new PlaintextCodec(new EventCatalogue(events));
+
 /** The aggregates that some command decides on, each once. */
 export const aggregatesOf = (commands: readonly CommandDefinition[]): readonly Aggregate[] => [
   ...new Set(commands.map(({ on }) => on)),
@@ -79,8 +84,8 @@ export async function startSystem(
   lifecycle: Lifecycle,
 ): Promise<System> {
   const { databases, parts, onError } = options;
-  const { events, projections } = definitions;
-  const catalogue = new EventCatalogue(events);
+  const { projections } = definitions;
+  const codec = codecOf(definitions.events);
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: databases.store }));
   const cursorKeys = await lifecycle.opened('cursor keys', PostgresCursorKeys.connect(databases.keys));
   const serves = (part: Part): boolean => parts.includes(part);
@@ -94,7 +99,7 @@ export async function startSystem(
     host = await ProjectionHost.start({
       bus,
       store,
-      catalogue,
+      codec,
       projections,
       databaseUrl: databases.readModels,
       published,
@@ -103,7 +108,7 @@ export async function startSystem(
     lifecycle.onStop('read models', () => host!.stop());
     readiness['read models'] = () => host!.ready();
   }
-  const served = servedBy(definitions, parts, store, host);
+  const served = servedBy(definitions, parts, { store, codec, host });
   const app = await createHttpApp({ ...served, cursorKeys, readiness, ...options.http });
   lifecycle.onStop('http', () => closeInOrder(app));
   return { store, host, app };
@@ -113,13 +118,12 @@ export async function startSystem(
 export function servedBy(
   { events, commands, resources, queries }: Definitions,
   parts: readonly Part[],
-  store: EventStore,
-  host?: Pick<ProjectionHost, 'readModels' | 'progress'>,
+  on: { store: EventStore; codec?: EventCodec; host?: Pick<ProjectionHost, 'readModels' | 'progress'> },
 ): HttpAppOptions {
-  const catalogue = new EventCatalogue(events);
+  const { store, codec = codecOf(events), host } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
-  if (parts.includes('audit')) asked.push(...auditQueries({ store, catalogue, aggregates }));
+  if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, aggregates }));
   const served: HttpAppOptions = {
     queries: asked,
     read: host?.readModels,
@@ -127,8 +131,8 @@ export function servedBy(
   };
   if (!parts.includes('commands')) return served;
   const commandSecret = store.identity.lastingKeyFor('commands');
-  const gateway = new CommandPipeline({ store, catalogue });
-  const reader = new ResourceReader(store, catalogue);
+  const gateway = new CommandPipeline({ store, codec });
+  const reader = new ResourceReader(store, codec);
   return { ...served, commands, gateway, commandSecret, resources, reader };
 }
 
