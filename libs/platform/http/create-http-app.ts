@@ -1,17 +1,19 @@
 import 'reflect-metadata';
 import { maxHeaderSize, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import compress from '@fastify/compress';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { BodiesUnderWay } from './bodies-under-way.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
+import { AllowedMethods } from './allowed-methods.js';
+import { BodiesUnderWay, type BodyHold } from './bodies-under-way.js';
 import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
 import { openApiDocument } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
 import { HttpProblem, problemOf, sendProblem } from './problem.js';
-import { patienceFor, takeJson } from './request-body.js';
+import { holdOf, patienceFor, setHold, takeJson } from './request-body.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
   /** Bytes of a body at most. */
@@ -29,6 +31,18 @@ export interface HttpAppOptions extends HttpModuleOptions {
 }
 
 const MIB = 1024 * 1024;
+
+/**
+ * Answers from 1 KiB on are compressed where the client takes gzip; below, the head costs more than it spares. Those of
+ * up to 128 KiB at once, in two or three milliseconds, with their length; larger ones by a stream, off this thread.
+ */
+const COMPRESSION = {
+  encodings: ['gzip' as const],
+  globalDecompression: false,
+  threshold: 1024,
+  syncThreshold: 128 * 1024,
+  zlibOptions: { level: 4 },
+};
 
 /** A Nest application on Fastify that serves what the options name, initialised but not yet listening. */
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
@@ -56,6 +70,9 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   const fastify: FastifyInstance = adapter.getInstance();
   // Of more, node keeps the first 2,000 and says nothing; their bytes are bounded anyhow.
   fastify.server.maxHeadersCount = 0;
+  const allowed = new AllowedMethods();
+  fastify.addHook('onRoute', (route) => allowed.note(route));
+  await fastify.register(compress, COMPRESSION);
   fastify.addHook('onRequest', (request, reply, done) => {
     try {
       checkRequest(request.raw, hosts);
@@ -67,13 +84,12 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
       sendProblem(request, reply, error);
       return;
     }
+    if (request.is404 && refuseMethod(request, reply, allowed)) return;
     try {
       const most = request.routeOptions.bodyLimit ?? bodyLimit;
-      if (most > bodyLimit) holdBatch(request, reply, batches.take(request.raw, most));
-      else {
-        const letGo = others.take(request.raw, most);
-        if (letGo) reply.raw.once('close', letGo);
-      }
+      const isBatch = most > bodyLimit;
+      const hold = (isBatch ? batches : others).take(request.raw, most);
+      if (hold) holdBody(request, reply, hold, isBatch);
     } catch (error) {
       // Its body is read and thrown away: a connection closed on the sender would lose the answer.
       sendProblem(request, reply, error);
@@ -85,10 +101,11 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   fastify.addHook('onRoute', (route) => {
     if (!route.url.endsWith('/commands::batch')) return;
     route.bodyLimit = batchBodyLimit;
-    route.onSend = (request, _reply, _payload, done) => {
-      (request as Holding)[HELD]?.();
+    const release: onSendHookHandler = (request, _reply, _payload, done) => {
+      holdOf(request)?.release();
       done();
     };
+    route.onSend = [release, ...[route.onSend ?? []].flat()];
   });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.register(module), adapter, {
     logger,
@@ -107,14 +124,22 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   return app;
 }
 
-const HELD = Symbol('held');
-type Holding = FastifyRequest & { [HELD]?: (() => void) | undefined };
+/** Answers a method that an address does not know, and OPTIONS. False where the address itself is not known. */
+function refuseMethod(request: FastifyRequest, reply: FastifyReply, allowed: AllowedMethods): boolean {
+  const { method, url = '/' } = request.raw;
+  const methods = allowed.of(url);
+  if (methods.length === 0) return false;
+  reply.header('allow', methods.join(', '));
+  if (method === 'OPTIONS') reply.code(204).send();
+  else sendProblem(request, reply, new HttpProblem('method-not-allowed', `there is no ${method} here`));
+  return true;
+}
 
-/** Counts the body of a batch until its answer is made: commands whose sender is gone are under way all the same. */
-function holdBatch(request: FastifyRequest, reply: FastifyReply, letGo: (() => void) | undefined): void {
-  (request as Holding)[HELD] = letGo;
+/** Books the bytes of a body: of a batch until its answer is made, as its commands go on when the sender is gone. */
+function holdBody(request: FastifyRequest, reply: FastifyReply, hold: BodyHold, isBatch: boolean): void {
+  setHold(request, hold);
   reply.raw.once('close', () => {
-    if (!request.raw.complete) letGo?.();
+    if (!isBatch || !request.raw.complete) hold.release();
   });
 }
 

@@ -29,6 +29,7 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'foreign-origin': { status: 403, title: 'Pages of other origins may not send requests' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'no-such-route': { status: 404, title: 'There is no such route' },
+  'method-not-allowed': { status: 405, title: 'The address does not know this method' },
   'too-slow': { status: 408, title: 'The request did not come in time' },
   'rule-violated': { status: 409, title: 'A rule refused the command' },
   'too-contended': { status: 409, title: 'Other writers were faster', retryAfter: 1 },
@@ -58,6 +59,7 @@ const byStatus: Readonly<Record<number, string>> = {
   401: 'unauthenticated',
   403: 'forbidden',
   404: 'no-such-route',
+  405: 'method-not-allowed',
   408: 'too-slow',
   413: 'body-too-large',
   414: 'uri-too-long',
@@ -123,6 +125,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   problem.instance = trace ? `urn:yad:trace:${trace}` : `urn:yad:request:${request.id}`;
   const retryAfter = problemKinds[problem.type.slice('urn:yad:problem:'.length)]?.retryAfter;
   if (retryAfter) reply.header('retry-after', String(retryAfter));
+  if (problem.status === 415) reply.header('accept', 'application/json').header('accept-encoding', 'gzip');
   reply
     .code(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LARGE, parseItems } from './batch-body.js';
+import type { BodyHold } from './bodies-under-way.js';
+import { inflated } from './inflate.js';
 import { hasBody } from './request-guards.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { parseJson } from './safe-json.js';
@@ -15,8 +17,15 @@ export const patienceFor = (bytes: number, least = TIMEOUT_MS): number => least 
 const TIMER = 'bodyTimer';
 type Timed = FastifyRequest & { [TIMER]: NodeJS.Timeout | undefined };
 
+const HOLD = Symbol('hold');
+type Held = FastifyRequest & { [HOLD]?: BodyHold };
+
+/** What a request's body is booked with. */
+export const holdOf = (request: FastifyRequest): BodyHold | undefined => (request as Held)[HOLD];
+export const setHold = (request: FastifyRequest, hold: BodyHold): BodyHold => ((request as Held)[HOLD] = hold);
+
 /**
- * Has an app take JSON bodies, and nothing else.
+ * Has an app take JSON bodies, as they are or by gzip, and nothing else.
  * @param leastMs how long the smallest of bodies may take to come
  */
 export function takeJson(fastify: FastifyInstance, leastMs = TIMEOUT_MS): void {
@@ -31,7 +40,9 @@ export function takeJson(fastify: FastifyInstance, leastMs = TIMEOUT_MS): void {
       const timer = setTimeout(giveUp, patienceFor(bytes, leastMs), request, reply);
       (request as Timed)[TIMER] = timer.unref();
     }
-    done();
+    if (raw.headers['content-encoding']?.toLowerCase() === 'gzip' && hasBody(raw)) {
+      done(null, inflated(raw, request.routeOptions.bodyLimit ?? 0, holdOf(request)));
+    } else done();
   });
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     clearTimeout((request as Timed)[TIMER]);

@@ -32,6 +32,9 @@ export function allowedHosts(names: readonly string[] = [], listensOn = '127.0.0
   return allowed;
 }
 
+/** Characters of an address at most. */
+export const MOST_URL = 8192;
+
 /**
  * Keeps out what web pages send without their reader's knowledge, and what this app is not meant for. A page of
  * another origin can send commands by a form, and can read answers once it makes its own name lead to this machine
@@ -40,6 +43,9 @@ export function allowedHosts(names: readonly string[] = [], listensOn = '127.0.0
  */
 export function checkRequest(knock: IncomingRequest, allowed: ReadonlySet<string>): void {
   const { headers, url = '/' } = knock;
+  if (url.length > MOST_URL) {
+    throw new HttpProblem('uri-too-long', `the address has ${url.length} characters, of ${MOST_URL} at most`);
+  }
   refuseTwice(knock);
   const host = headers.host;
   // Orchestrators ask for health by whatever address a process has.
@@ -83,8 +89,8 @@ function checkBody(knock: IncomingRequest): void {
     throw new HttpProblem('unsupported-media-type', `${given}; only application/json in UTF-8 is understood`);
   }
   const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new HttpProblem('unsupported-media-type', `the Content-Encoding is '${encoding}'; none is understood`);
+  if (encoding !== undefined && !/^(identity|gzip)$/i.test(encoding)) {
+    throw new HttpProblem('unsupported-media-type', `the Content-Encoding is '${encoding}'; only gzip is understood`);
   }
 }
 
@@ -103,7 +109,7 @@ const isHealth = (url: string): boolean => url.startsWith('/health') && HEALTH.t
 
 /** Headers with one value: of two, node keeps the first or joins them, and nobody knows which one was meant. */
 const SINGLE =
-  /^(host|content-type|origin|if-match|idempotency-key|yad-(actor|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
+  /^(host|content-type|content-encoding|origin|if-match|idempotency-key|yad-(actor|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
 
 function refuseTwice({ headers, rawHeaders }: IncomingRequest): void {
   let names = 0;

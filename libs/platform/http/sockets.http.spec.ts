@@ -158,8 +158,12 @@ describe('requests as bytes', () => {
       expect((await store.readStream(`parcel-${body.id}`))[0]!.data).toBe('{"label":"books"}');
     });
 
-    it('that is compressed are refused', async () => {
-      expect(await refused(send(post(sound, { 'Content-Encoding': 'gzip' })))).toMatchObject({ status: 415 });
+    it.each(['br', 'deflate', 'gzip, br'])('that is compressed by %s is refused', async (encoding) => {
+      expect(await refused(send(post(sound, { 'Content-Encoding': encoding })))).toMatchObject({ status: 415 });
+    });
+
+    it('that says gzip and is none is refused', async () => {
+      expect(await refused(send(post(sound, { 'Content-Encoding': 'gzip' })))).toMatchObject({ status: 400 });
     });
   });
 
@@ -271,9 +275,17 @@ describe('requests as bytes', () => {
       expect(head).toMatch(/content-length: [1-9]/i);
     });
 
-    it.each(['OPTIONS', 'TRACE', 'PUT', 'PATCH', 'PROPFIND'])('that no route has: %s', async (method) => {
+    it.each(['TRACE', 'PUT', 'PATCH', 'PROPFIND'])('that the address does not know: %s', async (method) => {
       const answer = await refused(send(get('/v1/parcels').replace('GET', method)));
-      expect(answer).toMatchObject({ status: 404, kind: 'no-such-route' });
+      expect(answer).toMatchObject({ status: 405, kind: 'method-not-allowed' });
+      expect(answer.head).toMatch(/allow: POST, OPTIONS/i);
+    });
+
+    it('OPTIONS tells what an address knows, and * what the app does', async () => {
+      const one = await send(get('/v1/parcels').replace('GET', 'OPTIONS'));
+      expect([one.status, one.head]).toEqual([204, expect.stringMatching(/allow: POST, OPTIONS/i)]);
+      const all = await send(get('*').replace('GET', 'OPTIONS'));
+      expect([all.status, all.head]).toEqual([204, expect.stringMatching(/allow: DELETE, GET, HEAD, POST, OPTIONS/i)]);
     });
 
     it('without a host, or that name another in their target', async () => {
