@@ -32,11 +32,24 @@ export function addDeadLetterCommands(program: Command): void {
       });
     });
   letters
-    .command('retry <projection> <subject>')
-    .description("takes a subject's parked events again, in order")
-    .action((projection: string, subject: string) =>
-      withAdmin(async (admin) => tell(await admin.retry(projection, subject), subject)),
-    );
+    .command('retry [projection] [subject]')
+    .description("takes a subject's parked events again, in order; with --all those of all subjects")
+    .option('--all', 'of all subjects, of the projection or, when none is named, of all')
+    .action((projection: string | undefined, subject: string | undefined, { all }: { all?: true }) => {
+      if (all ? subject !== undefined : subject === undefined)
+        throw new Error('name a projection and a subject, or give --all (and, if you like, a projection)');
+      return withAdmin(async (admin) => {
+        if (!all) return tell(await admin.retry(projection!, subject!), subject!);
+        const { subjects, failed, applied, parked } = await admin.retryAll(
+          projection === undefined ? [] : [projection],
+          ({ message }, name, of) => console.error(`${name} ${of}: ${message}`),
+        );
+        console.log(
+          `${subjects} subjects: ${applied} events taken, ${parked} still parked, ${failed} subjects not retried`,
+        );
+        if (parked + failed > 0) process.exitCode = EXIT.found;
+      });
+    });
   letters
     .command('discard <projection> <subject>')
     .description('leaves out the first parked event of a subject for good, and takes the rest')

@@ -4,6 +4,7 @@ import {
   countDeadLetters,
   discardDeadLetters,
   listDeadLetters,
+  parkedSubjects,
   retryDeadLetters,
   type DeadLetterFilter,
   type ParkedEvent,
@@ -45,6 +46,30 @@ export class ProjectionAdmin {
 
   retry(projection: string, subject: string): Promise<RetryResult> {
     return retryDeadLetters(this.runtime, this.model(projection), subject);
+  }
+
+  /**
+   * Takes the parked events of all subjects again, of these projections or, when none is named, of all.
+   * @returns what became of them in all; a subject that cannot be retried now is told, and the others go on
+   */
+  async retryAll(
+    projections: readonly string[] = [],
+    onFailure: (error: Error, projection: string, subject: string) => void = () => {},
+  ): Promise<RetryResult & { subjects: number; failed: number }> {
+    const sum = { subjects: 0, failed: 0, applied: 0, parked: 0, discarded: 0 };
+    const names = this.chosen(projections).map((model) => model.projection.name);
+    for await (const { projection, subject } of parkedSubjects(this.runtime, names)) {
+      sum.subjects++;
+      try {
+        const { applied, parked } = await this.retry(projection, subject);
+        sum.applied += applied;
+        sum.parked += parked;
+      } catch (error) {
+        sum.failed++;
+        onFailure(error as Error, projection, subject);
+      }
+    }
+    return sum;
   }
 
   discard(projection: string, subject: string, which: 'first' | 'all' = 'first'): Promise<RetryResult> {

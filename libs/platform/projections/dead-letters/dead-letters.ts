@@ -76,6 +76,26 @@ export interface RetryResult {
 export const retryDeadLetters = (runtime: ProjectionRuntime, model: Model, subject: string): Promise<RetryResult> =>
   handle(runtime, model, subject, 'none');
 
+/** The subjects that have events set aside in live builds of these projections, page by page. */
+export async function* parkedSubjects(
+  { pool }: ProjectionRuntime,
+  projections: readonly string[],
+): AsyncGenerator<{ projection: string; subject: string }> {
+  for (let after: [string, string] | undefined; ;) {
+    const { rows } = await pool.query<{ projection: string; subject: string }>(
+      `select distinct projection, subject from projections.dead_letters d join projections.builds b using (projection, generation)
+        where b.status = 'live' and projection = any($1)
+          and ($2::text is null or (projection, subject) > ($2 collate "C", $3::text collate "C"))
+        order by projection, subject limit ${PAGE}`,
+      [projections, ...(after ?? [null, null])],
+    );
+    yield* rows;
+    if (rows.length < PAGE) return;
+    const { projection, subject } = rows.at(-1)!;
+    after = [projection, subject];
+  }
+}
+
 /** Leaves out the first parked event of a subject, or all, for this version for good; retries the rest. */
 export const discardDeadLetters = (
   runtime: ProjectionRuntime,

@@ -1,0 +1,310 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { partitionOf } from '#platform/event-bus/event-bus.js';
+import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
+import { defineEvent, open } from '#platform/kernel/event-contract.js';
+import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
+import { append, on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import { prepareProjections } from '#platform/projections/prepare.js';
+import { BuildKeeper } from '#platform/projections/running/build-keeper.js';
+import { pausedPartitions } from '#platform/projections/running/paused-partitions.js';
+import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { plaintext } from '#test/fixtures/stored-form.fixture.js';
+import { until } from '../event-bus/test-consumer.js';
+import {
+  broken,
+  cleared,
+  codec,
+  counted,
+  counts,
+  CountsByDay,
+  Entries,
+  expectedCounts,
+  feed,
+  noted,
+  PARTITIONS,
+  subjectOf,
+  timeline,
+  World,
+} from './fixture.js';
+
+/** As the next version of the software has it: an amount is in cents, and there are gifts. */
+const countedInCents = defineEvent({
+  type: counted.type,
+  version: 2,
+  fields: { cents: open(z.number()), day: open(z.string()) },
+  upcasts: { 1: ({ amount, day }) => ({ cents: Math.round(Number(amount) * 100), day }) },
+});
+const gifted = defineEvent({ type: 'test.gifted', fields: { text: open(z.string()) } });
+const newer = plaintext([countedInCents, cleared, noted, gifted]);
+
+/** The same projection, of the same version, in code that knows the newer event. */
+const countsInCents = (): Projection =>
+  projection({
+    name: 'test-counts',
+    version: 1,
+    tables: [CountsByDay],
+    on: [
+      on(countedInCents, (event) => {
+        const amount = (event.data.cents / 100).toFixed(2);
+        return counts().handlers.get(counted.type)!({ ...event, data: { ...event.data, amount } }) as any;
+      }),
+      on(cleared, counts().handlers.get(cleared.type)!),
+    ],
+  });
+
+const inCents = (cents: number) => countedInCents({ cents, day: '2026-01-01' });
+const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+
+let world: World;
+const closes: (() => Promise<unknown>)[] = [];
+beforeEach(async () => {
+  broken.clear();
+  world = await World.create();
+});
+afterEach(async () => {
+  for (const close of closes.splice(0).toReversed()) await close();
+  await world.close();
+});
+
+async function host(projections: readonly Projection[], of = codec, bus?: LocalBus): Promise<ProjectionHost> {
+  const own = bus ?? new LocalBus(world.store, { partitions: PARTITIONS, log: { warn: () => {} } });
+  const { store, url: databaseUrl } = world;
+  const started = await ProjectionHost.start({ bus: own, store, codec: of, projections, databaseUrl });
+  let running = true;
+  const stop = started.stop.bind(started);
+  started.stop = async () => {
+    if (running) await stop();
+    running = false;
+  };
+  closes.push(
+    () => own.close(),
+    () => started.stop(),
+  );
+  return started;
+}
+
+const liveVersion = async (name: string): Promise<number> =>
+  (await world.pool.query(`select version from projections.builds where projection = $1 and status = 'live'`, [name]))
+    .rows[0].version;
+
+async function expectCounts(): Promise<void> {
+  const { rows } = await world.pool.query<{ key: string; total: string }>(
+    `select subject || ' ' || day as key, total::text from analytics.counts_by_day order by 1`,
+  );
+  const expected = [...(await expectedCounts(world, 1, newer))].map(([key, { total }]) => ({ key, total }));
+  expect(rows.map(({ key, total }) => [key, Number(total)])).toEqual(
+    expected.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ key, total }) => [key, Number(total)]),
+  );
+}
+
+describe('an event of a newer version than a projection knows', () => {
+  it('pauses the projection in its partition only, parks nobody, and the others have its envelope', async () => {
+    const group = await world.group(counts(), timeline());
+    for (let i = 0; i < 12; i++) await world.append(i, counted({ amount: '1.00', day: '2026-01-01' }));
+    await world.append(1, inCents(250));
+    for (let i = 0; i < 12; i++) await world.append(i, counted({ amount: '2.00', day: '2026-01-01' }));
+    await feed(group, { messages: await world.messages(), partitions: all });
+
+    const paused = partitionOf(subjectOf(1), PARTITIONS);
+    expect(await pausedPartitions(world.pool)).toEqual([
+      { projection: 'test-counts', partition: paused, position: 13n, eventType: 'test.counted', schemaVersion: 2 },
+    ]);
+    expect(await world.rows('entries')).toHaveLength(25);
+    const { rows } = await world.pool.query<{ subject: string; total: string }>(
+      `select subject, total::text from analytics.counts_by_day`,
+    );
+    expect(rows).toHaveLength(12);
+    for (const { subject, total } of rows) {
+      expect(total).toBe(partitionOf(subject, PARTITIONS) === paused ? '1.00' : '3.00');
+    }
+    expect(await (await world.admin(counts(), timeline())).countDeadLetters()).toBe(0);
+    // Nothing brings it beyond: neither what is read from the store, nor what is delivered again.
+    const targets = new Map(all.map((partition) => [partition, 25n]));
+    await group.reconcile(new Map(group.members.map(({ name }) => [name, targets])));
+    await feed(group, { messages: await world.messages(20n), partitions: all, through: 25n });
+    expect((await pausedPartitions(world.pool))[0]).toMatchObject({ position: 13n });
+    expect(group.standings).toEqual([]);
+  });
+
+  it('is never answered for, is told by readiness, and code that knows it goes on there', async () => {
+    const old = await host([counts(), timeline()]);
+    const before = await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    const left = await world.append(1, inCents(250));
+    const after = await world.append(1, counted({ amount: '2.00', day: '2026-01-01' }));
+    expect(await old.progress.waitFor(after, ['test-timeline'], 5_000)).toBe(after);
+    expect(await old.progress.waitFor(before, ['test-counts'], 5_000)).toBe(before);
+    expect(await old.progress.waitFor(left, ['test-counts'], 1_500)).toBeUndefined();
+    expect(await old.ready()).toBe(
+      'test-counts is paused at 2 (1 partition): test.counted is of version 2 there, which this version of Yad does not know',
+    );
+    await old.stop();
+
+    const next = await host([countsInCents(), timeline()], newer);
+    expect(await next.progress.waitFor(after, ['test-counts'], 10_000)).toBe(after);
+    expect(await next.ready()).toBe('');
+    await expectCounts();
+  });
+
+  it('stops a rebuild of that projection, and not that of the others', async () => {
+    const group = await world.group(counts(), timeline());
+    await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    await world.append(1, inCents(250));
+    await feed(group, { messages: await world.messages(), partitions: all });
+    const next = await world.admin(counts(2), timeline());
+    const done: string[] = [];
+    await expect(next.rebuild([], { onResult: ({ projection: name }) => done.push(name) })).rejects.toThrow(
+      'test-counts waits at 2 for newer code: test.counted is of version 2 there, and this code knows version 1',
+    );
+    expect(done).toEqual(['test-timeline']);
+    expect(await liveVersion('test-counts')).toBe(1);
+    // Up to where the live build waits, there is nothing that this code does not know.
+    const { projections } = await (await world.admin(counts(), timeline())).verifyAll();
+    expect(projections).toMatchObject([{ comparison: { equal: true } }, { comparison: { equal: true } }]);
+  });
+});
+
+describe('an event of an unknown type', () => {
+  it('is ignored by handlers of others, and its entry is folded again by code that knows it', async () => {
+    const group = await world.group(counts(), timeline());
+    await world.append(1, gifted({ text: 'a cup' }));
+    await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    await feed(group, { messages: await world.messages(), partitions: all });
+    const entries = async (): Promise<unknown[]> =>
+      (await world.pool.query(`select position, kind, text from analytics.entries order by 1`)).rows;
+    expect(await entries()).toEqual([
+      { position: '1', kind: 'test.gifted', text: null },
+      { position: '2', kind: 'test.counted', text: null },
+    ]);
+    await expectCounts();
+    expect(await (await world.admin(counts(), timeline())).countDeadLetters()).toBe(0);
+    await group.close();
+
+    const keeper = async (of = newer): Promise<BuildKeeper> => {
+      const models = await prepareProjections(world.pool, [counts(), timeline()], PARTITIONS);
+      const runtime = { pool: world.pool, log: world.log, decoded: new DecodedEvents(of) };
+      const { signal } = new AbortController();
+      return new BuildKeeper({ runtime, models, signal, onError: (error) => world.errors.push(error as Error) });
+    };
+    // Code that does not know it leaves it, and so does newer code while such code may still be at work.
+    await (await keeper(codec)).refold(0);
+    await (await keeper()).refold(60_000);
+    expect((await entries())[0]).toMatchObject({ text: null });
+    await (await keeper()).refold(0);
+    expect(await entries()).toEqual([
+      { position: '1', kind: 'test.gifted', text: 'a cup' },
+      { position: '2', kind: 'test.counted', text: null },
+    ]);
+    // Once.
+    const { rows } = await world.pool.query(
+      `select generation from projections.builds where projection = 'test-timeline'`,
+    );
+    await (await keeper()).refold(0);
+    const again = await world.pool.query(
+      `select generation from projections.builds where projection = 'test-timeline'`,
+    );
+    expect(again.rows).toEqual(rows);
+  });
+});
+
+describe('two versions of a projection side by side', () => {
+  it('hold up nobody else: neither while both run, nor when the newer one is taken back', async () => {
+    const bus = new LocalBus(world.store, { partitions: PARTITIONS, log: { warn: () => {} } });
+    const old = await host([counts(1), timeline()], codec, bus);
+    const happen = async (): Promise<bigint> => {
+      let last = 0n;
+      for (let i = 0; i < 30; i++) last = await world.append(i, counted({ amount: '1.00', day: '2026-01-01' }));
+      return last;
+    };
+    let at = await happen();
+    expect(await old.progress.waitFor(at, ['test-counts', 'test-timeline'], 5_000)).toBe(at);
+    const next = await host([counts(2), timeline()], codec, bus);
+    await until('version 2 is live', async () => (await liveVersion('test-counts')) === 2);
+    at = await happen();
+    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-timeline'], 5_000)).toBe(at);
+    await until('the old code knows that it is not its turn', async () =>
+      (await old.ready()).includes('newer than version 1'),
+    );
+
+    await next.stop();
+    at = await happen();
+    expect(await old.progress.waitFor(at, ['test-timeline'], 5_000)).toBe(at);
+    expect(await old.progress.waitFor(at, ['test-counts'], 50)).toBeUndefined();
+    expect(await old.ready()).toContain('test-counts is live in version 2, newer than version 1');
+    await old.admin.swapBack('test-counts');
+    expect(await old.progress.waitFor(at, ['test-counts'], 5_000)).toBe(at);
+    await until('it is back', async () => (await old.ready()) === '');
+  });
+});
+
+describe('what goes wrong in one member', () => {
+  const held = (): Projection =>
+    projection({
+      name: 'test-held',
+      version: 1,
+      tables: [Entries],
+      appendOnly: [Entries],
+      on: [],
+      any: ({ subject, position, type }) =>
+        append(Entries, { subject, position }, { subject, position, kind: type, text: null }),
+    });
+
+  it('holds up no other: an operation has its checkpoints, or it is far behind', async () => {
+    const group = await world.group(counts(), held());
+    await group.checkpoints(all);
+    const holder = await world.pool.connect();
+    try {
+      await holder.query(`begin`);
+      await holder.query(`update projections.checkpoints set epoch = epoch + 1 where projection = 'test-held'`);
+      await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+      await group.deliver({ messages: await world.messages(), partitions: all });
+      await expectCounts();
+      expect(group.standings).toMatchObject([
+        { projection: 'test-held', reason: expect.stringMatching(/holds the checkpoints|moved/) },
+      ]);
+      await holder.query('commit');
+    } finally {
+      holder.release();
+    }
+    await until('it is back', async () => group.standings.length === 0);
+    expect(await world.rows('entries')).toHaveLength(1);
+
+    await world.pool
+      .query(`update projections.checkpoints set position = 0, epoch = epoch + 1 where projection = 'test-held';
+      truncate rm_test_held_g1.entries`);
+    for (let i = 0; i < 1_500; i++) await world.append(i % 9, counted({ amount: '1.00', day: '2026-01-01' }));
+    const messages = await world.messages(1n);
+    await group.deliver({ messages: messages.slice(0, 1_200), partitions: all });
+    await group.deliver({ messages: messages.slice(1_200), partitions: all });
+    await expectCounts();
+    await until('it is back', async () => group.standings.length === 0);
+    const { position } = await world.store.head();
+    const targets = new Map(all.map((partition) => [partition, position]));
+    await group.reconcile(new Map([['test-held', targets]]));
+    expect(await world.rows('entries')).toHaveLength(1_501);
+  });
+
+  it('parks with all subjects retried at once when it is mended', async () => {
+    broken.add('6.66');
+    const group = await world.group(counts(), timeline());
+    for (let i = 0; i < 5; i++) {
+      await world.append(i, counted({ amount: i < 3 ? '6.66' : '1.00', day: '2026-01-01' }));
+      await world.append(i, counted({ amount: '2.00', day: '2026-01-01' }));
+    }
+    await feed(group, { messages: await world.messages(), partitions: all });
+    const admin = await world.admin(counts(), timeline());
+    expect(await admin.retryAll()).toEqual({ subjects: 3, failed: 0, applied: 0, parked: 6, discarded: 0 });
+    broken.clear();
+    expect(await admin.retryAll(['test-counts'])).toEqual({
+      subjects: 3,
+      failed: 0,
+      applied: 6,
+      parked: 0,
+      discarded: 0,
+    });
+    await expectCounts();
+    await world.append(1, counted({ amount: '3.00', day: '2026-01-01' }));
+    await feed(group, { messages: await world.messages(10n), partitions: all });
+    await expectCounts();
+  });
+});
