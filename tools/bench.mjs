@@ -1,5 +1,5 @@
 // npm run bench: what Yad does in a second beside what the machine can, in the same run. More words go to the
-// benchmarks: npm run bench -- --json FILE --seconds 10 append http bulk rebuild kafka (or single rows' names)
+// benchmarks: npm run bench -- --json FILE --seconds 10 append http bulk rebuild growth kafka (or single rows' names)
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,8 @@ async function startServers() {
   env.KAFKA_BROKERS ||= env.YAD_TEST_KAFKA_BROKERS ?? '';
   const named = given.filter((word) => /^[a-z]/.test(word));
   const wanted =
-    named.some((word) => word.startsWith('kafka')) || !named.some((word) => /^(append|http|bulk|rebuild)/.test(word));
+    named.some((word) => word.startsWith('kafka')) ||
+    !named.some((word) => /^(append|http|bulk|rebuild|growth)/.test(word));
   if (wanted && !env.KAFKA_BROKERS) {
     const dataDir = mkdtempSync(join(tmpdir(), 'yad-bench-kafka-'));
     stops.push(() => rmSync(dataDir, { recursive: true, force: true }));

@@ -2,7 +2,7 @@ import { key } from '#contracts/terms.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, pageOf, spanRises } from './query-parameters.js';
-import { familyOf, LONGEST_CHAIN } from './aliases/family.js';
+import { aliasOf, familyOf, LONGEST_CHAIN } from './aliases/family.js';
 
 /** Whose a document is, in an answer. */
 export const customer = Id.nullable().describe(
@@ -15,13 +15,25 @@ export const contact = Id.optional().describe(
 /** The parameter that asks for a code, number or name: in any spelling, as it is kept in one. */
 export const text = key(100).optional();
 
-/** A kind of document: its table or view, how a row is shown, and the time by which lists are sorted and cut. */
+/** A kind of document: its table, how a row is shown, and the time by which lists are sorted and cut. */
 export interface Documents {
   readonly table: string;
+  /** Each column that lists are filtered by has an index on it, this and the id. */
   readonly time: string;
   /** Columns by the names that answers have. */
   readonly columns: Readonly<Record<string, string>>;
 }
+
+/** What a list is asked for beside the filters of its kind. */
+export interface Asked {
+  readonly contact?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit: number;
+}
+
+/** What each column is to be; undefined: anything. */
+export type ColumnFilters = Readonly<Record<string, string | boolean | undefined>>;
 
 // The chain from a document's subject to the customer whose it is now; null where it leads to no contact. Most
 // subjects have no alias and need no walk.
@@ -29,28 +41,81 @@ const customerOf = `case when exists (select from alias a where a.subject = d.su
     with recursive up (subject, step) as (
       select d.subject, 0
       union all
-      select a.target, up.step + 1 from up join alias a on a.subject = up.subject where up.step < ${LONGEST_CHAIN})
-    select up.subject from up join customers c on c.subject = up.subject order by up.step desc limit 1)
+      select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN})
+    select c.subject from up cross join lateral (
+      select subject from customers where subject = up.subject offset 0) c order by up.step desc limit 1)
   else (select c.subject from customers c where c.subject = d.subject) end`;
 
 const selectList = ({ columns }: Documents): string =>
   [...Object.entries(columns), ['customer', customerOf]].map(([name, sql]) => `${sql} as "${name}"`).join(', ');
 
+/** So many rows are few: read all, they cost no more than a page. */
+const FEW = 1_000;
+
+/**
+ * The column by which the fewest are found, if they are few: of several filters the planner cannot know how many rows
+ * they leave, and walks the list in order for ever where it is wrong.
+ */
+async function narrowest(
+  read: ReadModels,
+  { table }: Documents,
+  filters: readonly (readonly [string, unknown])[],
+): Promise<string | undefined> {
+  if (filters.length < 2) return undefined;
+  const counts = filters.map(
+    ([column], at) =>
+      `(select count(*) from (select from ${table} where ${column} = $${at + 1} limit ${FEW}) d)::float8 as ${column}`,
+  );
+  const [sizes] = await read.rows<Record<string, number>>(
+    `select ${counts.join(', ')}`,
+    filters.map(([, value]) => value),
+  );
+  const [column, size] = Object.entries(sizes!).toSorted(([, a], [, b]) => a - b)[0]!;
+  return size < FEW ? column : undefined;
+}
+
 /** A page of documents, newest first. */
 export async function documentsPage<Item>(
   read: ReadModels,
   documents: Documents,
-  where: Conditions,
-  { from, to, limit: size }: { from?: string; to?: string; limit: number },
+  filters: ColumnFilters,
+  { contact, from, to, limit: size }: Asked,
   after: readonly (string | number)[] | undefined,
 ): Promise<Page<Item>> {
   spanRises({ from, to });
+  const family = contact === undefined ? undefined : (await familyOf(read, contact)).subjects;
+  return pageOfFamily(read, documents, filters, { family, from, to, limit: size }, after);
+}
+
+/** The same of subjects that are known: of each, a stretch of the index. */
+export async function pageOfFamily<Item>(
+  read: ReadModels,
+  documents: Documents,
+  filters: ColumnFilters,
+  { family, from, to, limit: size }: Omit<Asked, 'contact'> & { family?: readonly string[] },
+  after: readonly (string | number)[] | undefined,
+): Promise<Page<Item>> {
+  const { table } = documents;
   const time = `d.${documents.time}`;
+  const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+  const lead = family ? undefined : await narrowest(read, documents, given);
+  const where = new Conditions();
+  for (const [column, value] of given) if (column !== lead) where.when(value, (p) => `d.${column} = ${p}`);
   where.when(from, (p) => `${time} >= ${p}::timestamptz`).when(to, (p) => `${time} < ${p}::timestamptz`);
   if (after) where.when(after[0], (p) => `(${time}, d.id) < (${p}::timestamptz, ${where.parameter(after[1])}::uuid)`);
+  const most = where.parameter(size + 1);
+  const inOrder = `order by ${time} desc, d.id desc limit ${most}`;
+  const source = (): string => {
+    if (family) {
+      return `unnest(${where.parameter(family)}::uuid[]) s (subject) cross join lateral (
+        select d.* from ${table} d where d.subject = s.subject and ${where.sql} ${inOrder}) d`;
+    }
+    if (lead === undefined) return `(select d.* from ${table} d where ${where.sql} ${inOrder}) d`;
+    return `(select * from ${table} where ${lead} = ${where.parameter(filters[lead])} offset 0) d where ${where.sql}`;
+  };
   const rows = await read.rows(
-    `select ${selectList(documents)}, ${time} as "_time" from ${documents.table} d
-      where ${where.sql} order by ${time} desc, d.id desc limit ${where.parameter(size + 1)}`,
+    `select ${selectList(documents)}, ${time} as "_time"
+       from (select d.* from ${source()} ${inOrder}) d order by ${time} desc, d.id desc`,
     where.parameters,
   );
   return pageOf(rows, size, plain<Item>, (row) => [(row['_time'] as Date).toISOString(), row['id']]);
@@ -60,10 +125,4 @@ export async function documentsPage<Item>(
 function plain<Item>({ _time, ...row }: Record<string, any>): Item {
   for (const [name, value] of Object.entries(row)) if (value instanceof Date) row[name] = value.toISOString();
   return row as Item;
-}
-
-/** Conditions on whose the documents are: a contact with all that leads to it. */
-export async function conditionsOf(read: ReadModels, contact: string | undefined): Promise<Conditions> {
-  const subjects = contact === undefined ? undefined : (await familyOf(read, contact)).subjects;
-  return new Conditions().when(subjects, (p) => `d.subject = any(${p}::uuid[])`);
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import * as contact from '#contracts/contacts/contact.events.js';
@@ -69,6 +69,9 @@ const parametersOf = (list: QueryDefinition): [string, JsonSchema][] =>
 /** What an item of a list is the item of. */
 const keyOf = (item: any): string =>
   String(item.id ?? item.customer ?? (item.day && `${item.day} ${item.currency}`) ?? item.position);
+
+// Each asks every list for everything, some hundred times.
+jest.setTimeout(120_000);
 
 let read: ReadModelTables;
 beforeAll(async () => {

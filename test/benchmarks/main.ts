@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { appendBenchmark } from './append.bench.js';
 import { bulkBenchmark } from './bulk.bench.js';
 import { withDatabase } from './databases.js';
+import { growthBenchmark } from './growth.bench.js';
 import { httpBenchmark } from './http.bench.js';
 import { kafkaBenchmark } from './kafka.bench.js';
 import type { Row } from './measure.js';
@@ -33,6 +34,7 @@ const benchmarks: Benchmark[] = [
     rows: ['rebuild'],
     run: async (url, seconds) => [await rebuildBenchmark(url, seconds * EVENTS_A_SECOND)],
   },
+  { name: 'growth', rows: [], run: growthBenchmark },
   {
     name: 'kafka',
     rows: ['kafka-2000-p50', 'kafka-2000-p99', 'kafka-5000-p99'],

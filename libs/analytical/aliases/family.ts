@@ -11,6 +11,15 @@ export const aliased = `aliased (subject, root) as (
   union all
   select a.subject, b.root from alias a join aliased b on b.subject = a.target)`;
 
+// Looked up one by one ("offset 0"): as a join, the planner would hash all aliases for the few that a walk meets.
+/** SQL of a step up a walk along aliases: `a.target` of a subject. */
+export const aliasOf = (subject: string): string =>
+  `lateral (select target from alias where subject = ${subject} offset 0) a`;
+
+/** SQL of a step down: `a.subject` of each alias that leads to a target. */
+export const aliasesTo = (target: string): string =>
+  `lateral (select subject from alias where target = ${target} offset 0) a`;
+
 /** A customer and everything whose facts are theirs. */
 export interface Family {
   /** The customer asked for, or the survivor of its merges. */
@@ -37,12 +46,12 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
     `with recursive up (subject, step) as (
        select c.subject, 0 from customers c where c.subject = $1
        union all
-       select a.target, up.step + 1 from up join alias a on a.subject = up.subject where up.step < ${LONGEST_CHAIN}),
+       select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN}),
      root (subject) as (select subject from up order by step desc limit 1),
      down (subject) as (
        select subject from root
        union
-       select a.subject from alias a join down on a.target = down.subject)
+       select a.subject from down cross join ${aliasesTo('down.subject')})
      select down.subject, root.subject as root from down, root order by down.subject <> root.subject, down.subject`,
     [id],
   );

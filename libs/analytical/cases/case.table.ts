@@ -6,6 +6,14 @@ import type { z } from 'zod';
 @Entity('cases')
 @Index(['id'])
 @Index(['opened_at', 'id'])
+@Index(['subject', 'opened_at', 'id'])
+@Index(['number', 'opened_at', 'id'])
+@Index(['status', 'opened_at', 'id'])
+@Index(['is_open', 'opened_at', 'id'])
+@Index(['kind', 'opened_at', 'id'])
+@Index(['queue', 'opened_at', 'id'])
+@Index(['assignee', 'opened_at', 'id'])
+@Index(['priority', 'opened_at', 'id'])
 export class CaseRow {
   @PrimaryColumn('uuid') subject!: string;
   @PrimaryColumn('uuid') id!: string;

@@ -48,7 +48,7 @@ function ofCase<Data extends About>(
 /** Cases as they stand, one row each. */
 export const cases = projection({
   name: 'cases',
-  version: 1,
+  version: 2,
   tables: [CaseRow],
   on: [
     ofCase(service.caseOpened, ({ data }) => ({ title: data.title })),

@@ -8,7 +8,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { cases } from './cases.projection.js';
-import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [cases, profile, aliases] as const;
 
@@ -106,16 +106,8 @@ export const listCases = pagedQuery({
   }),
   item: CaseView,
   reads,
-  run: async (parameters, { read, after }) => {
-    const { status, open, kind, queue, assignee, priority, number } = parameters;
-    const where = (await conditionsOf(read, parameters.contact))
-      .when(status, (p) => `d.status = ${p}`)
-      .when(open, (p) => `d.is_open = ${p}`)
-      .when(kind, (p) => `d.kind = ${p}`)
-      .when(queue, (p) => `d.queue = ${p}`)
-      .when(assignee, (p) => `d.assignee = ${p}`)
-      .when(priority, (p) => `d.priority = ${p}`)
-      .when(number, (p) => `d.number = ${p}`);
-    return documentsPage<z.infer<typeof CaseView>>(read, caseDocuments, where, parameters, after);
+  run: ({ status, open, kind, queue, assignee, priority, number, ...asked }, { read, after }) => {
+    const filters = { status, is_open: open, kind, queue, assignee, priority, number };
+    return documentsPage<z.infer<typeof CaseView>>(read, caseDocuments, filters, asked, after);
   },
 });

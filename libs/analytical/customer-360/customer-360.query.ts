@@ -12,12 +12,12 @@ import { Day, Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
-import { Conditions, isoOf, isoOrNull } from '../query-parameters.js';
-import { familyOf, LONGEST_CHAIN } from '../aliases/family.js';
+import { isoOf, isoOrNull } from '../query-parameters.js';
+import { aliasOf, familyOf, LONGEST_CHAIN } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { CaseView, caseDocuments } from '../cases/cases.query.js';
 import { cases } from '../cases/cases.projection.js';
-import { documentsPage } from '../documents.js';
+import { pageOfFamily } from '../documents.js';
 import { orders } from '../orders/orders.projection.js';
 import type { Customer, CustomerActivity } from '../profile/customer.table.js';
 import { profile } from '../profile/profile.projection.js';
@@ -86,17 +86,10 @@ export const Customer360 = z
   })
   .meta({ id: 'Customer360' });
 
-function profileOf(row: Customer & CustomerActivity): z.infer<z.ZodObject<typeof shown>> {
-  const {
-    subject: id,
-    name,
-    merged_duplicates: _merged_duplicates,
-    status_before,
-    first_seen_at,
-    last_event_at,
-    last_event_on: _day,
-    ...rest
-  } = row;
+type ProfileRow = Customer & Pick<CustomerActivity, 'first_seen_at' | 'last_event_at'>;
+
+function profileOf(row: ProfileRow): z.infer<z.ZodObject<typeof shown>> {
+  const { subject: id, name, merged_duplicates: _merged, status_before, first_seen_at, last_event_at, ...rest } = row;
   return {
     ...rest,
     id,
@@ -125,7 +118,7 @@ async function relationsOf(
          with recursive up (id, step) as (
            select a.target, 1 from alias a where a.subject = r.other
            union all
-           select a.target, up.step + 1 from up join alias a on a.subject = up.id where up.step < ${LONGEST_CHAIN})
+           select a.target, up.step + 1 from up cross join ${aliasOf('up.id')} where up.step < ${LONGEST_CHAIN})
          select id from up order by step desc limit 1) root on true
       where r.subject = any($1::uuid[]) and coalesce(root.id, r.other) <> $2
       group by 1, 2, 3 order by 1, 2, 3 limit ${MOST_RELATIONS}`,
@@ -173,12 +166,12 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
     [subjects],
   );
   if (counts!.open === 0) return { ...counts!, latestOpen: [] };
-  const where = new Conditions(subjects).when(true, (p) => `d.subject = any($1::uuid[]) and d.is_open = ${p}`);
-  const { items } = await documentsPage<z.infer<typeof CaseView>>(
+  const latest = { family: subjects, limit: LATEST };
+  const { items } = await pageOfFamily<z.infer<typeof CaseView>>(
     read,
     caseDocuments,
-    where,
-    { limit: LATEST },
+    { is_open: true },
+    latest,
     undefined,
   );
   return { ...counts!, latestOpen: items };
@@ -187,8 +180,9 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
 /** All that the answer is made of, for a family of which `id` is the survivor. */
 function partsOf(read: ReadModels, subjects: readonly string[], id: string) {
   return Promise.all([
-    read.rows<Customer & CustomerActivity & { seen_first: Date; seen_last: Date }>(
-      `select *, (select min(first_seen_at) from customer_activity where subject = any($1::uuid[])) as seen_first,
+    read.rows<ProfileRow & { seen_first: Date; seen_last: Date }>(
+      `select customers.*, first_seen_at, last_event_at,
+              (select min(first_seen_at) from customer_activity where subject = any($1::uuid[])) as seen_first,
               (select max(last_event_at) from customer_activity where subject = any($1::uuid[])) as seen_last
          from customers join customer_activity using (subject)
         where subject = any($1::uuid[]) order by subject <> $2, name, subject`,

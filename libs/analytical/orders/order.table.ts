@@ -19,8 +19,12 @@ export class CustomerSales {
 /** An order as it stands after its last event. */
 @Entity('orders')
 @Index(['id'])
-@Index(['number'])
 @Index(['ordered_at', 'id'])
+@Index(['subject', 'ordered_at', 'id'])
+@Index(['number', 'ordered_at', 'id'])
+@Index(['status', 'ordered_at', 'id'])
+@Index(['kind', 'ordered_at', 'id'])
+@Index(['currency', 'ordered_at', 'id'])
 export class OrderRow {
   @PrimaryColumn('uuid') subject!: string;
   @PrimaryColumn('uuid') id!: string;

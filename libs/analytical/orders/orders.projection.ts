@@ -78,7 +78,7 @@ function movedHere(
 /** Orders as they stand, and what each customer bought. */
 export const orders = projection({
   name: 'orders',
-  version: 1,
+  version: 2,
   tables: [OrderRow, CustomerSales],
   on: [
     on(order.orderDrafted, termsInto('draft')),

@@ -7,7 +7,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { orders } from './orders.projection.js';
-import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [orders, profile, aliases] as const;
 const count = z.int().min(0);
@@ -87,18 +87,12 @@ const orderFilters = {
   limit,
 };
 
-async function ordersPage(
+const ordersPage = (
   read: ReadModels,
-  parameters: z.infer<z.ZodObject<typeof orderFilters>> & { contact?: string },
+  { status, kind, currency, number, ...asked }: z.infer<z.ZodObject<typeof orderFilters>> & { contact?: string },
   after: readonly (string | number)[] | undefined,
-): Promise<Page<z.infer<typeof OrderView>>> {
-  const where = (await conditionsOf(read, parameters.contact))
-    .when(parameters.status, (p) => `d.status = ${p}`)
-    .when(parameters.kind, (p) => `d.kind = ${p}`)
-    .when(parameters.currency, (p) => `d.currency = ${p}`)
-    .when(parameters.number, (p) => `d.number = ${p}`);
-  return documentsPage(read, documents, where, parameters, after);
-}
+): Promise<Page<z.infer<typeof OrderView>>> =>
+  documentsPage(read, documents, { status, kind, currency, number }, asked, after);
 
 export const listOrders = pagedQuery({
   name: 'Orders',

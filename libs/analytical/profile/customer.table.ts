@@ -20,9 +20,21 @@ export interface CustomerFact {
   licence: string;
 }
 
+/** SQL: a merge concerns the contact, as one that went or as one that stayed. */
+export const MERGES = `(merged_duplicates > 0 or status = 'merged')`;
+
 /** The profile of a contact, under its own id also after a merge. */
 @Entity('customers')
-@Index(['name', 'subject'])
+@Index(['name', 'subject'], { where: `status <> 'merged'` })
+@Index(['kind', 'status', 'stage', 'subject'])
+@Index(['kind', 'status', 'stage', 'name', 'subject'])
+@Index(['owner', 'subject'], { where: 'owner is not null' })
+@Index(['owner', 'name', 'subject'], { where: 'owner is not null' })
+// Whom a merge concerns: mostly few.
+@Index(['kind', 'status', 'stage', 'subject'], { where: MERGES })
+@Index(['owner', 'subject'], { where: `owner is not null and ${MERGES}` })
+@Index(['status_before', 'subject'], { where: 'status_before is not null' })
+@Index(['name', 'subject'], { where: 'merged_duplicates > 0' })
 export class Customer {
   @PrimaryColumn('uuid') subject!: string;
   @Column('text') kind!: ContactKind;
@@ -46,16 +58,33 @@ export class Customer {
 }
 
 /**
- * When a subject was first and last heard of. A table of its own, as every event may move it: a narrow row, of which
- * only the day is indexed, so that the events of one day are written in place.
+ * When a subject was first and last heard of, and what lists by recency are filtered by: a list finds a page in one
+ * index only when the order and the filter stand in one table. A table of its own, as every event may move it: narrow,
+ * with few indexes. A walk-in order has a row, too, in none of the indexes.
  */
 @Entity('customer_activity')
-@Index(['last_event_on'])
+@Index(['last_event_at', 'subject'], { where: `status <> 'merged'` })
+@Index(['kind', 'status', 'stage', 'last_event_at', 'subject'], { where: 'kind is not null' })
+@Index(['owner', 'last_event_at', 'subject'], { where: 'owner is not null' })
+@Index(['last_event_at', 'subject'], { where: 'merged_duplicates > 0' })
 export class CustomerActivity {
   @PrimaryColumn('uuid') subject!: string;
   /** Business time of the earliest and latest event about the subject, whatever its stream. */
   @Column('timestamptz') first_seen_at!: Date;
   @Column('timestamptz') last_event_at!: Date;
-  /** In universal time. */
-  @Column('date') last_event_on!: string;
+  /** As in `customers`; null of who never registered. */
+  @Column('text', { nullable: true }) kind!: ContactKind | null;
+  @Column('text', { nullable: true }) status!: ContactStatus | null;
+  @Column('text', { nullable: true }) status_before!: ContactStatus | null;
+  @Column('text', { nullable: true }) stage!: LifecycleStage | null;
+  @Column('text', { nullable: true }) owner!: string | null;
+  @Column('integer') merged_duplicates!: number;
+}
+
+/** Who has a tag. */
+@Entity('customer_tags')
+@Index(['tag', 'subject'])
+export class CustomerTag {
+  @PrimaryColumn('uuid') subject!: string;
+  @PrimaryColumn('text') tag!: string;
 }

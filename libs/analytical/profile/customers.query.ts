@@ -4,7 +4,9 @@ import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
+import { aliasOf, aliasesTo, LONGEST_CHAIN } from '../aliases/family.js';
 import { Conditions, limit, pageOf } from '../query-parameters.js';
+import { MERGES } from './customer.table.js';
 import { profile } from './profile.projection.js';
 
 const MOST_MERGED = 20;
@@ -40,118 +42,290 @@ interface Listed extends Filtered {
   last_event_at: Date;
 }
 
+/** A place in a list: what its keyset holds. */
+type Keyset = readonly (string | number)[];
 type Parameter = (value: unknown) => string;
 
-// Sort orders that an index serves; the id ends each, so that every row has its own place.
-const orders = {
+/** An order of the list. The id ends each, so that every row has its own place. */
+interface Order {
+  /** The table that has the order and the filters, and so an index of each filter with the order. */
+  readonly table: 'customers' | 'customer_activity';
+  readonly columns: readonly string[];
+  readonly rising: boolean;
+  /** The values of the columns at a place. */
+  readonly at: (keyset: Keyset, p: Parameter) => string[];
+  readonly keyset: (row: Listed) => Keyset;
+}
+
+const orders: Record<'id' | 'name' | 'recency', Order> = {
   id: {
-    by: 'subject',
-    on: 'customers',
-    key: 'subject',
-    row: ([id]: any, p: Parameter) => `${p(id)}::uuid`,
+    table: 'customers',
+    columns: ['subject'],
     rising: true,
-    keyset: (r: Listed) => [r.subject],
+    at: ([id], p) => [`${p(id)}::uuid`],
+    keyset: (r) => [r.subject],
   },
   name: {
-    by: 'name, subject',
-    on: 'customers',
-    key: '(name, subject)',
-    row: ([id, name]: any, p: Parameter) => `(${p(name)}, ${p(id)}::uuid)`,
+    table: 'customers',
+    columns: ['name', 'subject'],
     rising: true,
-    keyset: (r: Listed) => [r.subject, r.name],
+    at: ([id, name], p) => [p(name), `${p(id)}::uuid`],
+    keyset: (r) => [r.subject, r.name],
   },
   recency: {
-    // The index gives the days; those of one day are sorted as they are read.
-    by: 'last_event_on desc, last_event_at desc, subject desc',
-    on: 'activity',
-    key: '(last_event_on, last_event_at, subject)',
-    row: ([id, at]: any, p: Parameter) => `(${p(at.slice(0, 10))}::date, ${p(at)}::timestamptz, ${p(id)}::uuid)`,
+    table: 'customer_activity',
+    columns: ['last_event_at', 'subject'],
     rising: false,
-    keyset: (r: Listed) => [r.subject, r.last_event_at.toISOString()],
+    at: ([id, at], p) => [`${p(at)}::timestamptz`, `${p(id)}::uuid`],
+    keyset: (r) => [r.subject, r.last_event_at.toISOString()],
   },
-} as const;
-type Order = (typeof orders)[keyof typeof orders];
+};
+
+const by = ({ columns, rising }: Order, alias: string): string =>
+  columns.map((column) => `${alias}.${column}${rising ? '' : ' desc'}`).join(', ');
 
 /** The part of an order that a page is looked for in: behind the page before, and no further than a row if one is known. */
-function stretch({ key, row, rising, keyset }: Order, after: unknown, last: Listed | undefined, p: Parameter): string {
-  const [beyond, within] = rising ? ['>', '<='] : ['<', '>='];
-  const start = after ? `${key} ${beyond} ${row(after, p)}` : 'true';
-  return last ? `${start} and ${key} ${within} ${row(keyset(last), p)}` : start;
+function stretch(order: Order, after: Keyset | undefined, last: Listed | undefined, p: Parameter, alias = 'c'): string {
+  const { columns, rising, at, keyset } = order;
+  const key = `(${columns.map((column) => `${alias}.${column}`).join(', ')})`;
+  const row = (place: Keyset): string => `(${at(place, p).join(', ')})`;
+  const start = after ? `${key} ${rising ? '>' : '<'} ${row(after)}` : 'true';
+  return last ? `${start} and ${key} ${rising ? '<=' : '>='} ${row(keyset(last))}` : start;
 }
 
 type Filter = 'kind' | 'status' | 'stage' | 'tag' | 'owner';
 type Filters = Partial<Record<Filter, string>>;
 
-/** The condition of each filter on the row of one contact, with the value as `p`. */
-const conditions = Object.entries({
+// Subqueries that give a value are looked up row by row: as joins, the planner would hash everybody for a few.
+/** The condition of each filter on the row of one contact, in either table, with the value as `p`. */
+const conditions = {
   kind: (row: string, p: string) => `${row}.kind = ${p}`,
   // Of a merged contact: what it was.
   status: (row: string, p: string) => `coalesce(${row}.status_before, ${row}.status) = ${p}`,
   stage: (row: string, p: string) => `${row}.stage = ${p}`,
-  tag: (row: string, p: string) => `${row}.tags ? ${p}`,
+  tag: (row: string, p: string) =>
+    `(select true from customer_tags g where g.subject = ${row}.subject and g.tag = ${p})`,
   owner: (row: string, p: string) => `${row}.owner = ${p}`,
-} satisfies Record<Filter, (row: string, p: string) => string>) as [Filter, (row: string, p: string) => string][];
+} satisfies Record<Filter, (row: string, p: string) => string>;
 
-const columns = 'subject, kind, status, merged_duplicates, stage, name, tags, owner, first_seen_at, last_event_at';
+const given = (filters: Filters): [Filter, string][] =>
+  (Object.keys(conditions) as Filter[]).flatMap((name) => (filters[name] === undefined ? [] : [[name, filters[name]]]));
 
-/** A page of contacts that meet every filter by themselves. */
-function contactsPage(
-  read: ReadModels,
-  filters: Filters,
-  order: Order,
-  after: unknown,
-  most: number,
-): Promise<Listed[]> {
-  const merged = filters.status === 'merged';
-  const where = new Conditions().when('merged', (p) => `c.status ${merged ? '=' : '<>'} ${p}`);
-  for (const [name, condition] of conditions) {
-    if (name !== 'status' || !merged) where.when(filters[name], (p) => condition('c', p));
-  }
-  const place = stretch(order, after, undefined, (value) => where.parameter(value));
-  return read.rows<Listed>(
-    `select ${columns} from customers c join customer_activity using (subject)
-      where ${where.sql} and ${place} order by ${order.by} limit ${where.parameter(most)}`,
+/** So many customers are few: looked up one by one, they cost no more than a page. */
+const FEW = 2_000;
+
+/**
+ * The ways to a page. By `words`: the filters on kind, status and stage, of which there are some dozens of
+ * combinations, each a stretch of one index that is in order. By `owner`: a stretch of another one. By `tag`: all who
+ * have it. By `order`: everybody, as the list is ordered.
+ */
+type Way = 'words' | 'owner' | 'tag' | 'order';
+
+const wordFilters = ['kind', 'status', 'stage'] as const;
+
+/**
+ * SQL of the combinations of kind, status and stage that there are, in an index on these: found by leaps, each of them
+ * a stretch of the index.
+ */
+const combinations = (table: string, where = 'kind is not null'): string => `p (kind, status, stage) as (
+  (select kind, status, stage from ${table} where ${where} order by kind, status, stage limit 1)
+  union all
+  select n.* from p cross join lateral (
+    select kind, status, stage from ${table}
+     where ${where} and (kind, status, stage) > (p.kind, p.status, p.stage)
+     order by kind, status, stage limit 1) n)`;
+
+/** Conditions on combinations. Of contacts that are customers, a status is never `merged` unless it is asked for. */
+function onWords({ kind, status, stage }: Filters, p: Parameter): string {
+  const asked = { kind, status, stage };
+  const parts = wordFilters.flatMap((name) => (asked[name] === undefined ? [] : [`p.${name} = ${p(asked[name])}`]));
+  return [...parts, ...(status === undefined ? [`p.status <> 'merged'`] : [])].join(' and ');
+}
+
+const theCombination = 'c.kind = p.kind and c.status = p.status and c.stage = p.stage';
+
+/** Which way meets the fewest who are not wanted. */
+async function wayTo(read: ReadModels, filters: Filters, order: Order): Promise<Way> {
+  const { tag, owner } = filters;
+  const ways: Way[] = [
+    ...(tag === undefined ? [] : (['tag'] as const)),
+    ...(owner === undefined ? [] : (['owner'] as const)),
+    ...(wordFilters.some((name) => filters[name] !== undefined) ? (['words'] as const) : []),
+  ];
+  if (ways.length === 0) return 'order';
+  if (ways.length === 1 && (tag === undefined || order === orders.id)) return ways[0]!;
+  const where = new Conditions();
+  const p: Parameter = (value) => where.parameter(value);
+  const members: Record<Way, () => string> = {
+    tag: () => `select from customer_tags where tag = ${p(tag)}`,
+    owner: () => `select from customers where owner = ${p(owner)}`,
+    words: () =>
+      `select from p cross join lateral (select from customers c where ${theCombination} limit ${FEW}) c where ${onWords(filters, p)}`,
+    order: () => 'select from customers',
+  };
+  const counts = ways.map((way) => `(select count(*) from (${members[way]()} limit ${FEW}) c)::float8 as ${way}`);
+  const [sizes] = await read.rows<Record<Way, number>>(
+    `${ways.includes('words') ? `with recursive ${combinations('customers')} ` : ''}select ${counts.join(', ')}`,
     where.parameters,
   );
+  const sized = ways
+    // Many who have a tag are not in the order of names or of time: they are met on the way of the order.
+    .filter((way) => way !== 'tag' || sizes![way] < FEW || order === orders.id)
+    .toSorted((a, b) => sizes![a] - sizes![b]);
+  return sized[0] ?? 'order';
+}
+
+/** A page of contacts that meet every filter by themselves. */
+async function ownPage(
+  read: ReadModels,
+  way: Way,
+  filters: Filters,
+  order: Order,
+  after: Keyset | undefined,
+  most: number,
+): Promise<Listed[]> {
+  const where = new Conditions();
+  const p: Parameter = (value) => where.parameter(value);
+  const merged = filters.status === 'merged';
+  const rest = given(filters).flatMap(([name, value]) => {
+    if (name === way || (way === 'words' && (wordFilters as readonly string[]).includes(name))) return [];
+    return [name === 'status' ? `c.status = ${p(value)}` : conditions[name]('c', p(value))];
+  });
+  // By id, the index of tags is in order itself.
+  const alias = way === 'tag' && order === orders.id ? 'g' : 'c';
+  const isWanted = [
+    ...rest,
+    ...(merged || way === 'words' ? [] : [`c.status <> 'merged'`]),
+    stretch(order, after, undefined, p, alias),
+  ].join(' and ');
+  const keys = order.columns.map((column) => `c.${column}`).join(', ');
+  const sorted = (from: string): string =>
+    `select ${keys} from ${from} and ${isWanted} order by ${by(order, alias)} limit ${p(most)}`;
+  const tagged = (): string => `select subject from customer_tags where tag = ${p(filters.tag)}`;
+  const statements: Record<Way, () => string> = {
+    order: () => sorted(`${order.table} c where true`),
+    owner: () => sorted(`${order.table} c where c.owner = ${p(filters.owner)}`),
+    tag: () =>
+      alias === 'g'
+        ? sorted(`customer_tags g join customers c on c.subject = g.subject where g.tag = ${p(filters.tag)}`)
+        : sorted(`(${tagged()} offset 0) g join ${order.table} c using (subject) where true`),
+    words: () => `select k.* from p cross join lateral (${sorted(`${order.table} c where ${theCombination}`)}) k
+       where ${onWords(filters, p)} order by ${by(order, 'k')} limit ${p(most)}`,
+  };
+  const statement = statements[way]();
+  return read.rows<Listed>(
+    `${way === 'words' ? `with recursive ${combinations(order.table)} ` : ''}select ${columns}
+       from (${statement}) s join customers c on c.subject = s.subject join customer_activity v on v.subject = s.subject
+      order by ${sortOfRows(order)}`,
+    where.parameters,
+  );
+}
+
+const sortOfRows = (order: Order): string => by(order, order.table === 'customers' ? 'c' : 'v');
+const columns = `c.subject, c.kind, c.status, c.merged_duplicates, c.stage, c.name, c.tags, c.owner,
+  v.first_seen_at, v.last_event_at`;
+
+/** The rows of these customers, in order. */
+const listed = (read: ReadModels, subjects: readonly string[], order: Order, most: number): Promise<Listed[]> =>
+  read.rows<Listed>(
+    `select ${columns} from unnest($1::uuid[]) as s (subject)
+       join customers c on c.subject = s.subject join customer_activity v on v.subject = s.subject
+      order by ${sortOfRows(order)} limit $2`,
+    [subjects, most],
+  );
+
+/** SQL: a customer meets a filter by itself, or by a contact that was merged into it, however many merges away. */
+const metByFamily = (name: Filter, p: string): string => `(${conditions[name]('c', p)} or exists (
+  with recursive down (subject) as (
+    select a.subject from alias a where a.target = c.subject
+    union select a.subject from down cross join ${aliasesTo('down.subject')})
+  select from down where (select ${conditions[name]('d', p)} from customers d where d.subject = down.subject)))`;
+
+/** SQL of the contacts that a merge concerns and that meet one filter. */
+function concerned(name: Filter, p: string): string {
+  const byWords = (where: string): string => `(with recursive ${combinations('customers', MERGES)}
+    select c.subject from p cross join lateral (
+      select subject from customers c where ${MERGES} and ${theCombination} limit ${FEW}) c where ${where} limit ${FEW})`;
+  switch (name) {
+    case 'kind':
+    case 'stage':
+      return byWords(`p.${name} = ${p}`);
+    case 'status':
+      return `(select subject from customers where status_before = ${p} limit ${FEW}) union all ${byWords(`p.status = ${p}`)}`;
+    case 'owner':
+      return `select subject from customers where ${MERGES} and owner = ${p}`;
+    case 'tag':
+      return `select c.subject from (select subject from customer_tags where tag = ${p} limit ${FEW}) g
+        cross join lateral (select subject from customers where subject = g.subject and ${MERGES} offset 0) c`;
+  }
+}
+
+/** By which filter those are found who are merged, or have merged duplicates. */
+interface Start {
+  readonly filter: Filter;
+  /** How many; FEW: that or more. */
+  readonly size: number;
+}
+
+/** The filter that the fewest of those whom merges concern meet; undefined where nothing is filtered. */
+async function rarest(read: ReadModels, filters: Filters): Promise<Start | undefined> {
+  const asked = given(filters);
+  if (asked.length === 0 || filters.status === 'merged') return undefined;
+  const where = new Conditions();
+  const counts = asked.map(([name, value]) => {
+    const p = where.parameter(value);
+    const size = `(select count(*) from (select from (${concerned(name, p)}) c limit ${FEW}) c)`;
+    // Of a tag that many have, nobody knows how many of them are merged.
+    const all = `(select count(*) from (select from customer_tags where tag = ${p} limit ${FEW}) g)`;
+    return `${name === 'tag' ? `case when ${all} = ${FEW} then ${FEW} else ${size} end` : size}::float8 as "${name}"`;
+  });
+  const [sizes] = await read.rows<Record<Filter, number>>(`select ${counts.join(', ')}`, where.parameters);
+  const [[filter, size]] = Object.entries(sizes!).toSorted(([, a], [, b]) => a - b) as [[Filter, number]];
+  return { filter, size };
 }
 
 /**
  * Those whom the filters find only by a contact that was merged into them: a customer is all of its contacts, so each
  * filter asks each of them, and two filters may be met by two of them. Looked for apart from the page, and no further
- * than its last row: only who has merged duplicates is looked behind, and mostly there is nobody in so short a stretch.
+ * than its last row. Where few contacts that a merge concerns meet one of the filters, their customers are looked at;
+ * else those who have merged duplicates, in order: the page is then a short stretch, or many of them belong on it.
  */
 async function foundByMerged(
   read: ReadModels,
   filters: Filters,
   order: Order,
-  after: unknown,
+  after: Keyset | undefined,
   page: readonly Listed[],
   most: number,
+  { filter, size }: Start,
 ): Promise<string[]> {
+  const asked = given(filters);
   const where = new Conditions();
-  const own: string[] = [];
-  const theirs: string[] = [];
-  for (const [name, condition] of conditions) {
-    if (filters[name] === undefined) continue;
-    const p = where.parameter(filters[name]);
-    own.push(condition('c', p));
-    theirs.push(`(${condition('c', p)} or exists (
-      with recursive down (subject) as (
-        select a.subject from alias a where a.target = c.subject
-        union select a.subject from down join alias a on a.target = down.subject)
-      select from down join customers d using (subject) where ${condition('d', p)}))`);
-  }
-  if (own.length === 0) return [];
+  const p: Parameter = (value) => where.parameter(value);
+  const parameters = asked.map(([name, value]) => [name, p(value)] as const);
+  const own = parameters.map(([name, value]) => conditions[name]('c', value)).join(' and ');
+  const few = size < FEW;
+  // Who leads to a customer from a contact that meets the filter need not be asked whether one does.
+  const families = parameters.flatMap(([name, value]) =>
+    few && name === filter ? [] : [`and ${metByFamily(name, value)}`],
+  );
   const last = page.length < most ? undefined : page.at(-1);
-  const place = stretch(order, after, last, (value) => where.parameter(value));
-  const here = (table: Order['on']): string => (order.on === table ? place : 'true');
+  const place = stretch(order, after, last, p);
+  const isWanted = `c.merged_duplicates > 0 and c.status <> 'merged' and ${place} and (${own}) is not true ${families.join(' ')}`;
+  const keys = order.columns.map((column) => `c.${column}`).join(', ');
+  const sorted = (from: string): string =>
+    `select ${keys} from ${from} where ${isWanted} order by ${by(order, 'c')} limit ${p(most)}`;
+  const start = concerned(filter, parameters.find(([name]) => name === filter)![1]);
   const rows = await read.rows<{ subject: string }>(
-    `with came as materialized (
-       select subject, name from customers c
-        where merged_duplicates > 0 and status <> 'merged' and (${own.join(' and ')}) is not true
-          and ${theirs.join(' and ')} and ${here('customers')})
-     select subject from came join customer_activity using (subject)
-      where ${here('activity')} order by ${order.by} limit ${where.parameter(most)}`,
+    few
+      ? `with recursive start as materialized (${start}),
+         up (subject, step) as (
+           select subject, 0 from start
+           union
+           select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN})
+         ${sorted(`(select distinct subject from up) few
+           cross join lateral (select * from ${order.table} where subject = few.subject offset 0) c`)}`
+      : sorted(`${order.table} c`),
     where.parameters,
   );
   return rows.map(({ subject }) => subject);
@@ -161,18 +335,15 @@ async function customersPage(
   read: ReadModels,
   filters: Filters,
   order: Order,
-  after: unknown,
+  after: Keyset | undefined,
   most: number,
 ): Promise<Listed[]> {
-  const page = await contactsPage(read, filters, order, after, most);
-  if (filters.status === 'merged') return page;
-  const more = await foundByMerged(read, filters, order, after, page, most);
+  const [way, start] = await Promise.all([wayTo(read, filters, order), rarest(read, filters)]);
+  const page = await ownPage(read, way, filters, order, after, most);
+  if (!start || start.size === 0) return page;
+  const more = await foundByMerged(read, filters, order, after, page, most, start);
   if (more.length === 0) return page;
-  return read.rows<Listed>(
-    `select ${columns} from customers join customer_activity using (subject)
-      where subject = any($1::uuid[]) order by ${order.by} limit $2`,
-    [[...page.map(({ subject }) => subject), ...more], most],
-  );
+  return listed(read, [...page.map(({ subject }) => subject), ...more], order, most);
 }
 
 /** The contacts merged into each of these, however many merges away. */
@@ -185,10 +356,12 @@ async function mergedInto(
     `with recursive down (root, subject) as (
        select a.target, a.subject from alias a where a.target = any($1::uuid[])
        union
-       select down.root, a.subject from down join alias a on a.target = down.subject),
+       select down.root, a.subject from down cross join ${aliasesTo('down.subject')}),
      numbered as (
        select root, c.*, row_number() over (partition by root order by c.subject) as place
-         from down join customers c using (subject))
+         from down cross join lateral (
+           select subject, kind, status, status_before, stage, tags, owner
+             from customers where subject = down.subject offset 0) c)
      select root, subject, kind, coalesce(status_before, status) as status, stage, tags, owner
        from numbered where place <= ${MOST_MERGED} order by root, subject`,
     [survivors],

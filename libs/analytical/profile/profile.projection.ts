@@ -1,9 +1,8 @@
 import * as contact from '#contracts/contacts/contact.events.js';
 import type { ContactStatus } from '#contracts/contacts/contact-terms.js';
-import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
-import { Customer, CustomerActivity, type CustomerFact } from './customer.table.js';
+import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
 
 /** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
 const ofCustomer = (
@@ -16,10 +15,35 @@ const ofCustomer = (
     return changed ? { ...row, ...changed } : row;
   });
 
-const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
-  ofCustomer(event, () => ({ status: event.data.status }));
+const unregistered = { kind: null, status: null, status_before: null, stage: null, owner: null, merged_duplicates: 0 };
 
-const withTags = (event: RecordedEvent<{ tags: string[] }>) => ofCustomer(event, () => ({ tags: event.data.tags }));
+/** The row with the event as a sign of life of its subject. */
+function alive({ subject, occurredAt }: RecordedEvent, row: CustomerActivity | undefined): CustomerActivity {
+  if (!row) return { first_seen_at: occurredAt, last_event_at: occurredAt, ...unregistered, subject };
+  if (occurredAt > row.last_event_at) return { ...row, last_event_at: occurredAt };
+  // History may be imported after the customer was registered.
+  return occurredAt < row.first_seen_at ? { ...row, first_seen_at: occurredAt } : row;
+}
+
+/** What lists are filtered by, which stands in both tables. */
+type Listed = Pick<Customer, 'kind' | 'status' | 'status_before' | 'stage' | 'owner' | 'merged_duplicates'>;
+
+/** Changes what lists are filtered by, with the profile and with the signs of life. */
+const ofListed = (event: RecordedEvent, fold: (row: Listed) => Partial<Listed>): RowChange[] => [
+  ofCustomer(event, fold),
+  change(CustomerActivity, { subject: event.subject }, (row) => {
+    const lived = alive(event, row);
+    return lived.kind === null ? lived : { ...lived, ...fold(lived as Listed) };
+  }),
+];
+
+const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
+  ofListed(event, () => ({ status: event.data.status }));
+
+const withTag = ({ subject }: RecordedEvent, tag: string): RowChange<CustomerTag> => {
+  const key = { subject, tag };
+  return change(CustomerTag, key, () => key);
+};
 
 /** The details that are known, without the name, which has columns of its own. */
 function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
@@ -52,42 +76,38 @@ function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFa
 }
 
 /** Every event is a sign of life of its subject. */
-const seen = ({ subject, occurredAt }: RecordedEvent): RowChange<CustomerActivity> =>
-  change(CustomerActivity, { subject }, (row) => {
-    if (row && occurredAt <= row.last_event_at) {
-      // History may be imported after the customer was registered.
-      return occurredAt < row.first_seen_at ? { ...row, first_seen_at: occurredAt } : row;
-    }
-    const first_seen_at = row?.first_seen_at ?? occurredAt;
-    return { subject, first_seen_at, last_event_at: occurredAt, last_event_on: dayOf(occurredAt, 'UTC') };
-  });
+const seen = (event: RecordedEvent): RowChange<CustomerActivity> =>
+  change(CustomerActivity, { subject: event.subject }, (row) => alive(event, row));
 
 /** Who a contact is, and when it was first and last heard of. */
 export const profile = projection({
   name: 'profile',
-  version: 1,
-  tables: [Customer, CustomerActivity],
+  version: 2,
+  tables: [Customer, CustomerActivity, CustomerTag],
   any: seen,
   on: [
-    on(contact.contactRegistered, ({ subject, data }) =>
-      change(Customer, { subject }, () => ({
-        subject,
-        kind: data.kind,
-        status: data.status,
-        status_before: null,
-        merged_duplicates: 0,
-        stage: data.stage,
-        name: data.name?.full ?? '',
-        details: detailsOf(data),
-        points: data.points ?? [],
-        identities: data.identities ?? [],
-        attributes: Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
-        facts: [],
-        tags: data.tags ?? [],
-        owner: data.owner ?? null,
-        origin: data.origin ?? null,
-      })),
-    ),
+    on(contact.contactRegistered, (event) => {
+      const { subject, data } = event;
+      const { kind, status, stage } = data;
+      const owner = data.owner ?? null;
+      const listed = { kind, status, status_before: null, stage, owner, merged_duplicates: 0 };
+      return [
+        change(CustomerActivity, { subject }, (row) => ({ ...alive(event, row), ...listed })),
+        ...(data.tags ?? []).map((tag) => withTag(event, tag)),
+        change(Customer, { subject }, () => ({
+          ...listed,
+          subject,
+          name: data.name?.full ?? '',
+          details: detailsOf(data),
+          points: data.points ?? [],
+          identities: data.identities ?? [],
+          attributes: Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
+          facts: [],
+          tags: data.tags ?? [],
+          origin: data.origin ?? null,
+        })),
+      ];
+    }),
     on(contact.contactDetailsUpdated, (event) =>
       ofCustomer(event, () => ({ name: event.data.name?.full ?? '', details: detailsOf(event.data) })),
     ),
@@ -114,9 +134,15 @@ export const profile = projection({
       const { system, key } = event.data;
       return ofCustomer(event, ({ identities }) => ({ identities: [...identities, { system, key }] }));
     }),
-    on(contact.contactOwnerAssigned, (event) => ofCustomer(event, () => ({ owner: event.data.owner ?? null }))),
-    on(contact.contactTagged, withTags),
-    on(contact.contactUntagged, withTags),
+    on(contact.contactOwnerAssigned, (event) => ofListed(event, () => ({ owner: event.data.owner ?? null }))),
+    on(contact.contactTagged, (event) => [
+      ofCustomer(event, () => ({ tags: event.data.tags })),
+      ...event.data.added.map((tag) => withTag(event, tag)),
+    ]),
+    on(contact.contactUntagged, (event) => [
+      ofCustomer(event, () => ({ tags: event.data.tags })),
+      ...event.data.removed.map((tag) => change(CustomerTag, { subject: event.subject, tag }, () => null)),
+    ]),
     on(contact.contactAttributeSet, (event) => {
       const { name, content } = event.data;
       return ofCustomer(event, ({ attributes }) => ({ attributes: { ...attributes, [name]: content } }));
@@ -132,19 +158,17 @@ export const profile = projection({
       const imported = facts.map(({ name, content }) => ({ name, content, source, date, licence }));
       return ofCustomer(event, (row) => ({ facts: withFacts(row.facts, imported) }));
     }),
-    on(contact.contactLifecycleStageChanged, (event) => ofCustomer(event, () => ({ stage: event.data.stage }))),
+    on(contact.contactLifecycleStageChanged, (event) => ofListed(event, () => ({ stage: event.data.stage }))),
     on(contact.contactMerged, (event) =>
-      ofCustomer(event, () => ({ status: 'merged', status_before: event.data.previousStatus })),
+      ofListed(event, () => ({ status: 'merged', status_before: event.data.previousStatus })),
     ),
     // The contact that stays only counts.
     on(contact.contactDuplicateMerged, (event) =>
-      ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates + 1 })),
+      ofListed(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates + 1 })),
     ),
     on(contact.contactMergeUndone, (event) =>
-      ofCustomer(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates - 1 })),
+      ofListed(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates - 1 })),
     ),
-    on(contact.contactUnmerged, (event) =>
-      ofCustomer(event, () => ({ status: event.data.status, status_before: null })),
-    ),
+    on(contact.contactUnmerged, (event) => ofListed(event, () => ({ status: event.data.status, status_before: null }))),
   ],
 });

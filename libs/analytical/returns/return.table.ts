@@ -18,8 +18,12 @@ export class CustomerReturns {
 /** A return as it stands after its last event. */
 @Entity('returns')
 @Index(['id'])
-@Index(['number'])
 @Index(['requested_at', 'id'])
+@Index(['subject', 'requested_at', 'id'])
+@Index(['number', 'requested_at', 'id'])
+@Index(['status', 'requested_at', 'id'])
+@Index(['currency', 'requested_at', 'id'])
+@Index(['order_id', 'requested_at', 'id'])
 export class ReturnRow {
   @PrimaryColumn('uuid') subject!: string;
   @PrimaryColumn('uuid') id!: string;

@@ -29,7 +29,7 @@ function ofReturns(
 /** Returns as they stand, and what each customer gave back. */
 export const returns = projection({
   name: 'returns',
-  version: 1,
+  version: 2,
   tables: [ReturnRow, CustomerReturns],
   on: [
     on(back.returnRequested, (event) => {

@@ -7,7 +7,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { returns } from './returns.projection.js';
-import { conditionsOf, contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [returns, profile, aliases] as const;
 const count = z.int().min(0);
@@ -86,12 +86,12 @@ export const listReturns = pagedQuery({
   }),
   item: ReturnView,
   reads,
-  run: async (parameters, { read, after }) => {
-    const where = (await conditionsOf(read, parameters.contact))
-      .when(parameters.order, (p) => `d.order_id = ${p}`)
-      .when(parameters.status, (p) => `d.status = ${p}`)
-      .when(parameters.currency, (p) => `d.currency = ${p}`)
-      .when(parameters.number, (p) => `d.number = ${p}`);
-    return documentsPage<z.infer<typeof ReturnView>>(read, documents, where, parameters, after);
-  },
+  run: ({ order, status, currency, number, ...asked }, { read, after }) =>
+    documentsPage<z.infer<typeof ReturnView>>(
+      read,
+      documents,
+      { order_id: order, status, currency, number },
+      asked,
+      after,
+    ),
 });
