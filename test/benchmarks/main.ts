@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { appendBenchmark } from './append.bench.js';
+import { appendBenchmark, coldAppendBenchmark } from './append.bench.js';
 import { bulkBenchmark } from './bulk.bench.js';
 import { withDatabase } from './databases.js';
 import { growthBenchmark } from './growth.bench.js';
@@ -18,11 +18,18 @@ interface Benchmark {
 }
 
 const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',').filter((broker) => broker !== '');
+/** Stored streams of which cold ones are taken. */
+const coldStreams = Number(process.env['YAD_BENCH_STREAMS'] ?? 1_000_000);
 /** Events in the log that is rebuilt, for each second that a benchmark may take. */
 const EVENTS_A_SECOND = 20_000;
 
 const benchmarks: Benchmark[] = [
   { name: 'append', rows: ['append-1', 'append-32', 'append-256', 'append-1024'], run: appendBenchmark },
+  {
+    name: 'append-cold',
+    rows: ['append-cold-256'],
+    run: (url, seconds) => coldAppendBenchmark(url, seconds, coldStreams),
+  },
   {
     name: 'http',
     rows: ['http'],
