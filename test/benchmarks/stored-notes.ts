@@ -14,7 +14,7 @@ export async function storeNotes(url: string, streams: number, text: string): Pr
   try {
     await client.query(
       `insert into store.events (position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at,
-         recorded_at, subject, command_id, ordinal, fingerprint, meta, data, sealed)
+         recorded_at, subject, command_id, ordinal, fingerprint, meta, data, personal_data)
        select n, 'note', md5('note ' || n)::uuid, 0, gen_random_uuid(), 'bench.note.taken', 1, now(), now(), null,
          gen_random_uuid(), 0, decode(md5('print ' || n), 'hex'), '{"actor":"bench"}', $2::json, null
        from generate_series(1, $1::int) n`,

@@ -131,7 +131,7 @@ export const storedEvent = ({ type, version, samples }: Golden, extent: Extent):
 });
 
 /** The schema with its definitions in place, so that the name of a definition is no part of the shape. */
-function inlined(schema: JsonSchema): JsonSchema {
+export function inlined(schema: JsonSchema): JsonSchema {
   const definitions: Record<string, JsonSchema> = schema['$defs'] ?? {};
   const resolve = (node: unknown, within: readonly string[]): any => {
     if (Array.isArray(node)) return node.map((item) => resolve(item, within));

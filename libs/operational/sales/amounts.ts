@@ -1,4 +1,5 @@
 import type { LineQuantity, OrderLine } from '#contracts/sales/order-line.js';
+import { PersistentMap } from '#platform/kernel/persistent-map.js';
 import { Decimal, compare, decimal, minus, plus } from '#platform/kernel/money.js';
 
 /** What lines are worth, never rounded. */
@@ -28,15 +29,24 @@ export function totals(lines: readonly Pick<OrderLine, 'quantity' | 'unitPrice'>
   return { net: decimal(net), saleLines, saleValue: decimal(saleValue) };
 }
 
-/** Quantities by line number; a line that is absent has none. */
-export type Quantities = Readonly<Record<number, string>>;
+/** Quantities by line number, told at once; a line that is absent has none. */
+export type LineQuantities = Readonly<Record<number, string>>;
+
+/** Quantities by line number that change line by line. */
+export type Quantities = PersistentMap<string>;
+
+export const noQuantities: Quantities = PersistentMap.empty();
+
+/** The quantity of a line; 0 where it is absent. */
+export const quantityOf = (quantities: Quantities, line: number): string => quantities.get(String(line)) ?? '0';
 
 /** Quantities with others added (`sign` 1) or taken away (-1). */
 export function shifted(quantities: Quantities, by: readonly LineQuantity[], sign: 1 | -1): Quantities {
   const shift = sign === 1 ? plus : minus;
-  const next: Record<number, string> = { ...quantities };
-  for (const { line, quantity } of by) next[line] = shift(next[line] ?? '0', quantity);
-  return next;
+  return by.reduce(
+    (all, { line, quantity }) => all.set(String(line), shift(quantityOf(all, line), quantity)),
+    quantities,
+  );
 }
 
 /** The lesser of two decimals. */

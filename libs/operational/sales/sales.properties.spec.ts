@@ -6,6 +6,7 @@ import type { CommandDefinition } from '#platform/kernel/command.js';
 import { RuleViolation } from '#platform/kernel/errors.js';
 import { minus } from '#platform/kernel/money.js';
 import { orderId } from '#test/fixtures/sales.fixture.js';
+import { quantityOf } from './amounts.js';
 import { held, outstanding, overpaid } from './order/order-account.js';
 import { Order } from './order/order.aggregate.js';
 import type { OrderState } from './order/order.aggregate.js';
@@ -38,7 +39,10 @@ class SalesModel {
     const wanted = 'lines' in input ? input.lines : undefined;
     if (wanted === 'some') return { ...input, lines: [{ line: terms.lines[0]!.line, quantity: '0.5' }] };
     if (wanted !== 'rest') return { ...input };
-    const left = terms.lines.map(({ line, quantity }) => ({ line, quantity: minus(quantity, fulfilled[line] ?? '0') }));
+    const left = terms.lines.map(({ line, quantity }) => ({
+      line,
+      quantity: minus(quantity, quantityOf(fulfilled, line)),
+    }));
     const open = left.filter(({ quantity }) => quantity !== '0');
     // Nothing left: one more than was ordered, which must be refused.
     return { ...input, lines: open.length > 0 ? open : [{ line: terms.lines[0]!.line, quantity: '1' }] };
@@ -111,18 +115,18 @@ function holds(model: SalesModel): void {
   expect(micros(outstanding(model.order))).toBeGreaterThanOrEqual(0n);
   expect(micros(overpaid(model.order))).toBeLessThanOrEqual(micros(held(model.order)));
   const ordered = new Map(terms.lines.map(({ line, quantity }) => [String(line), micros(quantity)]));
-  for (const [line, quantity] of Object.entries(fulfilled)) {
+  for (const [line, quantity] of fulfilled) {
     expect(micros(quantity)).toBeLessThanOrEqual(ordered.get(line)!);
   }
-  for (const [line, quantity] of Object.entries(returned)) {
+  for (const [line, quantity] of returned) {
     expect(micros(quantity)).toBeGreaterThanOrEqual(0n);
-    expect(micros(quantity)).toBeLessThanOrEqual(micros(fulfilled[Number(line)]!));
+    expect(micros(quantity)).toBeLessThanOrEqual(micros(quantityOf(fulfilled, Number(line))));
   }
   if (status === 'fulfilled' || status === 'completed') {
-    for (const [line, quantity] of ordered) expect(micros(fulfilled[Number(line)]!)).toBe(quantity);
+    for (const [line, quantity] of ordered) expect(micros(quantityOf(fulfilled, Number(line)))).toBe(quantity);
   }
   // To whole pence, half a penny up.
-  const worthBack = worthOf(terms.lines.map((line) => ({ ...line, quantity: returned[line.line] ?? '0' })));
+  const worthBack = worthOf(terms.lines.map((line) => ({ ...line, quantity: quantityOf(returned, line.line) })));
   expect(model.refunds).toBeLessThanOrEqual(worthBack + MICRO / 200n);
   for (const id of returnIds) {
     const { terms: asked } = model.state<ReturnState>(Return, id);

@@ -106,7 +106,7 @@ function holds(runner: InMemoryCommandRunner, id: string): void {
   assert.equal(state.party !== undefined, status === 'pending-third-party');
   assert.equal(state.resolution !== undefined, status === 'resolved' || status === 'closed');
   assert.equal(state.duplicateOf !== undefined, status === 'duplicate');
-  if (state.duplicateOf) assert(runner.state(Case, state.duplicateOf).mergedDuplicates.includes(id));
+  if (state.duplicateOf) assert(runner.state(Case, state.duplicateOf).mergedDuplicates.has(id));
   // From merge to merge there is an end, where the case is worked on.
   const seen = new Set([id]);
   for (let at = state.duplicateOf; at; at = runner.state(Case, at).duplicateOf) assert(seen.size < seen.add(at).size);

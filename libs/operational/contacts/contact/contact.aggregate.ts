@@ -12,6 +12,7 @@ import type {
 import { contactEvents } from '#contracts/contacts/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { about, late } from '#platform/kernel/chronology.js';
+import { PersistentMap, PersistentSet } from '#platform/kernel/persistent-map.js';
 
 export type ContactDetails = Pick<Parameters<typeof contactEvents.contactRegistered>[0], DetailName>;
 export type ContactRelation = Parameters<typeof contactEvents.contactRelated>[0];
@@ -41,7 +42,7 @@ export interface ContactState {
   readonly archived: boolean;
   readonly mergedInto: string | null;
   /** The contacts that are aliases of this one. */
-  readonly mergedDuplicates: readonly string[];
+  readonly mergedDuplicates: PersistentSet;
   readonly kind: ContactKind;
   readonly stage: LifecycleStage;
   readonly details: ContactDetails;
@@ -51,10 +52,12 @@ export interface ContactState {
   readonly owner: string | null;
   readonly tags: readonly string[];
   readonly attributes: readonly DeclaredAttribute[];
-  readonly externalFacts: readonly ExternalFact[];
-  readonly relations: readonly ContactRelation[];
+  /** By `factKey`. */
+  readonly externalFacts: PersistentMap<ExternalFact>;
+  /** By `relationKey`. */
+  readonly relations: PersistentMap<ContactRelation>;
   /** Contacts that were looked at and found to be somebody else. */
-  readonly dismissed: readonly string[];
+  readonly dismissed: PersistentSet;
 }
 
 const initial: ContactState = {
@@ -63,7 +66,7 @@ const initial: ContactState = {
   blocked: false,
   archived: false,
   mergedInto: null,
-  mergedDuplicates: [],
+  mergedDuplicates: PersistentSet.of(),
   kind: 'person',
   stage: 'visitor',
   details: {},
@@ -73,9 +76,9 @@ const initial: ContactState = {
   owner: null,
   tags: [],
   attributes: [],
-  externalFacts: [],
-  relations: [],
-  dismissed: [],
+  externalFacts: PersistentMap.empty(),
+  relations: PersistentMap.empty(),
+  dismissed: PersistentSet.of(),
 };
 
 type ContactFlags = Pick<ContactState, 'identificationLevel' | 'blocked' | 'archived' | 'mergedInto'>;
@@ -95,9 +98,8 @@ const withFlags = (contact: ContactState, change: Partial<ContactFlags>): Contac
   status: statusOf(contact, change),
 });
 
-/** True for two records of one relation. */
-export const sameRelation = (a: ContactRelation, b: ContactRelation): boolean =>
-  a.kind === b.kind && a.other === b.other && a.direction === b.direction;
+/** The same for two records of one relation. */
+export const relationKey = ({ kind, direction, other }: ContactRelation): string => `${kind} ${direction} ${other}`;
 
 export const Contact = aggregate<ContactState>()({
   name: 'contact',
@@ -154,22 +156,25 @@ export const Contact = aggregate<ContactState>()({
         contact.externalFacts,
       ),
     }),
-    contactRelated: (contact, relation) => ({ ...contact, relations: [...contact.relations, relation] }),
+    contactRelated: (contact, relation) => ({
+      ...contact,
+      relations: contact.relations.set(relationKey(relation), relation),
+    }),
     contactUnrelated: (contact, relation) => ({
       ...contact,
-      relations: contact.relations.filter((known) => !sameRelation(known, relation)),
+      relations: contact.relations.delete(relationKey(relation)),
     }),
     contactMerged: (contact, { into }) => withFlags(contact, { mergedInto: into }),
     contactUnmerged: (contact) => withFlags(contact, { mergedInto: null }),
     contactDuplicateMerged: (contact, { merged }) => ({
       ...contact,
-      mergedDuplicates: [...contact.mergedDuplicates, merged],
+      mergedDuplicates: contact.mergedDuplicates.add(merged),
     }),
     contactMergeUndone: (contact, { unmerged }) => ({
       ...contact,
-      mergedDuplicates: contact.mergedDuplicates.filter((id) => id !== unmerged),
+      mergedDuplicates: contact.mergedDuplicates.delete(unmerged),
     }),
-    contactDuplicateDismissed: (contact, { other }) => ({ ...contact, dismissed: [...contact.dismissed, other] }),
+    contactDuplicateDismissed: (contact, { other }) => ({ ...contact, dismissed: contact.dismissed.add(other) }),
     contactBlocked: (contact) => withFlags(contact, { blocked: true }),
     contactArchived: (contact) => withFlags(contact, { archived: true }),
     contactRestored: (contact, { previousStatus }) =>
@@ -203,8 +208,8 @@ function pointOf({ point }: { point: number }) {
   return about(`point ${point}`);
 }
 
-function relationOf({ kind, other, direction }: ContactRelation) {
-  return about(`relation ${kind} ${direction} ${other}`);
+function relationOf(relation: ContactRelation) {
+  return about(`relation ${relationKey(relation)}`);
 }
 
 function withAttribute(contact: ContactState, attribute: DeclaredAttribute): ContactState {
@@ -212,9 +217,12 @@ function withAttribute(contact: ContactState, attribute: DeclaredAttribute): Con
   return { ...contact, attributes: [...others, attribute] };
 }
 
+/** What a source has one word on. */
+export const factKey = (source: string, name: string): string => JSON.stringify([source, name]);
+
 /** Facts may be imported out of order; the word of the later day stands. */
-function latest(facts: readonly ExternalFact[], fact: ExternalFact): readonly ExternalFact[] {
-  const same = ({ source, name }: ExternalFact): boolean => source === fact.source && name === fact.name;
-  const known = facts.find(same);
-  return known && known.date > fact.date ? facts : [...facts.filter((other) => !same(other)), fact];
+function latest(facts: PersistentMap<ExternalFact>, fact: ExternalFact): PersistentMap<ExternalFact> {
+  const key = factKey(fact.source, fact.name);
+  const known = facts.get(key);
+  return known && known.date > fact.date ? facts : facts.set(key, fact);
 }

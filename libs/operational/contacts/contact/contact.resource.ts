@@ -72,8 +72,17 @@ export const contactResource = resource({
       ],
       show: (contact, { id, revision }) => {
         const { status, kind, stage, details: known, owner, mergedInto } = contact;
-        const { points, identities, tags, attributes, externalFacts, relations, mergedDuplicates, dismissed } = contact;
-        const lists = { points, identities, tags, attributes, externalFacts, relations, mergedDuplicates, dismissed };
+        const { points, identities, tags, attributes } = contact;
+        const lists = {
+          points,
+          identities,
+          tags,
+          attributes,
+          externalFacts: contact.externalFacts.values(),
+          relations: contact.relations.values(),
+          mergedDuplicates: [...contact.mergedDuplicates],
+          dismissed: [...contact.dismissed],
+        };
         return {
           id,
           revision,

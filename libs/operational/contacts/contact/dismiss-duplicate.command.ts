@@ -7,6 +7,9 @@ import { Id } from '#platform/kernel/ids.js';
 import { Contact } from './contact.aggregate.js';
 import { assertContactExists, assertAnother, assertCurrent } from './contact.rules.js';
 
+/** Contacts that were found to be somebody else than one. */
+export const MAX_DISMISSED = 100_000;
+
 export const dismissDuplicate = command({
   name: 'DismissDuplicate',
   summary: 'Records that another contact was looked at and is not the same',
@@ -18,9 +21,11 @@ export const dismissDuplicate = command({
     assertCurrent(contact);
     assertAnother(id, other);
     assertContactExists(refs.other);
-    rule('not-merged-with-it', !contact.mergedDuplicates.includes(other), `contact ${other} is merged into this one`);
+    rule('not-merged-with-it', !contact.mergedDuplicates.has(other), `contact ${other} is merged into this one`);
     // Said of either, it holds for both.
-    if (contact.dismissed.includes(other) || refs.other!.state.dismissed.includes(id)) return;
+    if (contact.dismissed.has(other) || refs.other!.state.dismissed.has(id)) return;
+    const room = contact.dismissed.size < MAX_DISMISSED;
+    rule('dismissed-within-limit', room, `of at most ${MAX_DISMISSED} contacts it is kept that they are not the same`);
     return contactDuplicateDismissed({ other, note });
   },
 });

@@ -5,8 +5,11 @@ import { key } from '#contracts/terms.js';
 import { PastDay } from '#platform/kernel/calendar.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
-import { Contact } from './contact.aggregate.js';
+import { Contact, factKey } from './contact.aggregate.js';
 import { assertCurrent } from './contact.rules.js';
+
+/** Facts that a contact's state holds, of all sources together. */
+export const MAX_EXTERNAL_FACTS = 10_000;
 
 export const importExternalFacts = command({
   name: 'ImportExternalFacts',
@@ -23,17 +26,21 @@ export const importExternalFacts = command({
     assertCurrent(contact);
     const names = new Set(facts.map(({ name }) => name));
     rule('fact-named-once', names.size === facts.length, 'a fact is named twice');
-    const told = contact.externalFacts.filter((known) => known.source === source && known.date === date);
-    const repeats = ({ name, content }: Attribute): boolean =>
-      told.some(
-        (known) =>
-          known.name === name &&
-          known.licence === licence &&
-          known.content.type === content.type &&
-          known.content.value === content.value,
+    const { externalFacts } = contact;
+    const repeats = ({ name, content }: Attribute): boolean => {
+      const known = externalFacts.get(factKey(source, name));
+      return (
+        known?.date === date &&
+        known.licence === licence &&
+        known.content.type === content.type &&
+        known.content.value === content.value
       );
+    };
     const fresh = facts.filter((fact) => !repeats(fact));
     if (fresh.length === 0) return;
+    const unknown = fresh.filter(({ name }) => !externalFacts.has(factKey(source, name)));
+    const within = externalFacts.size + unknown.length <= MAX_EXTERNAL_FACTS;
+    rule('facts-within-limit', within, `of a contact at most ${MAX_EXTERNAL_FACTS} facts are kept`);
     return contactExternalFactsImported({ source, date, licence, facts: fresh });
   },
 });

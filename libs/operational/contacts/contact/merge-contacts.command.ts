@@ -7,6 +7,9 @@ import { Id } from '#platform/kernel/ids.js';
 import { Contact, statusOf } from './contact.aggregate.js';
 import { assertExists, assertAnother, assertNotMerged } from './contact.rules.js';
 
+/** Contacts that are aliases of one. */
+export const MAX_DUPLICATES = 100_000;
+
 export const mergeContacts = command({
   name: 'MergeContacts',
   summary: 'Makes the contact an alias of another that is the same; UnmergeContacts undoes it exactly',
@@ -25,6 +28,8 @@ export const mergeContacts = command({
     // Of somebody anonymous the kind is only a guess.
     const alike = contact.kind === survivor.kind || contact.identificationLevel === 'anonymous';
     rule('same-kind', alike, `a ${contact.kind} does not merge into a ${survivor.kind}`);
+    const room = survivor.mergedDuplicates.size < MAX_DUPLICATES;
+    rule('duplicates-within-limit', room, `a contact has at most ${MAX_DUPLICATES} duplicates`);
     rule('block-not-lost', !contact.blocked || survivor.blocked, `contact ${into} is not blocked, this one is`);
     // An event for each stream: of two racing merges that touch one contact the second is decided anew, so
     // that no contact is ever merged into its own alias.

@@ -4,7 +4,7 @@ import { RelationKind } from '#contracts/contacts/contact-terms.js';
 import { at, command, reference } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
-import { Contact, sameRelation } from './contact.aggregate.js';
+import { Contact, relationKey } from './contact.aggregate.js';
 import { assertExists, assertAnother, assertCurrent } from './contact.rules.js';
 import { fits, inverse, relationWith } from './relations.js';
 
@@ -26,10 +26,10 @@ export const relateContacts = command({
     if (relationWith(contact, kind, to)) return;
     const relation = { kind, other: to, direction: 'to' as const };
     // Both streams hold the relation, so that of two racing parents of each other the second is refused.
-    const circle = contact.relations.some((known) => sameRelation(known, { ...relation, direction: 'from' }));
+    const circle = contact.relations.has(relationKey({ ...relation, direction: 'from' }));
     rule('no-circle', !circle, `contact ${to} has this relation to this contact already`);
     for (const { relations } of [contact, other]) {
-      rule('relations-within-limit', relations.length < MAX_RELATIONS, `a contact has at most ${MAX_RELATIONS}`);
+      rule('relations-within-limit', relations.size < MAX_RELATIONS, `a contact has at most ${MAX_RELATIONS}`);
     }
     return [contactRelated(relation), at('to', contactRelated(inverse(relation, id)))];
   },

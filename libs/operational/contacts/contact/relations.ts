@@ -1,5 +1,5 @@
 import type { ContactKind, RelationKind } from '#contracts/contacts/contact-terms.js';
-import { sameRelation } from './contact.aggregate.js';
+import { relationKey } from './contact.aggregate.js';
 import type { ContactRelation, ContactState } from './contact.aggregate.js';
 
 const FITS: Record<RelationKind, { from: ContactKind; to: ContactKind }> = {
@@ -25,8 +25,5 @@ export const relationWith = (
   kind: RelationKind,
   other: string,
 ): ContactRelation | undefined =>
-  relations.find(
-    (known) =>
-      sameRelation(known, { kind, other, direction: 'to' }) ||
-      (kind === 'household' && sameRelation(known, { kind, other, direction: 'from' })),
-  );
+  relations.get(relationKey({ kind, other, direction: 'to' })) ??
+  (kind === 'household' ? relations.get(relationKey({ kind, other, direction: 'from' })) : undefined);

@@ -6,7 +6,7 @@ import type { OrderLine } from '#contracts/sales/order-line.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
-import { totals } from '../amounts.js';
+import { quantityOf, totals } from '../amounts.js';
 import { OrderLineInput, linesOf, numbered } from '../sales-input.js';
 import { standing } from './order-account.js';
 import { Order, aboutOrder, isComplete } from './order.aggregate.js';
@@ -54,7 +54,7 @@ export const amendOrder = command({
 function keepsWhatWasDelivered(order: OrderState, lines: readonly OrderLine[]): void {
   const next = new Map(lines.map((line) => [line.line, line]));
   for (const { line, sku, unitPrice } of order.terms.lines) {
-    const delivered = order.fulfilled[line] ?? '0';
+    const delivered = quantityOf(order.fulfilled, line);
     if (compare(delivered, '0') === 0) continue;
     const kept = next.get(line);
     rule(

@@ -31,7 +31,7 @@ export const cancelOrder = command({
     const { status, stage, terms, replaces } = order;
     rule('order-is-open', CANCELLABLE.includes(status), `the order is ${status}`);
     // What was delivered comes back by a return, and what is left of the order goes by an amendment.
-    rule('nothing-fulfilled', Object.keys(order.fulfilled).length === 0, 'a part of the order is delivered already');
+    rule('nothing-fulfilled', order.fulfilled.size === 0, 'a part of the order is delivered already');
     // What was paid here on top stays to be given back; some of what was moved here may have been already.
     const movedBack = replaces && min(replaces.moved, held(order));
     const cancelled = orderCancelled({

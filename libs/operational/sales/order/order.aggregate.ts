@@ -4,7 +4,8 @@ import type { LineQuantity } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { late, step } from '#platform/kernel/chronology.js';
 import { compare, minus } from '#platform/kernel/money.js';
-import { max, shifted } from '../amounts.js';
+import { PersistentSet } from '#platform/kernel/persistent-map.js';
+import { max, noQuantities, quantityOf, shifted } from '../amounts.js';
 import type { Quantities } from '../amounts.js';
 import { booked, noAccount, reopened, settled } from './order-account.js';
 import type { Account } from './order-account.js';
@@ -22,7 +23,7 @@ export interface OrderState {
   /** Whom a walk-in order was attached to later: an alias, never the subject. */
   readonly attached?: string;
   readonly placedAt?: string;
-  readonly invoices: readonly string[];
+  readonly invoices: PersistentSet;
   readonly invoiced: string;
   readonly account: Account;
   /** The return whose goods this order replaces, the order that they came from, and what they brought here. */
@@ -42,11 +43,11 @@ const initial: OrderState = {
   status: 'none',
   stage: 'draft',
   terms: { kind: 'sale', currency: '', zone: 'UTC', lines: [], net: '0' },
-  invoices: [],
+  invoices: PersistentSet.of(),
   invoiced: '0',
   account: noAccount,
-  fulfilled: {},
-  returned: {},
+  fulfilled: noQuantities,
+  returned: noQuantities,
 };
 
 const at = (order: OrderState, stage: OrderStage): OrderState => ({ ...order, status: stage, stage });
@@ -75,7 +76,7 @@ export const Order = aggregate<OrderState>()({
     }),
     orderInvoiceRecorded: (order, { invoice, invoiced }) => ({
       ...order,
-      invoices: [...order.invoices, invoice],
+      invoices: order.invoices.add(invoice),
       invoiced,
     }),
     orderPaymentRecorded: (order, { amount }) => booked(order, { paid: amount }),
@@ -137,12 +138,12 @@ export function returnable(order: OrderState): Map<number, string> {
   const { terms, status, fulfilled, returned } = order;
   return new Map(
     terms.lines.map(({ line, quantity }) => {
-      const delivered = status === 'completed' ? quantity : (fulfilled[line] ?? '0');
-      return [line, max('0', minus(delivered, returned[line] ?? '0'))];
+      const delivered = status === 'completed' ? quantity : quantityOf(fulfilled, line);
+      return [line, max('0', minus(delivered, quantityOf(returned, line)))];
     }),
   );
 }
 
 /** True when, with these quantities delivered, nothing of these lines is left to deliver. */
 export const isComplete = (lines: readonly LineQuantity[], fulfilled: Quantities): boolean =>
-  lines.every(({ line, quantity }) => compare(fulfilled[line] ?? '0', quantity) >= 0);
+  lines.every(({ line, quantity }) => compare(quantityOf(fulfilled, line), quantity) >= 0);

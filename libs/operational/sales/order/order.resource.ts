@@ -18,6 +18,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { Newest, noted, resource, shownLists } from '#platform/kernel/resource.js';
 import { omittedEntries, told, toldBy } from '../../answer-terms.js';
+import { quantityOf } from '../amounts.js';
 import { standing } from './order-account.js';
 import { Order } from './order.aggregate.js';
 
@@ -144,8 +145,8 @@ export const orderResource = resource({
           lines: lines.map((line) => ({
             ...line,
             // One recorded from another system was delivered whole, without deliveries of its own.
-            delivered: order.status === 'completed' ? line.quantity : (fulfilled[line.line] ?? '0'),
-            returned: returned[line.line] ?? '0',
+            delivered: order.status === 'completed' ? line.quantity : quantityOf(fulfilled, line.line),
+            returned: quantityOf(returned, line.line),
           })),
           replaces,
           ...shownLists({ fulfilments, invoices, payments, refunds, returns }),

@@ -4,7 +4,7 @@ import { Code, key } from '#contracts/terms.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
-import { shifted } from '../amounts.js';
+import { quantityOf, shifted } from '../amounts.js';
 import { LineQuantityInput, linesOf, uniqueLines } from '../sales-input.js';
 import { Order, aboutOrder, isComplete } from './order.aggregate.js';
 
@@ -26,11 +26,12 @@ export const recordFulfilment = command({
     const ordered = new Map(terms.lines.map(({ line, quantity }) => [line, quantity]));
     for (const { line } of lines) {
       const quantity = ordered.get(line);
+      const delivered = quantityOf(fulfilled, line);
       rule('line-in-order', quantity !== undefined, `the order has no line ${line}`);
       rule(
         'fulfilment-within-order',
-        compare(fulfilled[line]!, quantity) <= 0,
-        `line ${line}: ${fulfilled[line]} would be delivered of ${quantity}`,
+        compare(delivered, quantity) <= 0,
+        `line ${line}: ${delivered} would be delivered of ${quantity}`,
       );
     }
     const complete = isComplete(terms.lines, fulfilled);

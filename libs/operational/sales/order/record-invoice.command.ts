@@ -8,6 +8,9 @@ import { Currency, compare, payable, plus } from '#platform/kernel/money.js';
 import { PositiveAmount, amountCanBePaid, currencyAgrees } from '../sales-input.js';
 import { Order, aboutOrder } from './order.aggregate.js';
 
+/** Invoices of one order. */
+export const MAX_INVOICES = 100_000;
+
 const INVOICEABLE = ['confirmed', 'partially-fulfilled', 'fulfilled', 'completed'];
 
 export const recordInvoice = command({
@@ -26,7 +29,8 @@ export const recordInvoice = command({
     rule('order-is-invoiceable', INVOICEABLE.includes(status), `the order is ${status}`);
     currencyAgrees(terms.currency, currency);
     amountCanBePaid(amount, currency);
-    rule('invoice-number-new', !invoices.includes(invoice), `invoice ${invoice} is recorded already`);
+    rule('invoice-number-new', !invoices.has(invoice), `invoice ${invoice} is recorded already`);
+    rule('invoices-within-limit', invoices.size < MAX_INVOICES, `an order has at most ${MAX_INVOICES} invoices`);
     const invoiced = plus(order.invoiced, amount);
     const most = payable(terms.net, currency);
     rule('invoiced-within-net', compare(invoiced, most) <= 0, `${invoiced} would be invoiced of a net of ${most}`);

@@ -3,7 +3,7 @@ import type { LineQuantity } from '#contracts/sales/order-line.js';
 import { at, reference } from '#platform/kernel/command.js';
 import type { EventAt } from '#platform/kernel/command.js';
 import { compare, minus } from '#platform/kernel/money.js';
-import type { Quantities } from '../amounts.js';
+import type { LineQuantities } from '../amounts.js';
 import { Order } from '../order/order.aggregate.js';
 import type { ReturnState } from './return.aggregate.js';
 
@@ -17,7 +17,7 @@ export const itsOrder = reference(Order, (_input: unknown, back: ReturnState) =>
 export function releaseToOrder(
   { id, terms }: { id: string; terms: ReturnState['terms'] },
   from: readonly LineQuantity[],
-  taken: Quantities,
+  taken: LineQuantities,
 ): EventAt[] {
   if (terms.order === undefined) return [];
   const lines = from

@@ -5,7 +5,7 @@ import { returnInspected } from '#contracts/sales/return.events.js';
 import { command } from '#platform/kernel/command.js';
 import { rule } from '#platform/kernel/errors.js';
 import { compare } from '#platform/kernel/money.js';
-import type { Quantities } from '../amounts.js';
+import type { LineQuantities } from '../amounts.js';
 import { UnsignedQuantity, linesOf, uniqueLines } from '../sales-input.js';
 import { itsOrder, releaseToOrder } from './hold-on-order.js';
 import { Return, aboutReturn, acceptedValue } from './return.aggregate.js';
@@ -40,7 +40,7 @@ export const inspectReturn = command({
 
 /** A line left out would be neither taken nor sent back. */
 function coversWhatArrived(
-  received: Quantities,
+  received: LineQuantities,
   arrived: readonly number[],
   judged: readonly { line: number; accepted: string }[],
 ): void {

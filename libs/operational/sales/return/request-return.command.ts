@@ -137,6 +137,6 @@ function priceAgrees(bought: string, asked: string | undefined, line: number): v
 /** The order's contact, or the one that it was merged into. */
 function contactAgrees({ terms, attached }: OrderState, contact: Referenced<typeof Contact.initial> | undefined): void {
   const known = terms.contact ?? attached;
-  const same = known !== undefined && (contact?.id === known || contact?.state.mergedDuplicates.includes(known));
+  const same = known !== undefined && (contact?.id === known || contact?.state.mergedDuplicates.has(known));
   rule('contact-agrees', !contact || same === true, `the order is of contact ${known ?? 'nobody'}`);
 }

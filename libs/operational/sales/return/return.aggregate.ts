@@ -3,7 +3,7 @@ import type { ReturnLine } from '#contracts/sales/order-line.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { compare } from '#platform/kernel/money.js';
 import { max, totals } from '../amounts.js';
-import type { Quantities } from '../amounts.js';
+import type { LineQuantities } from '../amounts.js';
 
 /** What was asked for when the return was requested. */
 export type ReturnTerms = Parameters<typeof returnEvents.returnRequested>[0];
@@ -14,9 +14,9 @@ export interface ReturnState {
     'none' | 'requested' | 'authorised' | 'denied' | 'received' | 'inspected' | 'refunded' | 'exchanged' | 'closed';
   readonly terms: ReturnTerms;
   /** What arrived, by line. */
-  readonly received: Quantities;
+  readonly received: LineQuantities;
   /** What the inspection accepted, by line. */
-  readonly accepted: Quantities;
+  readonly accepted: LineQuantities;
   /** Paid back so far. */
   readonly refunded: string;
 }

@@ -3,6 +3,7 @@ import { caseEvents } from '#contracts/service/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { late, step } from '#platform/kernel/chronology.js';
 import type { Dating } from '#platform/kernel/chronology.js';
+import { PersistentSet } from '#platform/kernel/persistent-map.js';
 
 type Opened = Parameters<typeof caseEvents.caseOpened>[0];
 
@@ -28,7 +29,7 @@ export interface CaseState {
   readonly resolvedAt?: string;
   readonly duplicateOf?: string;
   /** The cases that are duplicates of this one. */
-  readonly mergedDuplicates: readonly string[];
+  readonly mergedDuplicates: PersistentSet;
   readonly articles: readonly string[];
   readonly satisfaction?: number;
 }
@@ -39,7 +40,7 @@ const initial: CaseState = {
   title: '',
   escalations: 0,
   reopenings: 0,
-  mergedDuplicates: [],
+  mergedDuplicates: PersistentSet.of(),
   articles: [],
 };
 
@@ -99,11 +100,11 @@ export const Case = aggregate<CaseState>()({
     caseMerged: (state, data) => ({ ...moved(state, data), duplicateOf: data.into }),
     caseDuplicateMerged: (state, data) => ({
       ...moved(state, data),
-      mergedDuplicates: [...state.mergedDuplicates, data.merged],
+      mergedDuplicates: state.mergedDuplicates.add(data.merged),
     }),
     caseMergeUndone: (state, data) => ({
       ...moved(state, data),
-      mergedDuplicates: state.mergedDuplicates.filter((id) => id !== data.reopened),
+      mergedDuplicates: state.mergedDuplicates.delete(data.reopened),
     }),
     caseArticleLinked: (state, data) => ({ ...moved(state, data), articles: [...state.articles, data.article] }),
     caseSatisfactionRecorded: (state, data) => ({ ...moved(state, data), satisfaction: data.score }),

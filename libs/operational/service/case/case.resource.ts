@@ -119,7 +119,7 @@ export const caseResource = resource({
           resolvedAt,
           ...later,
           mergedInto: duplicateOf,
-          ...shownLists({ messages, articles, mergedDuplicates }),
+          ...shownLists({ messages, articles, mergedDuplicates: [...mergedDuplicates] }),
         };
       },
     };

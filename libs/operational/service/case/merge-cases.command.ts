@@ -26,8 +26,11 @@ function isSameCustomer(
 ): boolean {
   if (ours === undefined || ours === theirs) return true;
   if (theirs === undefined || contact === undefined) return false;
-  return contact.mergedInto === theirs || contact.mergedDuplicates.includes(theirs);
+  return contact.mergedInto === theirs || contact.mergedDuplicates.has(theirs);
 }
+
+/** Cases that are duplicates of one. */
+export const MAX_DUPLICATES = 100_000;
 
 export const mergeCases = command({
   name: 'MergeCases',
@@ -52,6 +55,8 @@ export const mergeCases = command({
       alike,
       `case ${into} ${theirs === undefined ? 'has no customer' : `is of another customer${hint}`}`,
     );
+    const room = original.mergedDuplicates.size < MAX_DUPLICATES;
+    rule('duplicates-within-limit', room, `a case has at most ${MAX_DUPLICATES} duplicates`);
     // An event for each stream: of two racing merges of each other's case the second is decided anew.
     return [
       caseMerged({ ...state.overview, status: 'duplicate', into, previousStatus: state.overview.status, note }),

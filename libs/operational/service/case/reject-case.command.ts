@@ -14,8 +14,8 @@ export const rejectCase = command({
   input: z.strictObject({ reason: Code, note: Note.optional() }),
   decide: (state, { reason, note }) => {
     assertOpen(state);
-    const { length } = state.mergedDuplicates;
-    rule('no-duplicates-held', length === 0, `${length} other cases are duplicates of this one; reopen them first`);
+    const { size } = state.mergedDuplicates;
+    rule('no-duplicates-held', size === 0, `${size} other cases are duplicates of this one; reopen them first`);
     return caseRejected({ ...state.overview, status: 'rejected', reason, note });
   },
 });
