@@ -133,7 +133,11 @@ function historyOf(steps: readonly Step[]): EventLogFixture {
       case 'attribute':
         return void log.add(
           onContact,
-          contact.contactAttributeSet({ name: other, content: { type: 'number', value: cents } }),
+          contact.contactAttributeSet({
+            name: other,
+            attributeType: 'number',
+            content: { type: 'number', value: cents },
+          }),
         );
       case 'relate':
         return void log.add(onContact, contact.contactRelated(relation));

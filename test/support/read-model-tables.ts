@@ -1,6 +1,8 @@
 import { deepStrictEqual } from 'node:assert';
 import pg from 'pg';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
+import { isErased } from '#platform/kernel/erased.js';
+import { personalOf, textOf } from '#platform/projections/definition/personal.js';
 import { foldInMemory, tableNameOf } from '#platform/projections/folding/fold-in-memory.js';
 import type { Projection, TableClass } from '#platform/projections/definition/projection.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
@@ -33,9 +35,21 @@ export async function createReadModelTables(projections: readonly Projection[]):
   for (const shape of shapes) {
     for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await pool.query(sql);
   }
+  const texts = new Set(
+    shapes.flatMap(({ columns }) => columns.filter(({ type }) => type.sql === 'text').map(({ property }) => property)),
+  );
+  /** As the runtime writes and reads what was erased. */
+  const asText = (row: object): object =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, texts.has(name) && isErased(value) ? textOf(value) : value]),
+    );
+  const asPersonal = (row: object): object =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? personalOf(value) : value]),
+    );
   const insertInto = async (name: string, rows: readonly object[]): Promise<void> => {
     for (let from = 0; from < rows.length; from += 10_000) {
-      const slice = JSON.stringify(rows.slice(from, from + 10_000), plain);
+      const slice = JSON.stringify(rows.slice(from, from + 10_000).map(asText), plain);
       await pool.query(`insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`, [slice]);
     }
   };
@@ -43,7 +57,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
     await pool.query(`truncate ${shapes.map(({ name }) => `"${name}"`).join(', ')}`);
   };
   return {
-    rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows,
+    rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows.map(asPersonal) as any,
     insert: (table, rows) => insertInto(tableNameOf(table), rows),
     empty,
     fold: async (events) => {

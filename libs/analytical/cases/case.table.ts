@@ -1,6 +1,8 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
 import type { z } from 'zod';
+import type { Erased } from '#platform/kernel/erased.js';
+import { Personal } from '#platform/projections/definition/personal.js';
 
 /** A case as it stands after its last event. */
 @Entity('cases')
@@ -19,7 +21,7 @@ export class CaseRow {
   @PrimaryColumn('uuid') id!: string;
   @Column('text', { nullable: true }) number!: string | null;
   @Column('uuid', { nullable: true }) contact!: string | null;
-  @Column('text') title!: string;
+  @Personal() @Column('text') title!: string | Erased;
   @Column('text') kind!: CaseKind;
   @Column('text', { nullable: true }) category!: string | null;
   @Column('text') channel!: z.infer<typeof CaseChannel>;

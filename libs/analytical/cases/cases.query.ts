@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
 import { Instant } from '#platform/kernel/calendar.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery } from '#platform/projections/definition/query.js';
 import { LONGEST_CHAIN } from '../aliases/family.js';
@@ -18,7 +19,7 @@ export const CaseView = z
     number: z.string().nullable(),
     contact: Id.nullable(),
     customer,
-    title: z.string(),
+    title: orErased(z.string()),
     kind: CaseKind,
     category: z.string().nullable(),
     channel: CaseChannel,

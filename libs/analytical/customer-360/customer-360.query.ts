@@ -9,6 +9,7 @@ import {
   TypedValue,
 } from '#contracts/contacts/contact-terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
@@ -36,13 +37,17 @@ const shown = {
   status: ContactStatus,
   statusBefore: ContactStatus.optional().describe('Of a merged contact: its status before that'),
   stage: LifecycleStage,
-  name: z.string().nullable(),
+  name: orErased(z.string()).nullable(),
   details: z.record(z.string(), z.unknown()),
-  points: z.array(NumberedPoint.extend({ verifiedAt: Instant.optional() })),
-  identities: z.array(Identity),
-  attributes: z.record(z.string(), TypedValue),
+  points: z.array(
+    orErased(NumberedPoint.extend({ reach: orErased(NumberedPoint.shape.reach), verifiedAt: Instant.optional() })),
+  ),
+  identities: z.array(orErased(Identity.extend({ key: orErased(Identity.shape.key) }))),
+  attributes: z.record(z.string(), orErased(TypedValue)),
   facts: z
-    .array(z.object({ name: z.string(), content: TypedValue, source: z.string(), date: Day, licence: z.string() }))
+    .array(
+      orErased(z.object({ name: z.string(), content: TypedValue, source: z.string(), date: Day, licence: z.string() })),
+    )
     .describe('What others say of the customer'),
   tags: z.array(z.string()),
   owner: z.string().nullable(),

@@ -7,9 +7,20 @@ import type {
   LifecycleStage,
   TypedValue,
 } from '#contracts/contacts/contact-terms.js';
+import type { Erased } from '#platform/kernel/erased.js';
+import { Personal } from '#platform/projections/definition/personal.js';
 
 /** A contact point, with when it was last shown to work. */
-export type CustomerPoint = NumberedPoint & { verifiedAt?: string };
+export type CustomerPoint = Omit<NumberedPoint, 'reach'> & {
+  reach: NumberedPoint['reach'] | Erased;
+  verifiedAt?: string;
+};
+
+/** Who a customer is in another system. */
+export interface CustomerIdentity {
+  system: string;
+  key: Identity['key'] | Erased;
+}
 
 /** What a third party says of a customer: the newest of each name from each source. */
 export interface CustomerFact {
@@ -45,13 +56,15 @@ export class Customer {
   @Column('integer') merged_duplicates!: number;
   @Column('text') stage!: LifecycleStage;
   /** The name in full; empty when none is known, so that pages by name have no gap. */
-  @Column('text') name!: string;
+  @Personal() @Column('text') name!: string | Erased;
   /** Parts of the name, birth date, language and the like, as the contact's details have them. */
-  @Column('jsonb') details!: Record<string, unknown>;
-  @Column('jsonb') points!: CustomerPoint[];
-  @Column('jsonb') identities!: Identity[];
-  @Column('jsonb') attributes!: Record<string, TypedValue>;
-  @Column('jsonb') facts!: CustomerFact[];
+  @Personal() @Column('jsonb') details!: Record<string, unknown>;
+  // Of an erased list nobody knows how long it was: one `erased` stands for it.
+  @Personal() @Column('jsonb') points!: (CustomerPoint | Erased)[];
+  @Personal() @Column('jsonb') identities!: (CustomerIdentity | Erased)[];
+  /** `erased` beside the names: of attributes whose names were erased too. */
+  @Personal() @Column('jsonb') attributes!: Record<string, TypedValue | Erased>;
+  @Personal() @Column('jsonb') facts!: (CustomerFact | Erased)[];
   @Column('jsonb') tags!: string[];
   @Column('text', { nullable: true }) owner!: string | null;
   @Column('text', { nullable: true }) origin!: string | null;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ContactKind, ContactStatus, LifecycleStage, Staff, Tag } from '#contracts/contacts/contact-terms.js';
 import { Instant } from '#platform/kernel/calendar.js';
+import { orErased, type Erased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
+import { textOf } from '#platform/projections/definition/personal.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { aliasOf, aliasesTo, LONGEST_CHAIN } from '../aliases/family.js';
@@ -24,7 +26,7 @@ export const CustomerListed = z
   .object({
     ...filtered,
     status: ContactStatus,
-    name: z.string().nullable(),
+    name: orErased(z.string()).nullable(),
     firstSeenAt: Instant,
     lastEventAt: Instant,
     mergedFrom: z
@@ -37,7 +39,7 @@ type CustomerListed = z.infer<typeof CustomerListed>;
 type Filtered = Omit<CustomerListed['mergedFrom'][number], 'id'> & { subject: string };
 interface Listed extends Filtered {
   merged_duplicates: number;
-  name: string;
+  name: string | Erased;
   first_seen_at: Date;
   last_event_at: Date;
 }
@@ -70,7 +72,7 @@ const orders: Record<'id' | 'name' | 'recency', Order> = {
     columns: ['name', 'subject'],
     rising: true,
     at: ([id, name], p) => [p(name), `${p(id)}::uuid`],
-    keyset: (r) => [r.subject, r.name],
+    keyset: (r) => [r.subject, textOf(r.name)],
   },
   recency: {
     table: 'customer_activity',

@@ -45,7 +45,7 @@ describe('profiles', () => {
     expect(customer()).toMatchObject({ name: 'Ann Lee', details: { given: 'Ann', language: 'en' }, owner: null });
     add('2026-01-11', contact.contactDetailsUpdated({ changed: ['name'], name: { full: 'Ann Ray' }, language: 'en' }));
     add('2026-01-11', contact.contactIdentityLinked({ system: 'web', key: 'x' }));
-    add('2026-01-12', contact.contactAttributeSet(attribute('large')));
+    add('2026-01-12', contact.contactAttributeSet({ attributeType: 'string', ...attribute('large') }));
     add('2026-01-12', contact.contactOwnerAssigned({ owner: 'eve' }));
     add('2026-01-13', contact.contactActivated({ status: 'active', by: 'business' }));
     expect(customer()).toMatchObject({

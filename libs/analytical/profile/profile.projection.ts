@@ -1,5 +1,6 @@
 import * as contact from '#contracts/contacts/contact.events.js';
-import type { ContactStatus } from '#contracts/contacts/contact-terms.js';
+import type { ContactStatus, DetailName } from '#contracts/contacts/contact-terms.js';
+import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
 import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
@@ -45,12 +46,14 @@ const withTag = ({ subject }: RecordedEvent, tag: string): RowChange<CustomerTag
   return change(CustomerTag, key, () => key);
 };
 
+type ContactDetails = Pick<Parameters<typeof contact.contactRegistered>[0], DetailName>;
+
 /** The details that are known, without the name, which has columns of its own. */
-function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
-  const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data as any;
+function detailsOf(data: ContactDetails): Record<string, unknown> {
+  const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data;
   const known = {
-    given: name?.given,
-    family: name?.family,
+    given: isErased(name) ? erased : name?.given,
+    family: isErased(name) ? erased : name?.family,
     birthDate,
     language,
     zone,
@@ -63,14 +66,25 @@ function detailsOf(data: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }
 
-const factKey = ({ source, name }: CustomerFact): string => JSON.stringify([source, name]);
+/** The full name; empty when none is known. */
+const nameOf = (name: ContactDetails['name']): string | Erased => (isErased(name) ? erased : (name?.full ?? ''));
+
+/** Of an erased list nobody knows how long it was: one `erased` stands for it. */
+const listOf = <Item>(list: readonly Item[] | Erased | undefined): (Item | Erased)[] =>
+  isErased(list) ? [erased] : [...(list ?? [])];
+
+const factKey = (fact: CustomerFact | Erased): string =>
+  isErased(fact) ? '' : JSON.stringify([fact.source, fact.name]);
 
 /** Newer facts of a source replace its older ones of the same name, in whatever order they were imported. */
-function withFacts(known: readonly CustomerFact[], imported: readonly CustomerFact[]): CustomerFact[] {
+function withFacts(
+  known: readonly (CustomerFact | Erased)[],
+  imported: readonly (CustomerFact | Erased)[],
+): (CustomerFact | Erased)[] {
   const newest = new Map(known.map((fact) => [factKey(fact), fact]));
   for (const fact of imported) {
     const before = newest.get(factKey(fact));
-    if (!before || before.date <= fact.date) newest.set(factKey(fact), fact);
+    if (!before || isErased(before) || isErased(fact) || before.date <= fact.date) newest.set(factKey(fact), fact);
   }
   return [...newest.values()];
 }
@@ -97,11 +111,13 @@ export const profile = projection({
         change(Customer, { subject }, () => ({
           ...listed,
           subject,
-          name: data.name?.full ?? '',
+          name: nameOf(data.name),
           details: detailsOf(data),
-          points: data.points ?? [],
-          identities: data.identities ?? [],
-          attributes: Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
+          points: listOf(data.points),
+          identities: listOf(data.identities),
+          attributes: isErased(data.attributes)
+            ? { '': erased }
+            : Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
           facts: [],
           tags: data.tags ?? [],
           origin: data.origin ?? null,
@@ -109,7 +125,7 @@ export const profile = projection({
       ];
     }),
     on(contact.contactDetailsUpdated, (event) =>
-      ofCustomer(event, () => ({ name: event.data.name?.full ?? '', details: detailsOf(event.data) })),
+      ofCustomer(event, () => ({ name: nameOf(event.data.name), details: detailsOf(event.data) })),
     ),
     on(contact.contactIdentified, toStatus),
     on(contact.contactActivated, toStatus),
@@ -123,12 +139,16 @@ export const profile = projection({
     on(contact.contactPointVerified, (event) =>
       ofCustomer(event, ({ points }) => ({
         points: points.map((one) =>
-          one.point === event.data.point ? { ...one, verifiedAt: event.occurredAt.toISOString() } : one,
+          !isErased(one) && one.point === event.data.point
+            ? { ...one, verifiedAt: event.occurredAt.toISOString() }
+            : one,
         ),
       })),
     ),
     on(contact.contactPointRemoved, (event) =>
-      ofCustomer(event, ({ points }) => ({ points: points.filter(({ point }) => point !== event.data.point) })),
+      ofCustomer(event, ({ points }) => ({
+        points: points.filter((one) => isErased(one) || one.point !== event.data.point),
+      })),
     ),
     on(contact.contactIdentityLinked, (event) => {
       const { system, key } = event.data;
@@ -155,7 +175,7 @@ export const profile = projection({
     ),
     on(contact.contactExternalFactsImported, (event) => {
       const { facts, source, date, licence } = event.data;
-      const imported = facts.map(({ name, content }) => ({ name, content, source, date, licence }));
+      const imported = listOf(facts).map((fact) => (isErased(fact) ? fact : { ...fact, source, date, licence }));
       return ofCustomer(event, (row) => ({ facts: withFacts(row.facts, imported) }));
     }),
     on(contact.contactLifecycleStageChanged, (event) => ofListed(event, () => ({ stage: event.data.stage }))),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
+import { isErased, readable } from '#platform/kernel/erased.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Code, Note, key } from '../terms.js';
@@ -61,7 +62,7 @@ export const contactRegistered = defineEvent({
     /** How the contact came to us: `trade-fair`, `web`. */
     origin: open(Code.optional()),
   },
-  reserves: ({ identities = [] }) => identities.map(identityKey),
+  reserves: ({ identities }) => (readable(identities) ?? []).map(identityKey),
 });
 
 /** The details from now on, in full; `changed` names those that differ from before. */
@@ -104,7 +105,7 @@ export const contactPointRemoved = defineEvent({
 export const contactIdentityLinked = defineEvent({
   type: 'crm.contacts.contact.identity-linked',
   fields: { system: open(Identity.shape.system, 'shown'), key: personal(Identity.shape.key) },
-  reserves: (identity) => [identityKey(identity)],
+  reserves: ({ system, key: inSystem }) => (isErased(inSystem) ? [] : [identityKey({ system, key: inSystem })]),
 });
 
 /** Without an owner: nobody looks after the contact from now on. */
@@ -128,7 +129,12 @@ export const contactUntagged = defineEvent({
 
 export const contactAttributeSet = defineEvent({
   type: 'crm.contacts.contact.attribute-set',
-  fields: { name: open(AttributeName), content: personal(TypedValue), previous: personal(TypedValue.optional()) },
+  fields: {
+    name: open(AttributeName),
+    attributeType: open(AttributeType),
+    content: personal(TypedValue),
+    previous: personal(TypedValue.optional()),
+  },
 });
 
 /** The type stays declared: the attribute can only come back with the same one. */

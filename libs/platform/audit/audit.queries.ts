@@ -3,6 +3,7 @@ import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { Role } from '#platform/kernel/command.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Id } from '#platform/kernel/ids.js';
@@ -44,7 +45,7 @@ export const AuditedEvent = z
     commandId: Id,
     actor: z.string(),
     onBehalfOf: z.string().optional(),
-    reason: z.string().optional(),
+    reason: orErased(z.string()).optional(),
     correlationId: z.string().optional(),
     causationId: z.string().optional(),
     data: z.record(z.string(), z.unknown()),

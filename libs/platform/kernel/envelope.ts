@@ -1,10 +1,12 @@
+import type { Erased } from './erased.js';
+
 /** What is known of an event's making, beside what happened. All but `actor` are optional. */
 export interface EventMeta {
   /** Who sent the command. */
   actor: string;
   onBehalfOf?: string;
   /** Why, in the sender's words. */
-  reason?: string;
+  reason?: string | Erased;
   correlationId?: string;
   /** Id of the event or command that caused this one. */
   causationId?: string;

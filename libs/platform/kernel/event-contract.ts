@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Erased } from './erased.js';
 
 /**
  * What a retention period applies to. The personal fields of one class are stored as one part, which later has a key of
@@ -28,10 +29,10 @@ export type FieldClass = Exclude<RetentionClass, 'reason'>;
  * A field of an event together with what the privacy catalogue says of it.
  * `defineEvent` takes nothing else, so an unclassified field does not compile.
  */
-export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
+export interface ClassifiedField<S extends z.ZodType = z.ZodType, R extends FieldClass | null = FieldClass | null> {
   readonly schema: S;
   /** Of a personal field; null for an open one. */
-  readonly retention: FieldClass | null;
+  readonly retention: R;
   /** How the event's entry on a timeline repeats the field; absent: not at all. */
   readonly timeline?: OnTimeline;
 }
@@ -40,7 +41,10 @@ export interface ClassifiedField<S extends z.ZodType = z.ZodType> {
 export type OnTimeline = 'shown' | 'counted' | 'unless-subject';
 
 /** A field that says something about a person: stored apart (`personalData`), erased with its subject or its class. */
-export const personal = <S extends z.ZodType>(schema: S, retention: FieldClass = 'profile'): ClassifiedField<S> => ({
+export const personal = <S extends z.ZodType>(
+  schema: S,
+  retention: FieldClass = 'profile',
+): ClassifiedField<S, FieldClass> => ({
   schema,
   retention,
 });
@@ -50,7 +54,7 @@ export const personal = <S extends z.ZodType>(schema: S, retention: FieldClass =
  * @param timeline whether the event's entry on a timeline repeats it. Short fields only. A personal field never is:
  *   erasing it would not reach the entry
  */
-export const open = <S extends z.ZodType>(schema: S, timeline?: OnTimeline): ClassifiedField<S> => ({
+export const open = <S extends z.ZodType>(schema: S, timeline?: OnTimeline): ClassifiedField<S, null> => ({
   schema,
   retention: null,
   timeline,
@@ -58,10 +62,18 @@ export const open = <S extends z.ZodType>(schema: S, timeline?: OnTimeline): Cla
 
 export type ClassifiedFields = Record<string, ClassifiedField>;
 
+type PersonalNames<F extends ClassifiedFields> = {
+  [K in keyof F]: F[K] extends ClassifiedField<any, null> ? never : K;
+}[keyof F];
 type ShapeOf<F extends ClassifiedFields> = { [K in keyof F]: F[K]['schema'] };
+type Written<F extends ClassifiedFields> = z.infer<z.ZodObject<ShapeOf<F>, z.core.$strict>>;
+type WithErased<Data, Personal> = { [K in keyof Data]: K extends Personal ? Data[K] | Erased : Data[K] };
 
-/** The data of an event, as its fields' schemas infer it. */
-export type DataOf<F extends ClassifiedFields> = z.infer<z.ZodObject<ShapeOf<F>, z.core.$strict>>;
+/**
+ * The data of an event, as its fields' schemas infer it. A personal field is its value or `erased`: so folds read it, and
+ * so a decision may write it again that carries it over from a state.
+ */
+export type DataOf<F extends ClassifiedFields> = WithErased<Written<F>, PersonalNames<F>>;
 
 /** Turns the data of version `n` into that of version `n + 1`. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
@@ -120,7 +132,12 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
   for (let from = 1; from < version; from++) {
     if (!upcasts[from]) throw new Error(`${type} is at version ${version} but has no upcast from version ${from}`);
   }
-  const shape = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
+  const shape = Object.fromEntries(
+    Object.entries(fields).map(([name, { schema, retention }]) => [
+      name,
+      retention === null ? schema : z.union([schema, Erased]),
+    ]),
+  );
   const contract = ((data: DataOf<F>) => ({ contract, data })) as unknown as EventContract<DataOf<F>>;
   return Object.assign(contract, {
     type,

@@ -1,3 +1,4 @@
+import { erased } from '#platform/kernel/erased.js';
 import type { EventContract, RetentionClass } from '#platform/kernel/event-contract.js';
 
 /** The fields of one retention class; of `reason`, the reason. */
@@ -42,4 +43,18 @@ export function plainParts(personalData: string): PersonalParts {
   if (sealed !== 0 || !parts)
     throw new Error(`personal data in the form ${String(sealed)} are not known to this build`);
   return Object.entries(parts) as [RetentionClass, PersonalFields][];
+}
+
+/**
+ * Marks the fields of these classes as erased. All that an event of its kind may have: which of them were there is not
+ * known any more, and what was erased counts as present.
+ */
+export function markErased(
+  contract: EventContract<any> | undefined,
+  data: Record<string, unknown>,
+  classes: readonly RetentionClass[],
+): void {
+  for (const { retention, fields } of contract?.personalParts ?? []) {
+    if (classes.includes(retention)) for (const name of fields) data[name] = erased;
+  }
 }

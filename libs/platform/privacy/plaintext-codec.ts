@@ -1,8 +1,9 @@
 import type { EventMeta, RecordedEvent, StoredEvent } from '#platform/kernel/envelope.js';
 import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { EventCodec, EventPlace, StoredForm } from '#platform/kernel/event-codec.js';
-import type { DomainEvent } from '#platform/kernel/event-contract.js';
-import { plainParts, plainText, takeApart } from './personal-data.js';
+import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
+import type { DomainEvent, RetentionClass } from '#platform/kernel/event-contract.js';
+import { markErased, plainParts, plainText, takeApart, type PersonalFields } from './personal-data.js';
 
 /** The codec without keys: personal fields are apart from the others, and readable. */
 export class PlaintextCodec implements EventCodec {
@@ -20,30 +21,46 @@ export class PlaintextCodec implements EventCodec {
   decode(stored: StoredEvent): RecordedEvent {
     const data = JSON.parse(stored.data) as Record<string, unknown>;
     let meta: EventMeta = stored.meta;
+    let gone: RetentionClass[] | undefined;
     if (stored.personalData !== null) {
-      for (const [retention, fields] of plainParts(stored.personalData)) {
-        if (retention === 'reason') meta = { ...meta, reason: fields['reason'] as string };
+      for (const [retention, fields] of this.partsOf(stored, stored.personalData)) {
+        if (retention === 'reason')
+          meta = { ...meta, reason: isErased(fields) ? erased : (fields['reason'] as string) };
+        else if (isErased(fields)) (gone ??= []).push(retention);
         else Object.assign(data, fields);
       }
     }
+    const { type, schemaVersion } = stored;
+    // Marked before the upcasts, which so find what they look for, and after them, for what they made of it.
+    if (gone) markErased(this.catalogue.get(type), data, gone);
+    const current = this.catalogue.upcast(type, schemaVersion, data);
+    if (gone) markErased(this.catalogue.get(type), current, gone);
     return {
       id: stored.id,
       stream: stored.stream,
       revision: stored.revision,
       position: stored.position,
-      type: stored.type,
-      schemaVersion: stored.schemaVersion,
+      type,
+      schemaVersion,
       occurredAt: stored.occurredAt,
       recordedAt: stored.recordedAt,
       subject: stored.subject,
       commandId: stored.commandId,
       meta,
-      data: this.catalogue.upcast(stored.type, stored.schemaVersion, data),
+      data: current,
     };
   }
 
   knows(type: string, version: number): boolean {
     return version <= (this.catalogue.get(type)?.version ?? 0);
+  }
+
+  /** The parts of an event's personal data, each its fields or `erased`. */
+  protected partsOf(
+    _stored: StoredEvent,
+    personalData: string,
+  ): Iterable<readonly [RetentionClass, PersonalFields | Erased]> {
+    return plainParts(personalData);
   }
 
   /** The digest itself: without keys of subjects it is the log's key that it stands under. */

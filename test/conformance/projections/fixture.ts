@@ -12,6 +12,7 @@ import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { derivedId, newId } from '#platform/kernel/ids.js';
 import { ensureLive } from '#platform/projections/builds/builds.js';
 import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
+import { readable } from '#platform/kernel/erased.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import { Ages } from '#platform/projections/folding/row-cache.js';
 import { ProjectionGroup } from '#platform/projections/running/projection-group.js';
@@ -95,9 +96,10 @@ export const tags = (): Projection =>
     version: 1,
     tables: [Tags],
     on: [
-      on(noted, ({ data, subject }) =>
-        change(Tags, { subject, tag: data.text }, (row) => ({ subject, tag: data.text, uses: (row?.uses ?? 0) + 1 })),
-      ),
+      on(noted, ({ data, subject }) => {
+        const tag = readable(data.text) ?? '';
+        return change(Tags, { subject, tag }, (row) => ({ subject, tag, uses: (row?.uses ?? 0) + 1 }));
+      }),
     ],
   });
 

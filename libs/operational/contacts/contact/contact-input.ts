@@ -4,6 +4,7 @@ import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { ContactPoint } from '#contracts/contacts/contact-point.js';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
 import { Code } from '#contracts/terms.js';
+import { isErased, type Erased } from '#platform/kernel/erased.js';
 import { spellingOf } from '#platform/kernel/text.js';
 import { joinedName } from './name-order.js';
 
@@ -30,9 +31,13 @@ export const keyOf = (reach: ContactPoint): string =>
   reach.kind === 'postal' ? spellingOf(JSON.stringify(reach)) : JSON.stringify(reach);
 
 /** The point with the same address, number or account. */
-export function samePoint<P extends Pick<NumberedPoint, 'reach'>>(points: readonly P[], reach: ContactPoint) {
+export function samePoint<P extends { readonly reach: NumberedPoint['reach'] | Erased }>(
+  points: readonly P[],
+  reach: ContactPoint,
+) {
   const key = keyOf(reach);
-  return points.find((known) => keyOf(known.reach) === key);
+  // Of an erased point nobody can tell.
+  return points.find((known) => !isErased(known.reach) && keyOf(known.reach) === key);
 }
 
 /** The list without repeats. */

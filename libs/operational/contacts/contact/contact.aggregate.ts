@@ -1,3 +1,5 @@
+import type { PointKind } from '#contracts/contacts/contact-point.js';
+import { MAX_POINTS } from '#contracts/contacts/contact.events.js';
 import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
 import type {
   Attribute,
@@ -11,6 +13,7 @@ import type {
 } from '#contracts/contacts/contact-terms.js';
 import { contactEvents } from '#contracts/contacts/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
+import { isErased, readable, type Erased } from '#platform/kernel/erased.js';
 import { about, late } from '#platform/kernel/chronology.js';
 import { PersistentMap, PersistentSet } from '#platform/kernel/persistent-map.js';
 
@@ -23,7 +26,20 @@ export type IdentificationLevel = 'anonymous' | 'identified' | 'active';
 export interface DeclaredAttribute {
   readonly name: string;
   readonly type: AttributeType;
-  readonly content: TypedValue | null;
+  readonly content: TypedValue | Erased | null;
+}
+
+/** A contact point; which it is may have been erased. */
+export interface KnownPoint extends Omit<NumberedPoint, 'reach'> {
+  readonly pointKind: PointKind;
+  readonly reach: NumberedPoint['reach'] | Erased;
+  readonly verified: boolean;
+}
+
+/** Who the contact is in another system. */
+export interface KnownIdentity {
+  readonly system: string;
+  readonly key: Identity['key'] | Erased;
 }
 
 /** The latest word of a source on one thing. */
@@ -46,9 +62,9 @@ export interface ContactState {
   readonly kind: ContactKind;
   readonly stage: LifecycleStage;
   readonly details: ContactDetails;
-  readonly points: readonly (NumberedPoint & { readonly verified: boolean })[];
+  readonly points: readonly KnownPoint[];
   readonly nextPoint: number;
-  readonly identities: readonly Identity[];
+  readonly identities: readonly KnownIdentity[];
   readonly owner: string | null;
   readonly tags: readonly string[];
   readonly attributes: readonly DeclaredAttribute[];
@@ -107,28 +123,33 @@ export const Contact = aggregate<ContactState>()({
   events: contactEvents,
   evolve: {
     contactRegistered: (contact, data) => {
-      const { kind, status, stage, points = [], identities = [], attributes = [], tags = [], owner, ...more } = data;
+      const { kind, status, stage, points, identities, attributes, tags = [], owner, ...more } = data;
       const { origin: _origin, ...details } = more;
       const known: ContactState = {
         ...contact,
         kind,
         stage,
         details,
-        identities,
+        // Of an erased list nobody knows how many there were.
+        identities: readable(identities) ?? [],
         tags,
         owner: owner ?? null,
-        points: points.map((point) => ({ ...point, verified: false })),
-        nextPoint: points.length + 1,
-        attributes: attributes.map(({ name, content }) => ({ name, type: content.type, content })),
+        points: (readable(points) ?? []).map((point) => ({
+          ...point,
+          pointKind: point.reach.kind,
+          verified: false,
+        })),
+        nextPoint: (isErased(points) ? MAX_POINTS : (points?.length ?? 0)) + 1,
+        attributes: (readable(attributes) ?? []).map(({ name, content }) => ({ name, type: content.type, content })),
       };
       return withFlags(known, { identificationLevel: status as IdentificationLevel });
     },
     contactDetailsUpdated: (contact, { changed: _changed, ...details }) => ({ ...contact, details }),
     contactIdentified: (contact) => withFlags(contact, { identificationLevel: 'identified' }),
     contactActivated: (contact) => withFlags(contact, { identificationLevel: 'active' }),
-    contactPointAdded: (contact, { point, label, reach }) => ({
+    contactPointAdded: (contact, { point, pointKind, label, reach }) => ({
       ...contact,
-      points: [...contact.points, { point, label, reach, verified: false }],
+      points: [...contact.points, { point, pointKind, label, reach, verified: false }],
       nextPoint: point + 1,
     }),
     contactPointVerified: (contact, { point }) => ({
@@ -146,13 +167,14 @@ export const Contact = aggregate<ContactState>()({
     contactOwnerAssigned: (contact, { owner }) => ({ ...contact, owner: owner ?? null }),
     contactTagged: (contact, { tags }) => ({ ...contact, tags }),
     contactUntagged: (contact, { tags }) => ({ ...contact, tags }),
-    contactAttributeSet: (contact, { name, content }) => withAttribute(contact, { name, type: content.type, content }),
+    contactAttributeSet: (contact, { name, attributeType: type, content }) =>
+      withAttribute(contact, { name, type, content }),
     contactAttributeCleared: (contact, { name, attributeType: type }) =>
       withAttribute(contact, { name, type, content: null }),
     contactExternalFactsImported: (contact, { source, date, licence, facts }) => ({
       ...contact,
-      externalFacts: facts.reduce(
-        (all, fact) => latest(all, { ...fact, source, date, licence }),
+      externalFacts: (readable(facts) ?? []).reduce(
+        (all: readonly ExternalFact[], fact) => latest(all, { ...fact, source, date, licence }),
         contact.externalFacts,
       ),
     }),

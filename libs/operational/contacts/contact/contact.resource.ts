@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PointKind } from '#contracts/contacts/contact-point.js';
 import { NumberedPoint, contactRegistered } from '#contracts/contacts/contact.events.js';
 import {
   Attribute,
@@ -6,6 +7,7 @@ import {
   AttributeType,
   ContactKind,
   ContactStatus,
+  type DetailName,
   Identity,
   LifecycleStage,
   RelationKind,
@@ -16,12 +18,15 @@ import {
 } from '#contracts/contacts/contact-terms.js';
 import { Code, key } from '#contracts/terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
+import { orErased, type Erased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { noted, resource, shownLists } from '#platform/kernel/resource.js';
 import { omittedEntries, toldBy } from '../../answer-terms.js';
 import { Contact } from './contact.aggregate.js';
 
-const details = z.strictObject(contactDetails).partial().shape;
+const details = Object.fromEntries(
+  Object.entries(contactDetails).map(([name, schema]) => [name, orErased(schema).optional()]),
+) as { [Name in DetailName]: z.ZodOptional<z.ZodUnion<[(typeof contactDetails)[Name], typeof Erased]>> };
 
 export const ContactAnswer = z
   .strictObject({
@@ -35,14 +40,20 @@ export const ContactAnswer = z
     origin: Code.optional().describe('How the contact came to us'),
     owner: Staff.optional().describe('Who looks after the contact'),
     mergedInto: Id.optional().describe('Of a merged contact: the one that it turned out to be'),
-    points: z.array(NumberedPoint.extend({ verified: z.boolean() })),
-    identities: z.array(Identity),
+    points: z.array(
+      NumberedPoint.extend({
+        pointKind: PointKind,
+        reach: orErased(NumberedPoint.shape.reach),
+        verified: z.boolean(),
+      }),
+    ),
+    identities: z.array(Identity.extend({ key: orErased(Identity.shape.key) })),
     tags: z.array(Tag),
     attributes: z.array(
       z.strictObject({
         name: AttributeName,
         type: AttributeType,
-        content: TypedValue.nullable().describe('null: cleared; its type stays declared'),
+        content: orErased(TypedValue).nullable().describe('null: cleared; its type stays declared'),
       }),
     ),
     externalFacts: z

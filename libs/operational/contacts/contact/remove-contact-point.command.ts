@@ -17,7 +17,7 @@ export const removeContactPoint = command({
     assertCurrent(contact);
     const known = contact.points.find(({ point }) => point === number);
     rule('point-exists', known !== undefined, `the contact has no point ${number}`);
-    const { label, reach } = known;
-    return contactPointRemoved({ point: number, pointKind: reach.kind, label, reach, reason });
+    const { pointKind, label, reach } = known;
+    return contactPointRemoved({ point: number, pointKind, label, reach, reason });
   },
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MAX_ATTRIBUTES, contactAttributeCleared, contactAttributeSet } from '#contracts/contacts/contact.events.js';
 import { AttributeName, TypedValue } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
+import { isErased } from '#platform/kernel/erased.js';
 import { rule } from '#platform/kernel/errors.js';
 import { Contact } from './contact.aggregate.js';
 import { assertCurrent } from './contact.rules.js';
@@ -21,11 +22,11 @@ export const setAttribute = command({
     }
     if (known) {
       rule('attribute-keeps-its-type', known.type === content.type, `${name} is a ${known.type}, no ${content.type}`);
-      if (known.content?.value === content.value) return;
+      if (!isErased(known.content) && known.content?.value === content.value) return;
     } else {
       const full = contact.attributes.length >= MAX_ATTRIBUTES;
       rule('attributes-within-limit', !full, `a contact has at most ${MAX_ATTRIBUTES} attributes`);
     }
-    return contactAttributeSet({ name, content, previous: known?.content ?? undefined });
+    return contactAttributeSet({ name, attributeType: content.type, content, previous: known?.content ?? undefined });
   },
 });

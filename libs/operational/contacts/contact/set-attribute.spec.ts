@@ -5,7 +5,7 @@ import { archived, sara } from '#test/fixtures/contacts.fixture.js';
 import { setAttribute } from './set-attribute.command.js';
 
 const size = (value: number) => ({ type: 'number' as const, value });
-const set = contactAttributeSet({ name: 'size', content: size(38) });
+const set = contactAttributeSet({ name: 'size', attributeType: 'number', content: size(38) });
 const cleared = contactAttributeCleared({ name: 'size', attributeType: 'number', previous: size(38) });
 
 const of = (type: string, value: unknown) =>
@@ -20,7 +20,7 @@ describe('SetAttribute', () => {
     specify(setAttribute)
       .given(sara, set)
       .when({ name: 'size', content: size(39) })
-      .then(contactAttributeSet({ name: 'size', content: size(39), previous: size(38) }));
+      .then(contactAttributeSet({ name: 'size', attributeType: 'number', content: size(39), previous: size(38) }));
     specify(setAttribute).given(sara, set).when({ name: 'size', content: null }).then(cleared);
   });
   it('keeps the declared type, also after the value was cleared', () => {
@@ -36,7 +36,7 @@ describe('SetAttribute', () => {
     specify(setAttribute)
       .given(sara)
       .when({ name: 'constructor', content: size(1) })
-      .then(contactAttributeSet({ name: 'constructor', content: size(1) })));
+      .then(contactAttributeSet({ name: 'constructor', attributeType: 'number', content: size(1) })));
   it('decides nothing when nothing changes', () => {
     specify(setAttribute)
       .given(sara, set)
@@ -54,7 +54,9 @@ describe('SetAttribute', () => {
   it('refuses what is not current, and the attribute too many', () => {
     specify(setAttribute).when({ name: 'size', content: null }).refused('contact-exists');
     specify(setAttribute).given(sara, archived).when({ name: 'size', content: null }).refused('contact-not-archived');
-    const many = Array.from({ length: 200 }, (_, n) => contactAttributeSet({ name: `a${n}`, content: size(n) }));
+    const many = Array.from({ length: 200 }, (_, n) =>
+      contactAttributeSet({ name: `a${n}`, attributeType: 'number', content: size(n) }),
+    );
     specify(setAttribute)
       .given(sara, ...many)
       .when({ name: 'size', content: size(1) })

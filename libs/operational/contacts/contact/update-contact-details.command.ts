@@ -4,6 +4,7 @@ import { contactDetailsUpdated } from '#contracts/contacts/contact.events.js';
 import { DetailName, contactDetails } from '#contracts/contacts/contact-terms.js';
 import type { ContactName } from '#contracts/contacts/contact-terms.js';
 import { command } from '#platform/kernel/command.js';
+import { readable } from '#platform/kernel/erased.js';
 import { Contact } from './contact.aggregate.js';
 import type { ContactDetails } from './contact.aggregate.js';
 import { identifiedBy, assertCurrent } from './contact.rules.js';
@@ -27,7 +28,7 @@ export const updateContactDetails = command({
   }),
   decide: (contact, { name, ...input }) => {
     assertCurrent(contact);
-    const language = input.language === undefined ? contact.details.language : (input.language ?? undefined);
+    const language = input.language === undefined ? readable(contact.details.language) : (input.language ?? undefined);
     const patch = { ...input, name: name ? nameOf(name, language) : (name ?? reordered(contact.details, language)) };
     // Through JSON, as stored: an absent part of a name and an undefined one are the same.
     const changed = DetailName.options.filter(
@@ -42,7 +43,8 @@ export const updateContactDetails = command({
 });
 
 /** The name anew where its full form was put together from the parts: another language may have another order. */
-function reordered({ name, language: before }: ContactDetails, language: string | undefined): ContactName | undefined {
+function reordered(details: ContactDetails, language: string | undefined): ContactName | undefined {
+  const [name, before] = [readable(details.name), readable(details.language)];
   if (!name || language === before || name.full !== nameOf({ ...name, full: undefined }, before).full) return undefined;
   return nameOf({ ...name, full: undefined }, language);
 }

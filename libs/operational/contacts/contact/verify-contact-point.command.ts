@@ -20,10 +20,10 @@ export const verifyContactPoint = command({
     assertCurrent(contact);
     const known = contact.points.find(({ point }) => point === number);
     rule('point-exists', known !== undefined, `the contact has no point ${number}`);
-    const { label, reach, verified } = known;
+    const { pointKind, label, reach, verified } = known;
     if (verified) return;
     return [
-      contactPointVerified({ point: number, pointKind: reach.kind, label, reach, method }),
+      contactPointVerified({ point: number, pointKind, label, reach, method }),
       ...activatedBy(contact, 'verified-point'),
     ];
   },

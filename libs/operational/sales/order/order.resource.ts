@@ -14,6 +14,7 @@ import {
 import { Amount, LineQuantity, OrderLine, Quantity } from '#contracts/sales/order-line.js';
 import { Code, Country, DeliveryAddress, DocumentNumber, Note, Salesperson, Source, key } from '#contracts/terms.js';
 import { Instant, TimeZone } from '#platform/kernel/calendar.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { Newest, noted, resource, shownLists } from '#platform/kernel/resource.js';
@@ -27,16 +28,16 @@ const Fulfilment = z.strictObject({
   lines: z.array(LineQuantity),
   complete: z.boolean().describe('Nothing was left to deliver'),
   carrier: Code.optional(),
-  tracking: key(100).optional(),
+  tracking: orErased(key(100)).optional(),
 });
 const Invoice = z.strictObject({ ...told, invoice: DocumentNumber, amount: Amount, dueOn: z.iso.date().optional() });
-const Payment = z.strictObject({ ...told, amount: Amount, method: Code, reference: key(100).optional() });
+const Payment = z.strictObject({ ...told, amount: Amount, method: Code, reference: orErased(key(100)).optional() });
 const Refund = z.strictObject({
   ...told,
   amount: Amount,
   method: Code.optional(),
-  reference: key(100).optional(),
-  note: Note.optional(),
+  reference: orErased(key(100)).optional(),
+  note: orErased(Note).optional(),
 });
 const OpenedReturn = z.strictObject({ ...told, return: Id, lines: z.array(LineQuantity) });
 
@@ -55,8 +56,8 @@ export const OrderAnswer = z
     country: Country.optional(),
     salesperson: Salesperson.optional(),
     source: Source.optional(),
-    deliveryAddress: DeliveryAddress.optional(),
-    note: Note.optional(),
+    deliveryAddress: orErased(DeliveryAddress).optional(),
+    note: orErased(Note).optional(),
     draftedAt: Instant.optional(),
     placedAt: Instant.optional(),
     completedAt: Instant.optional(),

@@ -12,6 +12,7 @@ import {
 } from '#contracts/sales/return.events.js';
 import { Code, Country, DocumentNumber, Note, Salesperson, Source } from '#contracts/terms.js';
 import { Instant, TimeZone } from '#platform/kernel/calendar.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { noted, resource } from '#platform/kernel/resource.js';
@@ -23,7 +24,7 @@ const Refund = z.strictObject({
   net: Amount.describe('Paid back to the customer'),
   credited: Amount.describe('Taken off what was due for the order, as no more was paid'),
   method: Code.optional(),
-  note: Note.optional(),
+  note: orErased(Note).optional(),
 });
 
 export const ReturnAnswer = z
@@ -39,7 +40,7 @@ export const ReturnAnswer = z
     country: Country.optional(),
     salesperson: Salesperson.optional(),
     source: Source.optional(),
-    note: Note.optional(),
+    note: orErased(Note).optional(),
     requestedAt: Instant,
     value: Amount.describe('Exact sum of quantity × unit price: what the customer asks back'),
     lines: z.array(

@@ -2,6 +2,7 @@ import type { CaseStatus } from '#contracts/service/case.events.js';
 import { caseEvents } from '#contracts/service/index.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { late, step } from '#platform/kernel/chronology.js';
+import type { Erased } from '#platform/kernel/erased.js';
 import type { Dating } from '#platform/kernel/chronology.js';
 import { PersistentSet } from '#platform/kernel/persistent-map.js';
 
@@ -18,11 +19,11 @@ export interface CaseState {
   readonly status: 'none' | CaseStatus;
   /** As the last event says. `contact` is whom it was opened for, for good. */
   readonly overview: CaseOverview;
-  readonly title: string;
+  readonly title: string | Erased;
   readonly firstRespondedAt?: string;
   readonly snoozedUntil?: { readonly until: string; readonly zone: string };
   /** Whom it waits for while pending on a third party. */
-  readonly party?: string;
+  readonly party?: string | Erased;
   readonly escalations: number;
   readonly reopenings: number;
   readonly resolution?: string;

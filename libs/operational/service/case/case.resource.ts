@@ -18,6 +18,7 @@ import {
 } from '#contracts/service/case.events.js';
 import { Code, DocumentNumber, Note, Source, words } from '#contracts/terms.js';
 import { Instant, TimeZone } from '#platform/kernel/calendar.js';
+import { orErased, readable } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Newest, noted, resource, shownLists } from '#platform/kernel/resource.js';
 import { omittedEntries, told, toldBy } from '../../answer-terms.js';
@@ -32,7 +33,7 @@ const Message = z
         'internal: a note that the customer does not see; resolution: the text that the case was resolved with',
       ),
     via: CaseChannel.optional(),
-    text: CaseText,
+    text: orErased(CaseText),
   })
   .meta({ id: 'CaseMessage' });
 
@@ -50,19 +51,21 @@ export const CaseAnswer = z
     contact: Id.optional().describe('Whom it was opened for'),
     number: DocumentNumber.optional(),
     source: Source.optional(),
-    title: CaseTitle,
-    description: CaseText.optional(),
+    title: orErased(CaseTitle),
+    description: orErased(CaseText).optional(),
     openedAt: Instant,
     firstRespondedAt: Instant.optional(),
     snoozedUntil: z.strictObject({ until: Instant, zone: TimeZone }).optional(),
-    waitsFor: words(200).optional().describe('The third party that it waits for'),
+    waitsFor: orErased(words(200)).optional().describe('The third party that it waits for'),
     escalations: z.int().min(0).describe('The level that it was escalated to'),
     reopenings: z.int().min(0),
     resolution: Code.optional(),
     resolvedAt: Instant.optional(),
     closedAt: Instant.optional(),
     mergedInto: Id.optional().describe('Of a duplicate: the case where it is worked on'),
-    satisfaction: z.strictObject({ ...told, score: z.int().min(1).max(5), comment: Note.optional() }).optional(),
+    satisfaction: z
+      .strictObject({ ...told, score: z.int().min(1).max(5), comment: orErased(Note).optional() })
+      .optional(),
     messages: z.array(Message).describe('What was written, in the order in which we learnt it'),
     articles: z.array(Id).describe('Articles that were linked to it'),
     mergedDuplicates: z.array(Id).describe('Cases that are duplicates of this one'),
@@ -79,7 +82,7 @@ export const caseResource = resource({
   answer: CaseAnswer,
   read: () => {
     type Answer = z.infer<typeof CaseAnswer>;
-    const messages = new Newest<z.infer<typeof Message>>(({ text }) => text.length);
+    const messages = new Newest<z.infer<typeof Message>>(({ text }) => readable(text)?.length ?? 0);
     const opening: Pick<Answer, 'description' | 'source'> = {};
     const later: Pick<Answer, 'closedAt' | 'satisfaction'> = {};
     return {

@@ -4,7 +4,10 @@ import type { Projection } from './projection.js';
 
 /** Runs SQL on the read models. Table names are the entities' own; parameters are `$1`, `$2`, … */
 export interface ReadModels {
-  /** Rows with bigint as bigint-free strings, numeric as string, date as `YYYY-MM-DD`, timestamptz as Date. */
+  /**
+   * Rows with bigint as bigint-free strings, numeric as string, date as `YYYY-MM-DD`, timestamptz as Date; a personal
+   * value that was erased is `erased`.
+   */
   rows<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** The same for heavy queries: on connections of their own, where nothing light waits behind them. */
   readonly heavy?: ReadModels;

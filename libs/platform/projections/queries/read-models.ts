@@ -4,9 +4,11 @@ import { createPool, driverOf, isConnectionError, type Pool, type QueryResult } 
 import type { Limits } from '#platform/postgres/roles.js';
 import type { Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
+import { personalOf } from '../definition/personal.js';
 import type { ReadModels } from '../definition/query.js';
 
 const DATE = 1082;
+const TEXT = 25;
 /** Statements that a connection keeps planned: each filter that is given or left out makes a text of its own. */
 const MOST_PREPARED = 256;
 /** The view under a prepared statement was swapped for one with other columns. */
@@ -49,6 +51,7 @@ export async function openReadModels(
   const parsers = (oid: number, format?: unknown): any => {
     // A date is a day, not an instant in some zone.
     if (oid === DATE) return (text: string) => text;
+    if (oid === TEXT) return personalOf;
     return (dataSource.driver as any).postgres.types.getTypeParser(oid, format);
   };
   const open = (connections: number, statementMs: number, applicationName: string): Pool =>

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import { Decimal } from '#platform/kernel/money.js';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import type { CopyType } from '#platform/postgres/copy-rows.js';
 import { fitsTimestamp, instantOfText } from '#platform/postgres/instants.js';
+import { personalOf, textOf } from '../definition/personal.js';
 
 /** How a column's values look in folds, on the way to the database and on the way back. */
 export interface ColumnType {
@@ -71,7 +73,7 @@ const plain = (
 
 // What the database would refuse or change is refused or changed here, at the fold: were it found only when a batch
 // is written, which event is set aside would depend on where batches are cut.
-const textOf = (value: unknown): string => {
+const storableText = (value: unknown): string => {
   if (typeof value !== 'string' || value.includes('\0')) return misfit(value, 'text') as never;
   const text = value as string & { isWellFormed(): boolean; toWellFormed(): string };
   return text.isWellFormed() ? text : text.toWellFormed();
@@ -79,9 +81,25 @@ const textOf = (value: unknown): string => {
 
 const boundedText = (length: number): ColumnType =>
   plain(`varchar(${length})`, 'text', (value) => {
-    const text = textOf(value);
+    const text = storableText(value);
     return text.length <= length || [...text].length <= length ? text : misfit(value, `text of at most ${length}`);
   });
+
+/**
+ * The type of a column that holds personal values: what was erased is `erased` in folds. In a document it stands as it is.
+ * @throws Error for a type that has no place for it
+ */
+export function personalType(type: ColumnType): ColumnType {
+  if (type.document) return type;
+  if (type.sql !== 'text') throw new Error(`a personal column is text, json or jsonb, not ${type.sql}`);
+  return {
+    ...type,
+    canonical: (value) => (isErased(value) ? erased : type.canonical(value)),
+    parse: personalOf,
+    encode: (value) => textOf(value as string | Erased),
+    copyValue: (value) => textOf(value as string | Erased),
+  };
+}
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 // All changes of one event name the same subject.
@@ -217,7 +235,7 @@ const list = (sql: 'text' | 'uuid'): ColumnType => ({
   ...plain(
     `${sql}[]`,
     'text',
-    (value) => (Array.isArray(value) ? value.map(textOf) : misfit(value, 'list of texts')),
+    (value) => (Array.isArray(value) ? value.map(storableText) : misfit(value, 'list of texts')),
     JSON.parse,
   ),
   cast: `${sql}[]`,
@@ -239,10 +257,10 @@ export function columnType(type: string, options: ColumnOptions): ColumnType {
   }
   switch (type) {
     case 'text':
-      return plain('text', 'text', textOf);
+      return plain('text', 'text', storableText);
     case 'character varying':
     case 'varchar':
-      return options.length ? boundedText(Number(options.length)) : plain('text', 'text', textOf);
+      return options.length ? boundedText(Number(options.length)) : plain('text', 'text', storableText);
     case 'uuid':
       return uuid;
     case 'smallint':

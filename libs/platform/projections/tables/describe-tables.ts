@@ -1,7 +1,8 @@
 import { DataSource, type EntityMetadata } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
 import type { Projection, TableClass } from '../definition/projection.js';
-import { columnType } from './column-types.js';
+import { personalColumnsOf } from '../definition/personal.js';
+import { columnType, personalType } from './column-types.js';
 import { quote } from './ddl.js';
 import { TableShape, type Column, type Row } from './table-shape.js';
 
@@ -43,12 +44,13 @@ function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass
   try {
     if (column.isGenerated) throw new Error('generated values would differ from one rebuild to the next');
     if (typeof column.default === 'function') throw new Error('defaults of the database would differ between rebuilds');
+    const columnOfType = columnType(type, { isArray, length, precision, scale, design });
     return {
       property: propertyName,
       // One function a column, so that each sees one property only.
       get: new Function('row', `return row[${JSON.stringify(propertyName)}]`) as (row: Row) => unknown,
       name: quote(databaseName),
-      type: columnType(type, { isArray, length, precision, scale, design }),
+      type: personalColumnsOf(target).has(propertyName) ? personalType(columnOfType) : columnOfType,
       key: column.isPrimary,
       nullable: column.isNullable,
       fallback: column.default,
