@@ -13,6 +13,7 @@ import { createTestDatabase } from './postgres.js';
 // As ReadModels promises: bigint, numeric and date as text, never a float or a local Date.
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+types.setTypeParser(pg.types.builtins.TEXT, personalOf);
 
 /** Read models' tables in a database of their own, filled without the projection runtime. */
 export interface ReadModelTables extends ReadModels {
@@ -43,10 +44,6 @@ export async function createReadModelTables(projections: readonly Projection[]):
     Object.fromEntries(
       Object.entries(row).map(([name, value]) => [name, texts.has(name) && isErased(value) ? textOf(value) : value]),
     );
-  const asPersonal = (row: object): object =>
-    Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? personalOf(value) : value]),
-    );
   const insertInto = async (name: string, rows: readonly object[]): Promise<void> => {
     for (let from = 0; from < rows.length; from += 10_000) {
       const slice = JSON.stringify(rows.slice(from, from + 10_000).map(asText), plain);
@@ -57,7 +54,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
     await pool.query(`truncate ${shapes.map(({ name }) => `"${name}"`).join(', ')}`);
   };
   return {
-    rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows.map(asPersonal) as any,
+    rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows,
     insert: (table, rows) => insertInto(tableNameOf(table), rows),
     empty,
     fold: async (events) => {

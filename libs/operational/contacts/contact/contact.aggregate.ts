@@ -174,7 +174,7 @@ export const Contact = aggregate<ContactState>()({
     contactExternalFactsImported: (contact, { source, date, licence, facts }) => ({
       ...contact,
       externalFacts: (readable(facts) ?? []).reduce(
-        (all: readonly ExternalFact[], fact) => latest(all, { ...fact, source, date, licence }),
+        (all, fact) => latest(all, { ...fact, source, date, licence }),
         contact.externalFacts,
       ),
     }),
