@@ -10,7 +10,7 @@ import { AllowedMethods } from './allowed-methods.js';
 import { BodiesUnderWay, type BodyHold } from './bodies-under-way.js';
 import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
-import { openApiDocument } from './openapi/document.js';
+import { openApiDocument, type DocumentWords } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
 import { HttpProblem, problemOf, sendProblem } from './problem.js';
 import { holdOf, patienceFor, setHold, takeJson } from './request-body.js';
@@ -26,6 +26,8 @@ export interface HttpAppOptions extends HttpModuleOptions {
   hosts?: ReadonlySet<string>;
   /** How long a small body may take to come, in milliseconds. */
   bodyPatienceMs?: number;
+  /** What the API document says beside what follows from the definitions. */
+  documentWords?: DocumentWords;
   /** What Nest logs; warnings and errors unless told otherwise. */
   logger?: ('log' | 'warn' | 'error' | 'debug')[] | false;
 }
@@ -48,7 +50,7 @@ const COMPRESSION = {
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
   const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...rest } = options;
   const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, ...more } = rest;
-  const { hosts = allowedHosts(), bodyPatienceMs, ...module } = more;
+  const { hosts = allowedHosts(), bodyPatienceMs, documentWords, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
   const boot = Date.now().toString(36);
@@ -113,7 +115,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     abortOnError: false,
   });
   app.useGlobalFilters(new ProblemFilter());
-  const documented = { commands: module.commands, resources: module.resources, queries: module.queries };
+  const documented = { words: documentWords, ...module };
   SwaggerModule.setup('docs', app, () => openApiDocument(documented) as OpenAPIObject, {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',

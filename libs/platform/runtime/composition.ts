@@ -11,6 +11,7 @@ import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
+import type { DocumentWords } from '#platform/http/openapi/document.js';
 import type { ReadinessChecks } from '#platform/http/health.controller.js';
 import { closeInOrder } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
@@ -34,6 +35,8 @@ export interface Definitions {
   readonly resources: readonly ResourceDefinition[];
   readonly projections: readonly Projection[];
   readonly queries: readonly QueryDefinition[];
+  /** What the API document says beside what follows from these. */
+  readonly documentWords?: DocumentWords;
 }
 
 /** Which parts of a system run in this process. */
@@ -116,7 +119,7 @@ export async function startSystem(
 
 /** What parts of a system serve over HTTP, on a store that is there and, with `read-models`, on a host that runs. */
 export function servedBy(
-  { events, commands, resources, queries }: Definitions,
+  { events, commands, resources, queries, documentWords }: Definitions,
   parts: readonly Part[],
   on: { store: EventStore; codec?: EventCodec; host?: Pick<ProjectionHost, 'readModels' | 'progress'> },
 ): HttpAppOptions {
@@ -125,6 +128,7 @@ export function servedBy(
   const asked = host && parts.includes('read-models') ? [...queries] : [];
   if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, aggregates }));
   const served: HttpAppOptions = {
+    documentWords,
     queries: asked,
     read: host?.readModels,
     freshness: new StoreFreshness(store, host?.progress),

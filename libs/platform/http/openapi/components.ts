@@ -22,6 +22,9 @@ export class SchemaComponents {
       io,
       unrepresentable: 'any',
       override: ({ zodSchema, jsonSchema }) => {
+        // A pattern with classes of Unicode is an error for those who read it without the flag that it needs, as many
+        // linters and generators do. What does not match is refused, with words that say what would.
+        if (typeof jsonSchema.pattern === 'string' && /\\[pP]\{/.test(jsonSchema.pattern)) delete jsonSchema.pattern;
         if (zodSchema._zod.def.type !== 'date') return;
         jsonSchema.type = 'string';
         jsonSchema.format = 'date-time';
@@ -74,24 +77,38 @@ function renamed(schema: unknown, names: ReadonlyMap<string, string>): any {
   return copy;
 }
 
-/** A value that is likely to fit a schema: its own example where there is one. The caller checks it. */
-export function exampleOf(schema: JsonSchema, components: SchemaComponents, depth = 0): unknown {
+/** Values by the name of a field, for schemas that tell no example of their own. */
+export type Samples = Readonly<Record<string, unknown>>;
+
+/** A value that is likely to fit a schema: its own example where there is one, else a sample. The caller checks it. */
+export function exampleOf(
+  schema: JsonSchema,
+  components: SchemaComponents,
+  samples: Samples = {},
+  name = '',
+  depth = 0,
+): unknown {
   const s = components.resolve(schema);
+  const within = (inner: JsonSchema, key = name): unknown => exampleOf(inner, components, samples, key, depth + 1);
   if (s['examples']?.length) return s['examples'][0];
   if ('const' in s) return s['const'];
   if ('default' in s) return s['default'];
   if (s['enum']) return s['enum'][0];
   const option = (s['anyOf'] ?? s['oneOf'])?.[0] as JsonSchema | undefined;
-  if (option) return exampleOf(option, components, depth);
-  if (s['allOf']) {
-    return Object.assign({}, ...s['allOf'].map((part: JsonSchema) => exampleOf(part, components, depth)));
-  }
+  if (option) return within(option);
+  if (s['allOf']) return Object.assign({}, ...s['allOf'].map((part: JsonSchema) => within(part)));
+  const sample = samples[name];
   switch (Array.isArray(s['type']) ? s['type'][0] : s['type']) {
-    case 'object':
-      return objectExample(s, components, depth);
+    case 'object': {
+      // What is optional is left out, so that examples stay readable and recursion ends.
+      const required = new Set<string>(s['required'] ?? []);
+      const shown = Object.entries<JsonSchema>(s['properties'] ?? {}).filter(([key]) => required.has(key));
+      return Object.fromEntries(shown.map(([key, property]) => [key, within(property, key)]));
+    }
     case 'array':
-      if (s['prefixItems']) return s['prefixItems'].map((i: JsonSchema) => exampleOf(i, components, depth + 1));
-      return depth > 6 ? [] : [exampleOf(s['items'] ?? {}, components, depth + 1)];
+      if (s['prefixItems']) return s['prefixItems'].map((item: JsonSchema) => within(item));
+      if (Array.isArray(sample)) return sample;
+      return depth > 12 ? [] : [within(s['items'] ?? {})];
     case 'integer':
     case 'number':
       return s['exclusiveMinimum'] === undefined ? Math.max(s['minimum'] ?? 1, 1) : s['exclusiveMinimum'] + 1;
@@ -100,21 +117,14 @@ export function exampleOf(schema: JsonSchema, components: SchemaComponents, dept
     case 'null':
       return null;
     case 'string':
-      return stringExample(s);
+      return typeof sample === 'string' && !s['format'] && fits(sample, s) ? sample : stringExample(s);
     default:
-      return 'anything';
+      return sample ?? 'anything';
   }
 }
 
-function objectExample(schema: JsonSchema, components: SchemaComponents, depth: number): unknown {
-  const example: Record<string, unknown> = {};
-  const required = new Set<string>(schema['required'] ?? []);
-  for (const [key, property] of Object.entries<JsonSchema>(schema['properties'] ?? {})) {
-    // What is optional is shown one level deep, so that examples stay readable and recursion ends.
-    if (required.has(key)) example[key] = exampleOf(property, components, depth + 1);
-  }
-  return example;
-}
+const fits = (text: string, { minLength = 0, maxLength = Infinity, pattern }: JsonSchema): boolean =>
+  text.length >= minLength && text.length <= maxLength && (!pattern || new RegExp(pattern as string, 'u').test(text));
 
 const formats: Record<string, string> = {
   'date-time': '2011-12-09T12:50:00Z',

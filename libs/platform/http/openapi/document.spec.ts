@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { conformingClient } from '#test/support/conforming-client.js';
-import { parcelCommands, parcelQueries, parcelResources, startParcels } from '#test/fixtures/parcels.fixture.js';
+import {
+  parcelCommands,
+  parcelQueries,
+  parcelResources,
+  parcelWords,
+  startParcels,
+} from '#test/fixtures/parcels.fixture.js';
 import { SchemaComponents } from './components.js';
 import { openApiDocument } from './document.js';
 
@@ -22,7 +28,12 @@ describe('the OpenAPI document', () => {
   afterAll(() => app.close());
 
   it('is 3.1, the same each time, and what is served', () => {
-    const registries = { commands: parcelCommands, resources: parcelResources, queries: parcelQueries };
+    const registries = {
+      words: parcelWords,
+      commands: parcelCommands,
+      resources: parcelResources,
+      queries: parcelQueries,
+    };
     const made = openApiDocument(registries);
     expect(made['openapi']).toBe('3.1.0');
     expect(JSON.stringify(made)).toBe(JSON.stringify(openApiDocument(registries)));

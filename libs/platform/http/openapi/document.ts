@@ -6,7 +6,7 @@ import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { pathParameters } from '../query-routes.js';
-import { SchemaComponents, exampleOf, type JsonSchema } from './components.js';
+import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from './components.js';
 import {
   commandHeaders,
   principalHeaders,
@@ -17,7 +17,19 @@ import {
   resourceHeaders,
 } from './shared.js';
 
+/** What a document says that does not follow from the definitions. */
+export interface DocumentWords {
+  /** What the addresses under `/v1/<name>` are about, where no resource says it. */
+  readonly tags: Readonly<Record<string, string>>;
+  /**
+   * What a person would send as a command of this name, or write into a field of this name whose schema tells no
+   * example.
+   */
+  readonly samples: Samples;
+}
+
 export interface DocumentedRegistries {
+  words?: DocumentWords;
   commands?: readonly CommandDefinition[];
   resources?: readonly ResourceDefinition[];
   queries?: readonly QueryDefinition[];
@@ -41,35 +53,91 @@ const Freshness = z
   .strictObject({ position: Position, recordedAt: z.iso.datetime({ offset: true }).nullable() })
   .meta({ id: 'Freshness', description: 'Every event up to this position is in the answer.' });
 
-/** The OpenAPI 3.1 document of what the registries mount. The same registries give the same bytes. */
-export function openApiDocument({ commands = [], resources = [], queries = [] }: DocumentedRegistries): JsonSchema {
+const ABOUT = [
+  'Yad is an event-sourced CRM. **Commands** change one aggregate and answer with the `position` of their events.',
+  '**Queries** answer from read models that follow the log: hand them that position as `minPosition`, and they wait until',
+  'it is there. An aggregate itself is read whole where the `Location` of its creation leads, at once and with its',
+  'revision as `ETag`. Whatever goes wrong is a problem as in RFC 9457.',
+].join(' ');
+
+const server = (app: string, port: number, description: string): JsonSchema => ({
+  url: 'http://{host}:{port}',
+  description: `${app}: ${description}`,
+  variables: {
+    host: { default: 'localhost', description: `Where ${app} runs` },
+    port: { default: String(port), description: 'Its PORT' },
+  },
+});
+
+/** An app answers what it serves, so the first is right for its own document; the others are the apps run apart. */
+const SERVERS: readonly JsonSchema[] = [
+  { url: '/', description: 'The app that serves this document: all of it where Yad runs in one process' },
+  server('operations', 3000, 'commands, aggregates and audit'),
+  server('analytics', 3001, 'customers, lists and analytics'),
+  server('audit', 3002, 'audit alone'),
+];
+
+/** What the operations of one document share. */
+interface Parts {
+  readonly components: SchemaComponents;
+  readonly resources: readonly ResourceDefinition[];
+  readonly samples: Samples;
+  readonly result: JsonSchema;
+  readonly freshness: JsonSchema;
+}
+
+/**
+ * The OpenAPI 3.1 document of what the registries mount. The same registries give the same bytes, and an operation is
+ * the same in the document of one app and in that of the whole system.
+ * @throws Error when nothing says what a tag is about
+ */
+export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
+  const { commands = [], resources = [], queries = [], words = { tags: {}, samples: {} } } = registries;
   const components = new SchemaComponents();
   components.schemaOf(z.object({ id: Id }), 'input');
   const result = components.schemaOf(CommandResult, 'output');
   const freshness = components.schemaOf(Freshness, 'output');
+  const parts: Parts = { components, resources, samples: words.samples, result, freshness };
   const paths: Record<string, Record<string, JsonSchema>> = {};
   const put = (path: string, method: string, operation: JsonSchema): void => {
     const braced = path.replace(/:(\w+)/g, '{$1}');
     (paths[braced] ??= {})[method.toLowerCase()] = operation;
   };
-  for (const definition of commands)
-    put(definition.path, definition.method, commandOperation(definition, components, result));
-  if (commands.length > 0) paths['/v1/commands:batch'] = { post: batchOperation(commands, components, result) };
-  for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, components, freshness));
-  for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, components, freshness));
-  put('/health/live', 'GET', healthOperation('Live', 'Whether the process turns', []));
-  put('/health/ready', 'GET', healthOperation('Ready', 'Whether the service can serve', [503]));
+  for (const definition of commands) put(definition.path, definition.method, commandOperation(definition, parts));
+  if (commands.length > 0) paths['/v1/commands:batch'] = { post: batchOperation(commands, parts) };
+  for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, parts));
+  for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, parts));
+  put(
+    '/health/live',
+    'GET',
+    healthOperation(
+      'Live',
+      'Whether the process turns',
+      'For orchestrators: a process that does not answer is restarted.',
+      [],
+    ),
+  );
+  put(
+    '/health/ready',
+    'GET',
+    healthOperation(
+      'Ready',
+      'Whether the service can serve',
+      'For balancers: requests are sent elsewhere until the checks pass again, and each says how it stands.',
+      [503],
+    ),
+  );
   return {
     openapi: '3.1.0',
     info: {
       title: 'Yad',
       version: '1.0.0',
-      description:
-        'An event-sourced CRM. Commands answer with the position of their events; queries wait for `minPosition`.',
+      description: ABOUT,
+      contact: { name: 'Whoever runs this Yad' },
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
-    tags: tagsOf(commands, queries),
+    servers: SERVERS,
+    tags: tagsOf(paths, resources, words),
     paths,
     components: {
       schemas: { ...components.all(), Problem: problemSchema },
@@ -78,16 +146,19 @@ export function openApiDocument({ commands = [], resources = [], queries = [] }:
         ...(commands.length > 0 ? commandHeaders : {}),
         ...(resources.length > 0 ? resourceHeaders : {}),
       },
-      responses: problemResponses(),
+      responses: problemResponses(paths),
     },
   };
 }
 
-function commandOperation(definition: CommandDefinition, components: SchemaComponents, result: JsonSchema): JsonSchema {
+function commandOperation(
+  definition: CommandDefinition,
+  { components, resources, samples, result }: Parts,
+): JsonSchema {
   const { name, summary, creates, allowed, input, on, path } = definition;
   const schema = components.schemaOf(input, 'input');
   const media: JsonSchema = { schema };
-  const example = exampleOf(schema, components);
+  const example = samples[name] ?? exampleOf(schema, components, samples);
   // An example that the schema itself would refuse helps nobody.
   if (input.safeParse(example).success) media['example'] = example;
   const location = {
@@ -96,8 +167,14 @@ function commandOperation(definition: CommandDefinition, components: SchemaCompo
   return {
     operationId: name,
     summary,
-    description: roles(allowed),
-    tags: [on.name],
+    description: [
+      creates
+        ? `Begins a new ${on.name}, and says by \`Location\` where it is read.`
+        : `Changes the ${on.name}. With \`If-Match\` only if nobody else has changed it meanwhile.`,
+      'With an `Idempotency-Key` it can be sent again without harm. A refusal names its rule, and stores nothing.',
+      roles(allowed),
+    ].join(' '),
+    tags: [tagOf(resources.find((resource) => resource.on === on)?.path ?? path)],
     parameters: [
       ...pathParameters(path).map((parameter) => pathParameter(parameter)),
       ...refs('parameters', commandHeaders),
@@ -117,11 +194,7 @@ function commandOperation(definition: CommandDefinition, components: SchemaCompo
   };
 }
 
-function batchOperation(
-  commands: readonly CommandDefinition[],
-  components: SchemaComponents,
-  result: JsonSchema,
-): JsonSchema {
+function batchOperation(commands: readonly CommandDefinition[], { components, samples, result }: Parts): JsonSchema {
   const item = components.schemaOf(BatchItem, 'input');
   const { properties, required } = components.resolve(result);
   const outcome = {
@@ -158,7 +231,9 @@ function batchOperation(
             required: ['items'],
             additionalProperties: false,
           },
-          example: { items: [{ command: name, input: exampleOf(components.schemaOf(input, 'input'), components) }] },
+          example: {
+            items: [{ command: name, input: exampleOf(components.schemaOf(input, 'input'), components, samples) }],
+          },
         },
       },
     },
@@ -182,7 +257,7 @@ function batchOperation(
   };
 }
 
-function queryOperation(definition: QueryDefinition, components: SchemaComponents, freshness: JsonSchema): JsonSchema {
+function queryOperation(definition: QueryDefinition, { components, samples, freshness }: Parts): JsonSchema {
   const { name, summary, allowed, parameters, answer, paged, path } = definition;
   const inPath = new Set(pathParameters(path));
   const schema = components.resolve(components.schemaOf(parameters, 'input'));
@@ -209,24 +284,24 @@ function queryOperation(definition: QueryDefinition, components: SchemaComponent
   return {
     operationId: name,
     summary,
-    description: roles(allowed),
-    tags: [path.split('/')[2] ?? 'queries'],
+    description: [
+      ...(paged ? ['In pages: `next` of one answer is the `cursor` that asks for the page after it.'] : []),
+      'Everything up to `freshness.position` is in the answer.',
+      roles(allowed),
+    ].join(' '),
+    tags: [tagOf(path)],
     parameters: [...own, ...shells, ...refs('parameters', principalHeaders)],
     responses: {
       200: {
         description: summary,
-        content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components) } },
+        content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components, samples) } },
       },
       ...problems(400, 401, 403, 404, 414, 431, 500, 503),
     },
   };
 }
 
-function resourceOperation(
-  definition: ResourceDefinition,
-  components: SchemaComponents,
-  freshness: JsonSchema,
-): JsonSchema {
+function resourceOperation(definition: ResourceDefinition, { components, samples, freshness }: Parts): JsonSchema {
   const { name, summary, allowed, answer, path } = definition;
   const body: JsonSchema = {
     type: 'object',
@@ -238,7 +313,7 @@ function resourceOperation(
     operationId: name,
     summary,
     description: `Read from the event store: what a command has written is there at once. ${roles(allowed)}`,
-    tags: [path.split('/')[2]!],
+    tags: [tagOf(path)],
     parameters: [
       pathParameter('id'),
       minPositionParameter,
@@ -249,7 +324,7 @@ function resourceOperation(
       200: {
         description: summary,
         headers: etagHeader,
-        content: { 'application/json': { schema: body, ...exampleFor(body, answer, false, components) } },
+        content: { 'application/json': { schema: body, ...exampleFor(body, answer, false, components, samples) } },
       },
       304: { description: 'Nothing has changed since the revision that If-None-Match names', headers: etagHeader },
       ...problems(400, 401, 403, 404, 410, 414, 431, 500, 503),
@@ -262,15 +337,22 @@ const minPositionParameter: JsonSchema = {
   in: 'query',
   required: false,
   description: 'Waits until this position is there, such as the one that a command answered with.',
-  schema: { $ref: '#/components/schemas/Position' },
+  // Without the examples of Position: a page would fill one in, and the query wait for what is not there.
+  schema: { type: 'string', pattern: '^\\d{1,19}$' },
 };
 
 const etagHeader: JsonSchema = {
   ETag: { description: 'The revision, quoted.', required: true, schema: { type: 'string' }, example: '"0"' },
 };
 
-function exampleFor(body: JsonSchema, answer: z.ZodType, paged: boolean, components: SchemaComponents): JsonSchema {
-  const example = exampleOf(body, components) as { data: any };
+function exampleFor(
+  body: JsonSchema,
+  answer: z.ZodType,
+  paged: boolean,
+  components: SchemaComponents,
+  samples: Samples,
+): JsonSchema {
+  const example = exampleOf(body, components, samples) as { data: any };
   const parsed = answer.safeParse(paged ? example.data[0] : example.data);
   return parsed.success ? { example } : {};
 }
@@ -287,9 +369,10 @@ const pathParameter = (name: string, schema: JsonSchema = { $ref: '#/components/
   schema,
 });
 
-const healthOperation = (name: string, summary: string, failing: number[]): JsonSchema => ({
+const healthOperation = (name: string, summary: string, description: string, failing: number[]): JsonSchema => ({
   operationId: name,
   summary,
+  description,
   tags: ['health'],
   responses: {
     200: {
@@ -313,7 +396,21 @@ const healthOperation = (name: string, summary: string, failing: number[]): Json
   },
 });
 
-function tagsOf(commands: readonly CommandDefinition[], queries: readonly QueryDefinition[]): JsonSchema[] {
-  const names = [...commands.map(({ on }) => on.name), ...queries.map(({ path }) => path.split('/')[2] ?? 'queries')];
-  return [...new Set([...names, ...(commands.length > 0 ? ['batch'] : []), 'health'])].map((name) => ({ name }));
+/** The tags of all operations, each once, with what it is about. */
+function tagsOf(paths: JsonSchema, resources: readonly ResourceDefinition[], words: DocumentWords): JsonSchema[] {
+  const about: Record<string, string> = {
+    ...words.tags,
+    ...Object.fromEntries(resources.map((resource) => [tagOf(resource.path), resource.about])),
+    batch: 'Many commands in one request.',
+    health: 'How the process stands, for those who run it.',
+  };
+  const operations = Object.values<JsonSchema>(paths).flatMap((methods) => Object.values<JsonSchema>(methods));
+  return [...new Set(operations.flatMap(({ tags }: JsonSchema) => tags as string[]))].map((name) => {
+    const description = about[name];
+    if (!description) throw new Error(`nothing says what the addresses under /v1/${name} are about`);
+    return { name, description };
+  });
 }
+
+/** One tag a resource: the step of its address after `/v1`. */
+const tagOf = (path: string): string => path.split('/')[2] ?? path;

@@ -1,13 +1,13 @@
 import { problemKinds, type Problem } from '../problem.js';
 import type { JsonSchema } from './components.js';
 
-const header = (name: string, description: string, schema: JsonSchema, example: unknown): JsonSchema => ({
+/** @param such what may stand there; told, and not an `example`: pages that send requests would fill it in by themselves */
+const header = (name: string, description: string, schema: JsonSchema, such: string): JsonSchema => ({
   name,
   in: 'header',
   required: false,
-  description,
+  description: `${description} Such as \`${such}\`.`,
   schema,
-  example,
 });
 const words = (maxLength: number): JsonSchema => ({ type: 'string', minLength: 1, maxLength });
 
@@ -93,11 +93,16 @@ const details: Readonly<Record<string, Partial<Problem>>> = {
   'stale-revision': { detail: 'order-0198f3a0-1b2c-7d3e-8f40-123456789abc is at revision 4, not at 3' },
 };
 
-/** One response for each status that problems have, by the name of its component, with an example for each kind. */
-export function problemResponses(): Record<string, JsonSchema> {
+/**
+ * One response for each status of a problem that operations refer to, by the name of its component, with an example for
+ * each kind.
+ */
+export function problemResponses(paths: JsonSchema): Record<string, JsonSchema> {
+  const used = JSON.stringify(paths);
   const responses: Record<string, JsonSchema> = {};
   for (const [kind, { status, title, retryAfter }] of Object.entries(problemKinds)) {
     const name = `Problem${status}`;
+    if (!used.includes(`responses/${name}"`)) continue;
     responses[name] ??= {
       description: title,
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: {} } },
