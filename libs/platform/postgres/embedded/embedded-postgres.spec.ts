@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -54,6 +54,15 @@ describe('the embedded database', () => {
       await client.end();
     }
   }
+
+  (process.platform === 'linux' ? it : it.skip)('keeps memory between statements, unless told otherwise', async () => {
+    const server = await startEmbeddedPostgres({ dataDir, durable: false });
+    const [pid] = readFileSync(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8').split('\n');
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    expect(environment).toContain(`MALLOC_TOP_PAD_=${process.env['MALLOC_TOP_PAD_'] ?? '1048576'}`);
+    expect(environment).toContain(`MALLOC_TRIM_THRESHOLD_=${process.env['MALLOC_TRIM_THRESHOLD_'] ?? '67108864'}`);
+    await server.stop();
+  });
 
   it('starts, keeps its data over a stop, and is durable', async () => {
     const first = await startEmbeddedPostgres({ dataDir });
