@@ -9,6 +9,7 @@ import { growthBenchmark } from './growth.bench.js';
 import { httpBenchmark } from './http.bench.js';
 import { kafkaBenchmark } from './kafka.bench.js';
 import type { Row } from './measure.js';
+import { projectionsBenchmark } from './projections.bench.js';
 import { rebuildBenchmark } from './rebuild.bench.js';
 
 interface Benchmark {
@@ -42,6 +43,11 @@ const benchmarks: Benchmark[] = [
     run: async (url, seconds) => [await rebuildBenchmark(url, seconds * EVENTS_A_SECOND)],
   },
   { name: 'growth', rows: [], run: growthBenchmark },
+  {
+    name: 'projections',
+    rows: ['projections-30'],
+    run: async (url, seconds) => [await projectionsBenchmark(url, seconds)],
+  },
   {
     name: 'kafka',
     rows: ['kafka-2000-p50', 'kafka-2000-p99', 'kafka-5000-p99'],

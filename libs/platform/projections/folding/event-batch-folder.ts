@@ -1,7 +1,8 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { envelopeOf, type DecodedEvents } from './decoded-events.js';
 import { Pass, type Step } from './fold-pass.js';
-import { Parking, type DeadLetter, type Parked } from './parking.js';
+import { Parking, type Parked } from './parking.js';
+import type { TableWrites, UnknownEvent, Writes } from './writes.js';
 import {
   changesOf,
   checkKind,
@@ -13,33 +14,6 @@ import {
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { TableRows, weightOf, type Ages, type Entry } from './row-cache.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
-
-/** Row changes of one table, ready to be written. */
-export interface TableWrites {
-  readonly shape: TableShape;
-  /** New rows, whose keys no other row has. */
-  readonly appends: Row[];
-  /** The same, for COPY. */
-  readonly copied: Buffer[];
-  readonly upserts: Row[];
-  readonly deletes: Row[];
-}
-
-/** A type of event, in a version of it, that this code does not know and of which only the envelope was folded. */
-export interface UnknownEvent {
-  readonly type: string;
-  readonly version: number;
-  /** Of the first that was met. */
-  readonly position: bigint;
-}
-
-export interface Writes {
-  readonly tables: TableWrites[];
-  readonly deadLetters: DeadLetter[];
-  readonly unknown: UnknownEvent[];
-  /** To be called when they are durable. */
-  written(): void;
-}
 
 /** Reads rows by key from the build; absent ones are left out. */
 export type LoadRows = (shape: TableShape, keys: readonly Key[]) => Promise<Row[]>;

@@ -1,7 +1,7 @@
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
 import { copyIn } from '#platform/postgres/copy-rows.js';
 import { inTransaction, type PipelineQuery, type Pool, type PoolClient } from '#platform/postgres/pool.js';
-import type { Writes } from '../folding/event-batch-folder.js';
+import type { Writes } from '../folding/writes.js';
 import { castOf, statement } from './prepared-statements.js';
 import { quote } from './ddl.js';
 import type { Column, Row, TableShape } from './table-shape.js';
