@@ -9,7 +9,9 @@ import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { derivedId } from '#platform/kernel/ids.js';
 import { Decimal, decimal } from '#platform/kernel/money.js';
 import { ask, askAll, createReadModelTables, type ReadModelTables } from '../../test/support/read-model-tables.js';
-import { projections } from './index.js';
+import { aliases } from './aliases/aliases.projection.js';
+import { ordersByCustomerDay } from './orders-by-customer-day/orders-by-customer-day.projection.js';
+import { profile } from './profile/profile.projection.js';
 import { salesSummary } from './orders-by-customer-day/orders-by-customer-day.query.js';
 import { rfm, rfmCustomers } from './rfm/rfm.query.js';
 
@@ -92,7 +94,7 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
   let events: RecordedEvent[];
   beforeAll(async () => {
     events = invoices().map(eventOf);
-    read = await createReadModelTables(projections);
+    read = await createReadModelTables([profile, aliases, ordersByCustomerDay]);
     await read.fold(events);
   }, 60_000);
   afterAll(() => read?.drop());

@@ -150,10 +150,12 @@ class System {
       query.run(parameters, { read, after: place, now });
     const rows = async (sql: string, values: readonly unknown[] = []): Promise<any[]> =>
       (await this.client.query({ name: nameOf(sql), text: sql, values: [...values] })).rows;
+    // Nothing is written meanwhile.
+    const read: ReadModels = { rows, state: () => `'unchanged'::text` };
     let ms = Infinity;
     for (let time = 0; time < TIMES; time++) {
       const start = performance.now();
-      await ask({ rows });
+      await ask(read);
       ms = Math.min(ms, performance.now() - start);
     }
     let pages = 0;
@@ -167,7 +169,7 @@ class System {
       }
       return rows(sql, values);
     };
-    await ask({ rows: explained });
+    await ask(Object.assign(read, { rows: explained }));
     return { ms, pages };
   }
 

@@ -11,6 +11,14 @@ export const aliased = `aliased (subject, root) as (
   union all
   select a.subject, b.root from alias a join aliased b on b.subject = a.target)`;
 
+/** SQL for `with recursive`: `aliased` of the subjects that a statement gives, each walked up by itself. */
+export const aliasedOf = (subjects: string): string => `up (subject, target) as (
+  select s.subject, a.target from (${subjects}) s cross join ${aliasOf('s.subject')}
+  union
+  select up.subject, a.target from up cross join ${aliasOf('up.target')}),
+aliased (subject, root) as (
+  select subject, target from up where not exists (select from alias where alias.subject = up.target))`;
+
 // Looked up one by one ("offset 0"): as a join, the planner would hash all aliases for the few that a walk meets.
 /** SQL of a step up a walk along aliases: `a.target` of a subject. */
 export const aliasOf = (subject: string): string =>

@@ -39,7 +39,7 @@ function onDay(
 /** What was bought and given back, by customer, day and currency. */
 export const ordersByCustomerDay = projection({
   name: 'orders-by-customer-day',
-  version: 3,
+  version: 4,
   tables: [OrdersByCustomerDay],
   on: [
     on(orderCompleted, (event) => {

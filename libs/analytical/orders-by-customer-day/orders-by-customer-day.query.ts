@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query } from '#platform/projections/definition/query.js';
+import { pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
-import { aliased, familyOf } from '../aliases/family.js';
+import { aliased, aliasedOf, familyOf } from '../aliases/family.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, days, limit, pageOf, spanRises } from '../query-parameters.js';
 import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
@@ -33,6 +33,19 @@ const sides = (prefix: string, where: string) => `
   coalesce(sum(d.sale_lines) filter (where ${where}), 0)::float8 as "${prefix}Lines",
   count(distinct ${customer}) filter (where ${where} and ${known} and d.sale_orders > 0)::float8 as "${prefix}Customers",
   trim_scale(coalesce(sum(d.sale_value) filter (where ${where}), 0))::text as "${prefix}Value"`;
+
+/** So many rows are few: the aliases of their subjects are walked, and not those of everybody. */
+const FEW = 5_000;
+
+/** SQL for `with recursive`: whose the rows are on which the conditions hold. */
+async function aliasedIn(read: ReadModels, where: Conditions): Promise<string> {
+  const rows = `from orders_by_customer_day d where ${where.sql}`;
+  const [count] = await read.rows<{ few: boolean }>(
+    `select count(*) < ${FEW} as few from (select ${rows} limit ${FEW}) d`,
+    where.parameters,
+  );
+  return count!.few ? aliasedOf(`select distinct d.subject ${rows}`) : aliased;
+}
 
 const Figures = {
   documents: count.describe('Completed orders and adjustments, and refunded returns'),
@@ -87,8 +100,9 @@ export const salesByDay = pagedQuery({
       .when(currency, (p) => `d.currency = ${p}`)
       .when(of && (await familyOf(read, of)).subjects, (p) => `d.subject = any(${p}::uuid[])`);
     if (after) where.when(after[0], (p) => `(d.day, d.currency) > (${p}::date, ${where.parameter(after[1])})`);
+    const whose = await aliasedIn(read, where);
     const rows = await read.rows<z.infer<typeof SalesDay>>(
-      `with recursive ${aliased}
+      `with recursive ${whose}
        select d.day, d.currency, ${figures}
          from orders_by_customer_day d left join aliased a on a.subject = d.subject
         where ${where.sql}
@@ -113,14 +127,16 @@ export const salesSummary = query({
   reads,
   run: async ({ from, to, currency }, { read }) => {
     spanRises({ from, to });
-    const where = new Conditions(currency)
+    const where = new Conditions()
+      .when(currency, (p) => `d.currency = ${p}`)
       .when(from, (p) => `d.day >= ${p}::date`)
       .when(to, (p) => `d.day < ${p}::date`);
+    const whose = await aliasedIn(read, where);
     const [row] = await read.rows(
-      `with recursive ${aliased}
+      `with recursive ${whose}
        select ${figures}, ${sides('all', 'true')}, ${sides('known', known)}
          from orders_by_customer_day d left join aliased a on a.subject = d.subject
-        where d.currency = $1 and ${where.sql}`,
+        where ${where.sql}`,
       where.parameters,
     );
     const {

@@ -6,6 +6,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
  */
 @Entity('orders_by_customer_day')
 @Index(['currency', 'day'])
+@Index(['day', 'currency'])
 export class OrdersByCustomerDay {
   /** The contact, or for a walk-in sale the order itself. */
   @PrimaryColumn('uuid') subject!: string;

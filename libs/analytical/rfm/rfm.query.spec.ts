@@ -141,6 +141,78 @@ describe('RFM', () => {
     expect(some).toEqual(all.filter((one) => one.segment === segment && one.r === r));
   });
 
+  describe('of one customer', () => {
+    const fixed = {
+      method: 'fixed',
+      recencyBounds: '7,14,30,90',
+      frequencyBounds: '1,2,3,4',
+      monetaryBounds: '1,5,8,20',
+    };
+    const days = Array.from({ length: 40 }, (_, n) =>
+      sold(who(n), `2026-01-${10 + (n % 20)}`, 1 + (n % 7), String((n * 7) % 11)),
+    );
+    /** Counts the statements that look at everybody; the state is as the spec says. */
+    const watched = (state: () => string) => {
+      const seen = { everybody: 0 };
+      const rows: ReadModelTables['rows'] = (sql, parameters) => {
+        if (sql.includes('purchases as')) seen.everybody++;
+        return read.rows(sql, parameters);
+      };
+      return { seen, rows, state: () => `'${state()}'::text` };
+    };
+
+    it('is what the list of all says, by quintiles and by fixed bounds, with merged contacts and attached orders', async () => {
+      await read.insert(OrdersByCustomerDay, [...days, sold(who(99), '2026-01-31', 9, '500', { contact: false })]);
+      await read.insert(
+        Customer,
+        Array.from({ length: 40 }, (_, n) => aCustomer(who(n))),
+      );
+      await read.insert(Alias, [
+        { subject: who(99), target: who(3), reason: 'attached', since },
+        { subject: who(3), target: who(4), reason: 'merged', since },
+      ]);
+      for (const method of [{}, fixed]) {
+        const all = await askAll(rfmCustomers, read, { ...asked, ...method });
+        expect(all).toHaveLength(39);
+        for (const { customer, ...score } of all) {
+          expect((await ask(customerRfm, read, { ...asked, ...method, id: customer })).score).toEqual(score);
+        }
+      }
+    });
+
+    it('looks at everybody once for a day and a state of the read models, and for fixed bounds never', async () => {
+      let state = 'first';
+      const { seen, ...watching } = watched(() => state);
+      await read.insert(OrdersByCustomerDay, days);
+      await read.insert(Customer, [aCustomer(who(1)), aCustomer(who(2)), aCustomer(who(50))]);
+      const score = async (id: string, more: object = {}) =>
+        (await ask(customerRfm, watching, { ...asked, id, ...more })).score;
+      expect(await score(who(1), fixed)).toMatchObject({ recency: 21 });
+      expect(seen.everybody).toBe(0);
+      const first = await score(who(1));
+      expect([await score(who(1)), (await score(who(2))) !== null, await score(who(50))]).toEqual([first, true, null]);
+      expect(seen.everybody).toBe(1);
+      await score(who(1), { asOf: '2026-01-25' });
+      expect(seen.everybody).toBe(2);
+      // Everybody else buys much more.
+      state = 'second';
+      await read.insert(
+        OrdersByCustomerDay,
+        Array.from({ length: 200 }, (_, n) => sold(who(100 + n), '2026-01-31', 50, '900')),
+      );
+      expect(await score(who(1))).toMatchObject({ r: 1, f: 1, m: 1 });
+      expect(seen.everybody).toBe(3);
+    });
+
+    it('remembers nothing where states cannot be told apart', async () => {
+      const { seen, rows } = watched(() => '');
+      await read.insert(OrdersByCustomerDay, days);
+      await read.insert(Customer, [aCustomer(who(1))]);
+      for (let time = 0; time < 2; time++) await ask(customerRfm, { rows }, { ...asked, id: who(1) });
+      expect(seen.everybody).toBe(2);
+    });
+  });
+
   it('takes fixed bounds, and refuses half of them', async () => {
     await read.insert(OrdersByCustomerDay, [sold(who(1), '2026-01-10', 3, '10.5')]);
     const fixed = { recencyBounds: '7,14,30,90', frequencyBounds: '1,2,3,4', monetaryBounds: '1,5,10.5,20' };

@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query } from '#platform/projections/definition/query.js';
+import { pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
-import { familyOf } from '../aliases/family.js';
+import { familyOf, type Family } from '../aliases/family.js';
 import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, limit, pageOf } from '../query-parameters.js';
 import { asOfDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
-import { scores } from './rfm-scores.js';
+import { boundsOf, type Bounds } from './rfm-bounds.js';
+import { oneAmongAll, oneScore, scores } from './rfm-scores.js';
 import { segmentMap, segmentNames, type SegmentName } from './rfm-segments.js';
 
 const reads = [ordersByCustomerDay, profile, aliases] as const;
@@ -153,6 +154,36 @@ export const rfmCustomers = pagedQuery({
   },
 });
 
+/** The score of one customer, and the bounds and the state of the read models that it was worked out with. */
+interface Scored {
+  readonly score: z.infer<typeof RfmScore> | null;
+  readonly bounds: Bounds;
+  readonly state: string | null;
+}
+
+/** The score of a family from what the read models hold: of the family alone where the bounds are known. */
+async function scoreOf(
+  read: ReadModels,
+  sql: string,
+  parameters: readonly unknown[],
+  { id, subjects }: Family,
+): Promise<Scored> {
+  const bounds = sql === oneScore ? 'given' : 'thresholds';
+  const [row] = await read.rows(
+    `${sql}
+     select b.rb::text[] as rb, b.fb::text[] as fb, b.mb::text[] as mb,
+            ${read.state?.([ordersByCustomerDay, aliases]) ?? 'null'} as state, ${columns}
+       from ${bounds} b (rb, fb, mb) left join scored on true`,
+    [...parameters, subjects, id],
+  );
+  const { rb, fb, mb, state, ...score } = row!;
+  return {
+    score: score['customer'] === null ? null : (score as z.infer<typeof RfmScore>),
+    bounds: [rb, fb, mb],
+    state,
+  };
+}
+
 export const customerRfm = query({
   name: 'CustomerRfm',
   summary: "One customer's recency, frequency, monetary value, scores and segment as of a day",
@@ -160,22 +191,27 @@ export const customerRfm = query({
   parameters: z.strictObject({ id: Id, ...rfmParameters }),
   answer: CustomerRfm,
   reads,
-  heavy: true,
   run: async (parameters, { read, now }) => {
-    const { id, mergedInto } = await familyOf(read, parameters.id);
+    const family = await familyOf(read, parameters.id);
     const asOf = asOfDay(parameters, now);
-    const [row] = await read.rows<z.infer<typeof RfmScore>>(
-      `${scores} select ${columns} from scored where customer = $7`,
-      [...scoreParameters(parameters, asOf), id],
-    );
-    const { customer: _customer, ...score } = row ?? {};
+    const given = scoreParameters(parameters, asOf);
+    const [day, currency, cells] = given;
+    const withBounds = (bounds: Bounds): Promise<Scored> =>
+      scoreOf(read, oneScore, [day, currency, cells, ...bounds], family);
+    const { score } =
+      parameters.method === 'fixed'
+        ? await withBounds(given.slice(3) as unknown as Bounds)
+        : await boundsOf(read).score(`${asOf} ${currency}`, withBounds, () =>
+            scoreOf(read.heavy ?? read, oneAmongAll, given, family),
+          );
+    const { customer: _customer, ...rest } = score ?? {};
     return {
-      customer: id,
-      mergedInto,
+      customer: family.id,
+      mergedInto: family.mergedInto,
       asOf,
       currency: parameters.currency,
       segmentMap: version,
-      score: row ? (score as Omit<z.infer<typeof RfmScore>, 'customer'>) : null,
+      score: score ? (rest as Omit<z.infer<typeof RfmScore>, 'customer'>) : null,
     };
   },
 });

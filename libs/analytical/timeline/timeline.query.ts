@@ -34,19 +34,24 @@ export async function timelineOf(
   most: number,
   { type, from, to, after }: Cut = {},
 ): Promise<TimelineItem[]> {
-  const where = new Conditions(subjects, most)
-    .when(type, (p) => `starts_with(t.type, ${p})`)
-    .when(from, (p) => `t.occurred_at >= ${p}::timestamptz`)
-    .when(to, (p) => `t.occurred_at < ${p}::timestamptz`);
-  if (after) {
-    const [time, position] = after;
-    where.when(time, (p) => `(t.occurred_at, t.position) < (${p}::timestamptz, ${where.parameter(position)}::bigint)`);
-  }
+  const where = new Conditions(subjects, most).when(type, (p) => `starts_with(t.type, ${p})`);
+  const p = (value: unknown): string => where.parameter(value);
+  // Bounds of the key, which hold its first column to the subject. By equality the planner takes a subject's entries
+  // for few, whatever they are, and sorts them all.
+  const newest = after
+    ? `(t.subject, t.occurred_at, t.position) < (s.subject, ${p(after[0])}::timestamptz, ${p(after[1])}::bigint)`
+    : to === undefined
+      ? 't.subject <= s.subject'
+      : `(t.subject, t.occurred_at) < (s.subject, ${p(to)}::timestamptz)`;
+  const oldest =
+    from === undefined
+      ? 't.subject >= s.subject'
+      : `(t.subject, t.occurred_at) >= (s.subject, ${p(from)}::timestamptz)`;
   const rows = await read.rows<Omit<TimelineItem, 'occurredAt'> & { occurredAt: Date }>(
     `select t.* from unnest($1::uuid[]) as s (subject) cross join lateral (
        select t.position::text, t.occurred_at as "occurredAt", t.type, t.stream, t.subject, t.summary
-         from timeline t where t.subject = s.subject and ${where.sql}
-        order by t.occurred_at desc, t.position desc limit $2) t
+         from timeline t where ${newest} and ${oldest} and ${where.sql}
+        order by t.subject desc, t.occurred_at desc, t.position desc limit $2) t
       order by t."occurredAt" desc, t.position::bigint desc limit $2`,
     where.parameters,
   );

@@ -11,6 +11,11 @@ export interface ReadModels {
   rows<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** The same for heavy queries: on connections of their own, where nothing light waits behind them. */
   readonly heavy?: ReadModels;
+  /**
+   * SQL of a text that names the state of these projections, as the statement that it stands in sees them: where two
+   * are the same, so are the rows. Absent: states cannot be told apart, and nothing may be reused.
+   */
+  readonly state?: (projections: readonly Projection[]) => string;
 }
 
 export interface Page<Item> {

@@ -88,12 +88,23 @@ export async function openReadModels(
   return {
     dataSource,
     rows: gathering(master, explained),
-    heavy: { rows: gathering(heavy, explained) },
+    heavy: { rows: gathering(heavy, explained), state: stateSql },
+    state: stateSql,
     close: async () => {
       await Promise.all([dataSource.destroy(), heavy.end()]);
     },
   };
 }
+
+/**
+ * The checkpoints of the live builds, which move in the transactions that change rows; their epochs are raised by what
+ * changes rows beside the checkpoints (events that are retried).
+ */
+const stateSql = (projections: readonly Projection[]): string =>
+  `(select md5(coalesce(string_agg(concat_ws(':', projection, generation, partition, position, epoch), ','
+       order by projection, partition), ''))
+      from projections.checkpoints join projections.builds using (projection, generation)
+     where status = 'live' and projection in (${projections.map(({ name }) => `'${name}'`).join(', ')}))`;
 
 /** Of an unknown table or column: that it comes with a version which is not live yet, where that is so. */
 async function beingBuilt(
