@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newId } from '#platform/kernel/ids.js';
+import { speakTo } from '../support/speak.js';
 import { startSystem, type Client, type System } from '../support/system.js';
 
 // What users of other systems reported, sent as they would send it.
@@ -12,34 +12,20 @@ describe('contacts and cases, from outside', () => {
   }, 60_000);
   afterAll(() => system?.stop());
 
-  const done = async (answer: Promise<{ status: number; body: any }>): Promise<any> => {
-    const { status, body } = await answer;
-    if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`);
-    return body;
-  };
-  const register = async (input: object): Promise<string> => {
-    const id = newId();
-    await done(client.post('/v1/contacts', { id, ...input }));
-    return id;
-  };
-  const shown = async (path: string): Promise<any> => {
-    const { data } = await done(
-      client.get(`${path}${path.includes('?') ? '&' : '?'}minPosition=${await system.head()}`),
-    );
-    return data;
-  };
+  const { send, ask } = speakTo(() => system);
+  const register = async (input: object): Promise<string> => (await send('/contacts', input)).id;
 
   it('takes a number and an address for what they are, whatever marks stand in them', async () => {
     const id = await register({ name: { given: '伟', family: '王' }, birthDate: '1604-03-21' });
-    const point = (reach: object) => client.post(`/v1/contacts/${id}/points`, { reach });
-    await done(point({ kind: 'phone', number: '\u202a+442079460000\u202c' }));
-    await done(point({ kind: 'email', address: 'sara@example.com\u200f' }));
+    const point = (reach: object) => send(`/contacts/${id}/points`, { reach });
+    await point({ kind: 'phone', number: '\u202a+442079460000\u202c' });
+    await point({ kind: 'email', address: 'sara@example.com\u200f' });
     // The same points again are nothing new.
-    expect((await done(point({ kind: 'phone', number: '0044 (0)20 7946 ۰۰۰۰' }))).events).toBe(0);
-    expect((await done(point({ kind: 'email', address: 'Sara@example.com' }))).events).toBe(0);
-    await done(point({ kind: 'phone', number: '020 7946 0000 ext 5', country: 'GB' }));
-    await done(point({ kind: 'phone', number: '118118', country: 'GB' }));
-    const { name, details, points } = await shown(`/v1/customers/${id}`);
+    expect((await point({ kind: 'phone', number: '0044 (0)20 7946 ۰۰۰۰' })).events).toBe(0);
+    expect((await point({ kind: 'email', address: 'Sara@example.com' })).events).toBe(0);
+    await point({ kind: 'phone', number: '020 7946 0000 ext 5', country: 'GB' });
+    await point({ kind: 'phone', number: '118118', country: 'GB' });
+    const { name, details, points } = await ask(`/customers/${id}`);
     expect([name, details.birthDate]).toEqual(['王伟', '--03-21']);
     expect(points.map(({ reach: { kind: _kind, ...reach } }: any) => reach)).toEqual([
       { number: '+442079460000' },
@@ -59,32 +45,29 @@ describe('contacts and cases, from outside', () => {
     const x = await register({ name: { full: 'X' }, tags: ['vip-9'], owner: 'lena-9' });
     const found = async () =>
       Promise.all(
-        ['tag=vip-9', 'owner=lena-9'].map(async (by) => (await shown(`/v1/customers?${by}`)).map((c: any) => c.id)),
+        ['tag=vip-9', 'owner=lena-9'].map(async (by) => (await ask(`/customers?${by}`)).map((c: any) => c.id)),
       );
     expect(await found()).toEqual([[x], [x]]);
-    await done(client.post(`/v1/contacts/${x}/merge`, { into: y }));
+    await send(`/contacts/${x}/merge`, { into: y });
     expect(await found()).toEqual([[y], [y]]);
-    await done(client.post(`/v1/contacts/${x}/unmerge`, { from: y }));
+    await send(`/contacts/${x}/unmerge`, { from: y });
     expect(await found()).toEqual([[x], [x]]);
   });
 
   it('keeps what the customer answers to a merged case, and merges no case of another customer', async () => {
-    const open = async (contact: string): Promise<string> => {
-      const id = newId();
-      await done(client.post('/v1/cases', { id, contact, kind: 'question', channel: 'web', title: 'How?' }));
-      return id;
-    };
+    const open = async (contact: string): Promise<string> =>
+      (await send('/cases', { contact, kind: 'question', channel: 'web', title: 'How?' })).id;
     const [sara, omid] = [await register({ name: { full: 'Sara' } }), await register({ name: { full: 'Omid' } })];
     const [first, second, others] = [await open(sara), await open(sara), await open(omid)];
     const refused = await client.post(`/v1/cases/${first}/merge`, { into: others });
     expect([refused.status, refused.body.rule]).toEqual([409, 'same-customer']);
-    await done(client.post(`/v1/cases/${first}/merge`, { into: second }));
-    await done(client.post(`/v1/cases/${first}/customer-replies`, { text: 'It still leaks' }));
-    expect(await shown(`/v1/cases/${first}`)).toMatchObject({
+    await send(`/cases/${first}/merge`, { into: second });
+    await send(`/cases/${first}/customer-replies`, { text: 'It still leaks' });
+    expect(await ask(`/cases/${first}`)).toMatchObject({
       status: 'duplicate',
       original: { id: second, status: 'new' },
     });
-    const events = await shown(`/v1/audit/streams/case-${first}/events`);
+    const events = await ask(`/audit/streams/case-${first}/events`);
     expect(events.at(-1).data.text).toBe('It still leaks');
     const circle = await client.post(`/v1/cases/${second}/merge`, { into: first });
     expect([circle.status, circle.body.rule]).toEqual([409, 'original-stands']);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { speakTo } from '../support/speak.js';
 import { startSystem, type Client, type System } from '../support/system.js';
 
 // What a user does first, on the whole system over its port; the client holds every answer against /openapi.json.
@@ -11,21 +12,7 @@ describe('first steps', () => {
   }, 60_000);
   afterAll(() => system?.stop());
 
-  /** Sends a command that must succeed; the position of what it wrote is what queries wait for. */
-  let position = '0';
-  const send = async (path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<any> => {
-    const answer = await client.post(`/v1${path}`, body, headers);
-    if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-    position = answer.body.position;
-    return answer.body;
-  };
-  /** Asks for an answer that holds everything written so far. */
-  const ask = async (path: string): Promise<any> => {
-    const answer = await client.get(`/v1${path}${path.includes('?') ? '&' : '?'}minPosition=${position}`);
-    if (answer.status !== 200) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-    expect(BigInt(answer.body.freshness.position)).toBeGreaterThanOrEqual(BigInt(position));
-    return answer.body.data;
-  };
+  const { send, ask } = speakTo(() => system);
   const on = (day: string) => ({ 'yad-occurred-at': `${day}T12:00:00Z` });
   const zone = 'Europe/London';
   const lines = [
@@ -108,6 +95,7 @@ describe('first steps', () => {
 
   it('the timeline has every event of the customer once, the newest first, page by page', async () => {
     const seen: any[] = [];
+    const position = await system.head();
     let next: string | undefined;
     do {
       const cursor = next ? `&cursor=${next}` : '';
@@ -183,7 +171,6 @@ describe('first steps', () => {
     const again = await client.post('/v1/commands:batch', { items });
     expect(again.body.outcomes.filter(({ repeated }: any) => repeated)).toHaveLength(994);
     expect(await system.head()).toBe(before + 994n);
-    position = String(before + 994n);
     expect(await ask(`/customers/${body.outcomes[999].id}`)).toMatchObject({ name: 'Guest 999' });
   });
 

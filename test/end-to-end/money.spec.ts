@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { apiDocument } from '#apps/operations/api-document.js';
 import { ExactDecimal } from '#platform/kernel/money.js';
+import { speakTo } from '../support/speak.js';
 import { startSystem, type Client, type System } from '../support/system.js';
 
 // What comes in and goes out, over the port, and what the read models make of it.
@@ -13,22 +14,11 @@ describe('money', () => {
   }, 60_000);
   afterAll(() => system?.stop());
 
-  let position = '0';
-  const send = async (path: string, body: unknown = {}): Promise<any> => {
-    const answer = await client.post(`/v1${path}`, body);
-    if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-    ({ position } = answer.body);
-    return answer.body;
-  };
+  const { send, ask } = speakTo(() => system);
   const refused = async (path: string, body: unknown): Promise<string> => {
     const { status, body: problem } = await client.post(`/v1${path}`, body);
     expect([400, 409, 422]).toContain(status);
     return problem.rule ?? problem.errors[0].pointer;
-  };
-  const ask = async (path: string): Promise<any> => {
-    const answer = await client.get(`/v1${path}${path.includes('?') ? '&' : '?'}minPosition=${position}`);
-    if (answer.status !== 200) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-    return answer.body.data;
   };
 
   const gbp = { currency: 'GBP' };
@@ -103,7 +93,6 @@ describe('money', () => {
     const answers = await Promise.all([...refunds, client.post(`/v1/orders/${order}/refunds`, gbp)]);
     expect(answers.filter(({ status }) => status >= 500)).toEqual([]);
     for (const id of returns) await client.post(`/v1/returns/${id}/refund`, gbp);
-    position = String(await system.head());
     expect(await ask(`/orders/${order}`)).toMatchObject({
       paid: '250',
       paidBack: '250',
@@ -191,7 +180,6 @@ describe('money', () => {
     });
     const limit = { name: 'limit', content: { type: 'decimal', value: '0100.50' } };
     expect((await client.send('PUT', `/v1/contacts/${contact}/attributes`, limit)).status).toBeLessThan(300);
-    position = String(await system.head());
 
     const ids: Record<string, string> = { orders: order, returns: back, customers: contact };
     const wrong: string[] = [];
@@ -212,7 +200,7 @@ describe('money', () => {
         .slice('/v1'.length)
         .replace('{id}', ids[path.split('/')[2]!] ?? contact)
         .replace('{stream}', `order-${order}`)
-        .replace('{position}', position);
+        .replace('{position}', String(await system.head()));
       const needs = get.parameters.some(({ name, required }: any) => name === 'currency' && required);
       if (path === '/v1/cases/{id}') continue;
       look(await ask(`${at}${needs ? '?currency=GBP' : ''}`), path);
