@@ -105,8 +105,10 @@ describe('a message on Kafka', () => {
   describe('is believed only', () => {
     const published = { position: event.position, heads: new Map([[4, event.position]]) };
     const sent = received(toKafkaMessage({ event, partition: 4, previous: 41n, published }, authenticator));
-    const reader = (log: LogSource) => (message: typeof sent, partition: number) =>
-      refusalOf(message, partition, frameOf(message.headers)!, new MessageAuthenticator(log));
+    const reader =
+      (log: LogSource) =>
+      (message: typeof sent, partition: number, after = 0n) =>
+        refusalOf(message, partition, frameOf(message.headers)!, after, new MessageAuthenticator(log));
     const refused = reader(aLog(LOG, 'a secret of the specs'));
     const changed = (name: string, value: string): typeof sent => ({
       ...sent,
@@ -119,6 +121,12 @@ describe('a message on Kafka', () => {
       expect(reader(aLog(newId(), 'a secret of the specs'))(sent, 4)).toBe('of another log');
       expect(refused(changed('ce_source', 'urn:uuid:x'), 4)).toBe('of another log');
       expect(reader(aLog(LOG, 'another secret'))(sent, 4)).toBe('not from the relay');
+    });
+
+    it('once, and its position says so only where it is of this log', () => {
+      expect(refused(sent, 4, event.position - 1n)).toBeUndefined();
+      expect(refused(sent, 4, event.position)).toBe('held');
+      expect(refused(changed('ce_source', 'urn:uuid:x'), 4, event.position)).toBe('of another log');
     });
 
     it.each([

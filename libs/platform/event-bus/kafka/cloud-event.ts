@@ -114,14 +114,20 @@ export function frameOf(headers: IHeaders | undefined): Frame | undefined {
   };
 }
 
-/** Why the message is to be passed over; undefined where it is the relay's, and its event in the log. */
+/**
+ * Why the message is to be passed over: `held` where its event is not after the position `after`, which is asked first,
+ * as a repeat costs no code. Undefined where it is the relay's, and its event in the log.
+ */
 export function refusalOf(
   { key, value, headers }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>,
   partition: number,
   frame: Frame,
+  after: bigint,
   authenticator: Pick<MessageAuthenticator, 'isOurs' | 'refusalOf'>,
-): Refusal | undefined {
+): Refusal | 'held' | undefined {
+  // Before its position is looked at, which says nothing where it is of another log.
   if (!authenticator.isOurs(headers?.['ce_source'])) return 'of another log';
+  if (frame.position <= after) return 'held';
   if (!key || !value) return 'not readable';
   const [id, type] = ['ce_id', 'ce_type'].map((name) => headers?.[name]?.toString() ?? '');
   const heads = headers?.['ce_yadheads']?.toString() ?? '';

@@ -230,13 +230,11 @@ export class KafkaMember implements Subscription {
     let at = deliveredPosition;
     for (const message of batch) {
       const frame = frameOf(message.headers);
-      // Before its position is looked at, which says nothing where it is of another log.
-      const ours = this.options.authenticator.isOurs(message.headers?.['ce_source']);
-      if (frame && ours && frame.position <= at) continue;
       const { authenticator, refused } = this.options;
       // What should have been here is missed by the next message's `previous`, and read from the store.
       const where = `${partition}/${message.offset}`;
-      const refusal = frame ? refusalOf(message, partition, frame, authenticator) : 'not readable';
+      const refusal = frame ? refusalOf(message, partition, frame, at, authenticator) : 'not readable';
+      if (refusal === 'held') continue;
       if (!frame || refusal) {
         refused.add(refusal!, where);
         continue;
