@@ -57,6 +57,7 @@ export type PipelineQuery = pg.QueryConfig & { rowMode?: 'array' };
  */
 export class Pipeline {
   private client: Promise<Connection> | undefined;
+  private ended = false;
 
   constructor(
     private readonly url: string,
@@ -65,6 +66,7 @@ export class Pipeline {
 
   /** @param query one that depends on what was done on the same connection is made for the connection it goes down */
   async query(query: PipelineQuery | ((connection: object) => PipelineQuery)): Promise<pg.QueryResult<any>> {
+    if (this.ended) throw new Error('the pipeline was ended');
     const connected = (this.client ??= this.connect());
     const client = await connected;
     try {
@@ -109,8 +111,9 @@ export class Pipeline {
     return connected;
   }
 
-  /** Waits for what is under way. */
+  /** Waits for what is under way, and connects no more. */
   async end(): Promise<void> {
+    this.ended = true;
     await (await this.client?.catch(() => undefined))?.end();
   }
 }

@@ -87,6 +87,22 @@ describe('incarnations of a log', () => {
     expect((await open(url)).identity.incarnations).toEqual(told[0]!.incarnations);
   });
 
+  it('a store that is closed when it notices a new timeline opens nothing that stays open', async () => {
+    const { url, sql } = await aLog();
+    const store = await PostgresEventStore.connect({ url });
+    await store.append([aRequest(thing('kept'))]);
+    await sql(past('update store.incarnations set timeline = timeline + 1'));
+    const noticed = store.refreshIdentity();
+    await store.close();
+    expect((await noticed).current.number).toBe(2);
+    // What came too late finds the store closed, and no new connections.
+    await expect(store.head()).rejects.toThrow();
+    await expect(store.append([aRequest(thing('late'))])).rejects.toThrow();
+    const left = `select pid from pg_stat_activity
+      where datname = current_database() and application_name like 'yad store%'`;
+    await insist(async () => expect(await sql(left)).toEqual([]));
+  });
+
   it('two processes that notice a new timeline at once begin one incarnation', async () => {
     const { url, sql } = await aLog();
     const stores = await Promise.all([1, 2, 3].map(() => open(url)));

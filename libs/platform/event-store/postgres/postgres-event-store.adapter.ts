@@ -64,6 +64,7 @@ export class PostgresEventStore implements EventStore {
   private readonly stored = new WeakMap<object, StoredRevisions>();
   private readonly attachment = new Attachment();
   private refreshing: Promise<void> | undefined;
+  private closed = false;
   private appends: Pipeline;
   private writers: Pool;
   private readers: Pool;
@@ -123,7 +124,8 @@ export class PostgresEventStore implements EventStore {
     let changed = false;
     const stop = this.attachment.onIncarnation(() => (changed = true));
     await this.attachment.attach(client).finally(stop);
-    if (!changed) return;
+    // A closed store has ended its connections, and would end no others.
+    if (!changed || this.closed) return;
     const before: { end(): Promise<void> }[] = [this.writers, this.readers];
     this.writers = this.openPool('append', 2);
     this.readers = this.openPool('read', this.options.readers ?? 4);
@@ -414,6 +416,7 @@ export class PostgresEventStore implements EventStore {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.listener.close();
     await this.notifier.close();
     await Promise.all([this.appends.end(), this.writers.end(), this.readers.end()]);
