@@ -65,7 +65,7 @@ async function main(): Promise<void> {
   const app = await createHttpApp({
     commands: [takeNote],
     gateway,
-    commandSecret: Buffer.alloc(32),
+    secrets: { lastingKeyFor: () => Buffer.alloc(32) },
     imports: [NoOpModule],
   });
   await app.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1');

@@ -71,7 +71,9 @@ describe('yad log and yad relay', () => {
     expect(copy.identity.id).not.toBe(before.id);
     expect(copy.identity.keyFor('bus')).not.toEqual(before.keyFor('bus'));
     // What is kept under the secret goes on: reservations, ids that were derived.
-    expect(copy.identity.lastingKeyFor('reservations')).toEqual(before.lastingKeyFor('reservations'));
+    for (const purpose of ['reservations', 'commands', 'ids']) {
+      expect(copy.identity.lastingKeyFor(purpose)).toEqual(before.lastingKeyFor(purpose));
+    }
     expect(await guardLog(pool, copy)).toEqual([]);
     const relay = await PostgresRelayState.connect(database.url);
     expect(await relay.acquire('spec', 1, copy.identity.id)).toMatchObject({ position: 0n, heads: new Map() });

@@ -5,8 +5,16 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse';
-import { derivedId } from '#platform/kernel/ids.js';
-import { answersOf, describeWithFile, expectPublished, file, headOf, openShop, type Shop } from './online-retail.js';
+import {
+  answersOf,
+  describeWithFile,
+  expectPublished,
+  file,
+  headOf,
+  idOf,
+  openShop,
+  type Shop,
+} from './online-retail.js';
 import { yad } from './processes.js';
 
 /** Most memory of the importing process, in MB: well below what half a million lines take as objects. */
@@ -40,7 +48,7 @@ describeWithFile('a year of a shop', () => {
 
   it('keeps every column of the file', async () => {
     // By the log, as an auditor reads it: order 536370, the first that was not sold at home.
-    const invoice = derivedId('online-retail', 'invoice', '536370');
+    const invoice = await idOf(shop.url, 'online-retail', 'invoice', '536370');
     const answer = await fetch(`${shop.url}/v1/audit/streams/order-${invoice}/events`);
     const [placed] = ((await answer.json()) as any).data;
     expect(placed.data).toMatchObject({ number: '536370', country: 'France', contact: expect.any(String) });

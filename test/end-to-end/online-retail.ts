@@ -54,6 +54,13 @@ export async function headOf(url: string): Promise<string> {
   return ((await response.json()) as any).freshness.position as string;
 }
 
+/** The id that a mapping makes of words, its name first, on the log at an address. */
+export async function idOf(url: string, ...words: string[]): Promise<string> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/v1/ids`, { method: 'POST', headers, body: JSON.stringify({ words: [words] }) });
+  return ((await response.json()) as any).ids[0] as string;
+}
+
 /** The answers that two systems, or one before and after, must agree in: all that is known, or before a day. */
 export async function answersOf(url: string, position: string, before?: string): Promise<any> {
   const asOf = before ?? published.rfm.asOf;

@@ -1,16 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { SecretIds } from '#platform/kernel/ids.js';
 import type { AddressInfo } from 'node:net';
 
-/** Stands for operations' batch door: remembers keys and what came under them, refuses what it is told to. */
+/** Stands for operations' batches and ids: remembers keys and what came under them, refuses what it is told to. */
 export class Operations {
   /** What was taken, by key. */
   readonly seen = new Map<string, any>();
   requests = 0;
+  /** Of those, the batches. */
+  batches = 0;
+  /** What its ids are made under: of this log. */
+  readonly ids = new SecretIds(randomBytes(32));
   /** The rule that refuses an item, if any does. */
   refuse = (_item: any): string | undefined => undefined;
   /** Statuses for an item that it cannot take for now. */
   busy = (_item: any): number | undefined => undefined;
-  /** From then on each request is refused. */
+  /** From then on each batch is refused. */
   failAfter = Infinity;
   /** The largest body. */
   mostBytes = Infinity;
@@ -22,7 +28,12 @@ export class Operations {
       request.on('data', (chunk) => chunks.push(chunk));
       request.on('end', () => {
         const body = Buffer.concat(chunks);
-        if (++this.requests > this.failAfter) return void response.writeHead(400).end('{"detail":"stopped"}');
+        this.requests++;
+        if (request.url === '/v1/ids') {
+          const { words } = JSON.parse(body.toString());
+          return void response.end(JSON.stringify({ ids: words.map((list: string[]) => this.ids.id(...list)) }));
+        }
+        if (++this.batches > this.failAfter) return void response.writeHead(400).end('{"detail":"stopped"}');
         if (body.length > this.mostBytes) return void response.writeHead(413).end('{"detail":"too large"}');
         const { items } = JSON.parse(body.toString());
         response.end(JSON.stringify({ outcomes: items.map((item: any) => this.take(item)) }));

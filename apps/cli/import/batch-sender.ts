@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MappedCommand } from './mapping.js';
+import { TIMEOUT_MS, type Server } from './server.js';
 
 export interface SendOutcome {
   status: number;
@@ -15,27 +15,20 @@ export interface SendOutcome {
 }
 
 export interface SenderOptions {
-  url: string;
+  server: Server;
   /** Batches under way at once. */
-  lanes?: number;
+  queues?: number;
   batchItems?: number;
   batchBytes?: number;
   reason?: string;
-  signal?: AbortSignal;
 }
-
-/** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
-const TIMEOUT_MS = 60_000;
-const FIRST_PATIENCE_MS = 15_000;
-/** How long one batch may be without an answer before it is sent again. */
-const SILENCE_MS = 120_000;
 
 interface Item {
   text: string;
   onOutcome: (outcome: SendOutcome) => void;
 }
 
-interface ProjectionWorker {
+interface SendQueue {
   waiting: Item[];
   bytes: number;
   sending: Promise<void>;
@@ -46,13 +39,12 @@ interface ProjectionWorker {
  * contact is there before its orders. Waits when the server is slower than the file.
  */
 export class BatchSender {
-  private readonly lanes: ProjectionWorker[];
-  private answered = false;
-  private readonly options: SenderOptions & { lanes: number; batchItems: number; batchBytes: number };
+  private readonly queues: SendQueue[];
+  private readonly options: SenderOptions & { queues: number; batchItems: number; batchBytes: number };
 
   constructor(options: SenderOptions) {
-    this.options = { lanes: 3, batchItems: 500, batchBytes: 1_000_000, ...options };
-    this.lanes = Array.from({ length: this.options.lanes }, () => ({
+    this.options = { queues: 3, batchItems: 500, batchBytes: 1_000_000, ...options };
+    this.queues = Array.from({ length: this.options.queues }, () => ({
       waiting: [],
       bytes: 0,
       sending: Promise.resolve(),
@@ -68,37 +60,37 @@ export class BatchSender {
     const { command, id, key, occurredAt, input, inputText = JSON.stringify(input) } = sent;
     const head = JSON.stringify({ command, id, key, occurredAt, reason: this.options.reason });
     const text = `${head.slice(0, -1)},"input":${inputText}}`;
-    const lane = this.lanes[createHash('md5').update(orderKey).digest()[0]! % this.lanes.length]!;
-    lane.waiting.push({ text, onOutcome });
-    lane.bytes += Buffer.byteLength(text);
-    if (lane.waiting.length < this.options.batchItems && lane.bytes < this.options.batchBytes) return;
+    const queue = this.queues[createHash('md5').update(orderKey).digest()[0]! % this.queues.length]!;
+    queue.waiting.push({ text, onOutcome });
+    queue.bytes += Buffer.byteLength(text);
+    if (queue.waiting.length < this.options.batchItems && queue.bytes < this.options.batchBytes) return;
     // One batch under way and one in the making: the file is read no faster than the server answers.
-    await lane.sending;
-    this.flush(lane);
+    await queue.sending;
+    this.flush(queue);
   }
 
   /** Sends what waits and resolves when all is answered. */
   async drain(): Promise<void> {
-    for (const lane of this.lanes) {
-      await lane.sending;
-      this.flush(lane);
-      await lane.sending;
+    for (const queue of this.queues) {
+      await queue.sending;
+      this.flush(queue);
+      await queue.sending;
     }
   }
 
   /** Resolves when nothing is under way any more, answered or not. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.lanes.map(({ sending }) => sending));
+    await Promise.allSettled(this.queues.map(({ sending }) => sending));
   }
 
-  private flush(lane: ProjectionWorker): void {
-    if (lane.waiting.length === 0) return;
-    const batch = lane.waiting;
-    lane.waiting = [];
-    lane.bytes = 0;
-    lane.sending = this.post(batch);
-    // Whoever waits for the lane next gets the rejection; until then it must not count as unhandled.
-    lane.sending.catch(() => {});
+  private flush(queue: SendQueue): void {
+    if (queue.waiting.length === 0) return;
+    const batch = queue.waiting;
+    queue.waiting = [];
+    queue.bytes = 0;
+    queue.sending = this.post(batch);
+    // Whoever waits for the queue next gets the rejection; until then it must not count as unhandled.
+    queue.sending.catch(() => {});
   }
 
   /**
@@ -106,6 +98,7 @@ export class BatchSender {
    * sent again, in order, with those behind it that were refused: they may have been refused for want of it.
    */
   private async post(batch: readonly Item[]): Promise<void> {
+    const { server } = this.options;
     let open = batch;
     let end = Date.now() + TIMEOUT_MS;
     for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
@@ -119,59 +112,28 @@ export class BatchSender {
       });
       if (again.length === 0) return;
       if (again.length < open.length) end = Date.now() + TIMEOUT_MS;
-      if (Date.now() > end) throw new Error(`${this.options.url} takes nothing: ${describe(outcomes[first])}`);
+      if (Date.now() > end) throw new Error(`${server.url} takes nothing: ${describe(outcomes[first])}`);
       open = again;
-      await sleep(pause, undefined, { signal: this.options.signal });
+      await server.pause(pause);
     }
   }
 
   /** The answers to some items, in their order. */
   private async request(items: readonly Item[]): Promise<any[]> {
-    const answer = await this.answerTo(`{"items":[${items.map(({ text }) => text).join(',')}]}`);
+    const { server } = this.options;
+    // The keys make a repeat harmless.
+    const body = `{"items":[${items.map(({ text }) => text).join(',')}]}`;
+    const answer = await server.post('/v1/commands:batch', body, 'batch');
     if (answer !== 'too-large') {
       const { outcomes } = answer;
       if (Array.isArray(outcomes) && outcomes.length === items.length) return outcomes;
-      throw new Error(`${this.options.url} does not answer as Yad does: ${JSON.stringify(answer).slice(0, 200)}`);
+      throw server.strange(answer);
     }
     if (items.length === 1) return [{ status: 413, detail: 'it is larger than what the server takes' }];
     const half = items.length >> 1;
     return [...(await this.request(items.slice(0, half))), ...(await this.request(items.slice(half)))];
   }
-
-  /** Posts, and posts again while the server is starting, busy or gone: the keys make a repeat harmless. */
-  private async answerTo(body: string): Promise<any> {
-    const { url, signal } = this.options;
-    const end = Date.now() + (this.answered ? TIMEOUT_MS : FIRST_PATIENCE_MS);
-    for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
-      let why: string;
-      try {
-        const silence = AbortSignal.timeout(SILENCE_MS);
-        const response = await fetch(new URL('/v1/commands:batch', url), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'yad-actor': 'yad import' },
-          body,
-          signal: signal ? AbortSignal.any([signal, silence]) : silence,
-        });
-        this.answered = true;
-        if (response.ok) return await response.json();
-        if (response.status === 413) {
-          await response.body?.cancel();
-          return 'too-large';
-        }
-        why = `${response.status} ${await response.text()}`;
-        if (response.status < 500 && ![408, 429].includes(response.status))
-          throw new Refused(`${url} refused the batch: ${why}`);
-      } catch (error) {
-        if (error instanceof Refused || signal?.aborted) throw error;
-        why = String((error as { cause?: unknown }).cause ?? error);
-      }
-      if (Date.now() > end) throw new Error(`${url} does not answer: ${why}`);
-      await sleep(pause, undefined, { signal });
-    }
-  }
 }
-
-class Refused extends Error {}
 
 /** Not an answer to the command: the server is busy, or others were faster. */
 const isForNow = ({ status, type }: any): boolean =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_WORDS } from '#platform/http/derived-ids.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { EXPRESSIONS, KINDS, TEXT_COLUMNS, type Expression, type Mapping } from './mapping.js';
 
@@ -37,6 +38,10 @@ export function unusedColumns(mapping: Mapping, columns: readonly string[]): str
   }
   return columns.filter((name) => !check.used.has(name));
 }
+
+/** What can be one word of a natural key; an id is none, and is said by its own words. */
+const isWord = (part: unknown): boolean =>
+  typeof part === 'object' && part !== null ? '$column' in part || '$text' in part : part !== null;
 
 type Schema = Record<string, any>;
 
@@ -106,8 +111,12 @@ class MappingCheck {
     if (word === '$column') this.column(at, value);
     else if (word === '$each') this.expression(`${at}.$each`, value);
     else if (word === '$id') {
-      if (Array.isArray(value) && value.length > 0) this.expression(`${at}.$id`, value);
-      else this.problems.push(`${at}: $id is a list of words and columns`);
+      if (Array.isArray(value) && value.length > 0 && value.every(isWord)) this.expression(`${at}.$id`, value);
+      else this.problems.push(`${at}: $id is a list of words, $column and $text`);
+      // The first one is the mapping's name.
+      if (Array.isArray(value) && value.length >= MAX_WORDS) {
+        this.problems.push(`${at}: $id has more than ${MAX_WORDS - 1} words`);
+      }
     } else if (typeof value === 'string') {
       for (const [, name] of value.matchAll(TEXT_COLUMNS)) this.column(at, name);
     } else this.problems.push(`${at}: $text is a text with columns in braces`);

@@ -26,7 +26,7 @@ describe('a phone book', () => {
     ['', undefined],
   ])('is imported with a default country in its mapping: %s', (phone, reaches) => {
     const cells = { id: '1', given: '伟', family: '王', birthday: '1604-03-21', phone };
-    const [command] = commandsOf(mapping, undefined, [{ number: 2, cells }]);
+    const [command] = commandsOf(mapping, undefined, [{ number: 2, cells }], new Map());
     const input = registerContact.input.parse(command!.input) as any;
     expect(input.birthDate).toBe('--03-21');
     expect(input.points).toEqual(reaches?.map((reach) => ({ reach: { kind: 'phone', ...reach } })));

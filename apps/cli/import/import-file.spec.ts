@@ -5,10 +5,11 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { commands } from '#operational/index.js';
+import { SecretIds } from '#platform/kernel/ids.js';
 import { Operations } from '../../../test/support/operations.js';
 import { mappingProblems } from './check-mapping.js';
 import { ImportStopped, importFile } from './import-file.js';
-import { commandsOf, Mapping } from './mapping.js';
+import { addIdWords, commandsOf, Mapping, type SourceLine } from './mapping.js';
 import { ResumePoint } from './resume-point.js';
 
 const mapping = Mapping.parse({
@@ -51,10 +52,18 @@ const line = (number: number, cells: Record<string, string>) => ({
   cells: { customer: '', sku: 'a', qty: '1', ...cells },
 });
 
+/** The commands of lines, with ids of some log. */
+function mapped(by: Mapping, lines: readonly SourceLine[]) {
+  const words = new Set<string>();
+  addIdWords(by, lines, words);
+  const ids = new SecretIds(Buffer.alloc(32));
+  return commandsOf(by, undefined, lines, new Map([...words].map((list) => [list, ids.id(...JSON.parse(list))])));
+}
+
 describe('a mapping', () => {
   it('turns a group of lines into commands, in the zone of the file, absent where a cell is empty', () => {
     const at = '2011-07-01 10:00:00';
-    const [register, sale] = commandsOf(mapping, undefined, [
+    const [register, sale] = mapped(mapping, [
       line(2, { no: '7', customer: '17', at }),
       line(3, { no: '7', customer: '17', at, sku: 'b', qty: '-2' }),
     ]);
@@ -70,7 +79,7 @@ describe('a mapping', () => {
         ],
       },
     });
-    const walkIn = commandsOf(mapping, undefined, [line(4, { no: '8', at })]);
+    const walkIn = mapped(mapping, [line(4, { no: '8', at })]);
     expect(walkIn).toHaveLength(1);
     expect(walkIn[0]!.input).not.toHaveProperty('contact');
   });
@@ -81,7 +90,7 @@ describe('a mapping', () => {
     ['at', { at: '2011-02-30T10:00:00Z' }, 'is not a date and time'],
     ['at', { at: 'yesterday' }, 'is not a date and time'],
   ])('names the column %s that it cannot read', (_column, cells, message) => {
-    expect(() => commandsOf(mapping, undefined, [line(2, { no: '7', at: '2011-07-01', ...cells })])).toThrow(message);
+    expect(() => mapped(mapping, [line(2, { no: '7', at: '2011-07-01', ...cells })])).toThrow(message);
   });
 });
 
@@ -105,7 +114,7 @@ describe('an empty cell', () => {
     ],
   });
   const inputOf = (cells: Record<string, string>) =>
-    commandsOf(contacts, undefined, [
+    mapped(contacts, [
       { number: 2, cells: { id: '1', name: '', phone: '', mail: '', tag: '', owner: '', ...cells } },
     ])[0]!.input;
 
@@ -121,7 +130,7 @@ describe('an empty cell', () => {
   it('leaves a line of a group in its place', () => {
     const lines = { $each: { sku: { $column: 'sku' } } };
     const orders = { ...mapping, commands: [{ ...mapping.commands[1]!, occurredAt: undefined, input: { lines } }] };
-    const [sale] = commandsOf(orders, undefined, [line(2, { no: '7', sku: '' }), line(3, { no: '7', sku: 'b' })]);
+    const [sale] = mapped(orders, [line(2, { no: '7', sku: '' }), line(3, { no: '7', sku: 'b' })]);
     expect(sale!.input).toEqual({ lines: [{}, { sku: 'b' }] });
   });
 });
@@ -131,20 +140,16 @@ describe('the lines of a group', () => {
   const group = [line(2, { no: '7', customer: '17', at }), line(3, { no: '7', customer: '18', at: '2011-07-02' })];
 
   it('must agree on what is said once', () => {
-    expect(() => commandsOf(mapping, undefined, group)).toThrow(
-      "column customer: is '17' and, in line 3 of the same group, '18'",
-    );
+    expect(() => mapped(mapping, group)).toThrow("column customer: is '17' and, in line 3 of the same group, '18'");
     const same = group.map((each) => ({ ...each, cells: { ...each.cells, customer: '17' } }));
-    expect(() => commandsOf(mapping, undefined, same)).toThrow('column at: ');
+    expect(() => mapped(mapping, same)).toThrow('column at: ');
     const late = group.map((each, i) => ({ ...each, cells: { ...each.cells, at, customer: i === 0 ? '' : '18' } }));
-    expect(() => commandsOf(mapping, undefined, late)).toThrow("column customer: is '' and, in line 3");
+    expect(() => mapped(mapping, late)).toThrow("column customer: is '' and, in line 3");
   });
 
   it('must agree on whether a command is for them', () => {
     const mixed = [line(2, { no: '7', at }), line(3, { no: 'C7', at })];
-    expect(() => commandsOf(mapping, undefined, mixed)).toThrow(
-      "column no: is '7' and, in line 3 of the same group, 'C7'",
-    );
+    expect(() => mapped(mapping, mixed)).toThrow("column no: is '7' and, in line 3 of the same group, 'C7'");
   });
 
   it('may differ where the mapping takes the first', () => {
@@ -154,7 +159,7 @@ describe('the lines of a group', () => {
       commands: [{ ...rule!, occurredAt: { $column: 'at', $as: 'instant', $first: true } }],
     };
     const same = group.map((each) => ({ ...each, cells: { ...each.cells, customer: '17' } }));
-    expect(commandsOf(lenient, undefined, same)).toMatchObject([{ occurredAt: '2011-06-30T23:00:00.000Z' }]);
+    expect(mapped(lenient, same)).toMatchObject([{ occurredAt: '2011-06-30T23:00:00.000Z' }]);
   });
 });
 
@@ -274,6 +279,37 @@ describe('an import', () => {
 
   it('says what is wrong with a file that has no lines', async () => {
     await expect(run(write('empty.csv', ''))).rejects.toThrow('is empty');
+  });
+
+  it('has the ids made by the server, and asks for none where the mapping makes none', async () => {
+    const { rows } = await contacts('id,name\n1,Ann\n2,Bob\n');
+    expect(rows.stored).toBe(2);
+    const made = ['1', '2'].map((id) => operations.ids.id('t', 'c', id));
+    expect(operations.inputs('RegisterContact').map(({ id }) => id)).toEqual(made);
+    const requests = operations.requests - operations.batches;
+    expect(requests).toBe(1);
+    const [{ input: _input, ...rule }] = people.commands as [(typeof people.commands)[0]];
+    await contacts('id,name\n3,Eve\n', { commands: [{ ...rule, input: { name: { full: 'Eve' } } }] } as any);
+    expect(operations.requests - operations.batches).toBe(requests);
+  });
+
+  it('refuses the row whose natural key is too long for an id, and imports the rest', async () => {
+    const { rows } = await contacts(`id,name\n1,Ann\n${'2'.repeat(1001)},Bob\n3,Eve\n`);
+    expect(rows).toEqual({ read: 3, stored: 2, known: 0, refused: 1 });
+    expect(refusals()).toEqual({
+      3: 'column {"$id":["c",{"$column":"id"}]}: word 2 is longer than 1000 characters',
+    });
+  });
+
+  it('makes an id for each line of a group, and none where a cell of it is empty', async () => {
+    const each = { sku: { $id: ['sku', { $column: 'sku' }] }, quantity: 1 };
+    const rule = { ...mapping.commands[1]!, input: { lines: { $each: each } } };
+    const rows = '1,2011-07-01,,a,1\n1,2011-07-01,,b,1\n1,2011-07-01,,,1\n';
+    await run(write('each.csv', `${header}${rows}`), { mapping: { ...mapping, commands: [rule] } });
+    const id = (sku: string): string => operations.ids.id('shop', 'sku', sku);
+    expect(operations.inputs('RecordSale')).toEqual([
+      { lines: [{ sku: id('a'), quantity: 1 }, { sku: id('b'), quantity: 1 }, {}] },
+    ]);
   });
 
   it('drops no row at the border of a batch', async () => {
@@ -401,6 +437,8 @@ describe('an import', () => {
       { input: { points: [{ reach: { kind: 'phone', nmber: '1' } }] } },
       'points.0.reach.nmber',
     ],
+    ['an id within an id', { input: { id: { $id: ['c', { $id: ['d'] }] } } }, 'input.id: $id is a list of words'],
+    ['an id of too many words', { input: { id: { $id: Array(16).fill('c') } } }, '$id has more than 15 words'],
     ['no id of what is there already', { command: 'TagContact', input: { tag: 'x' } }, 'commands.0.id: is missing'],
   ])('sends nothing where the mapping has %s', async (_what, rule, message) => {
     const wrong = Mapping.parse({ ...people, commands: [{ ...people.commands[0]!, ...rule }] });

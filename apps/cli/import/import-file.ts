@@ -4,10 +4,21 @@ import { BatchSender } from './batch-sender.js';
 import { mappingProblems, unusedColumns } from './check-mapping.js';
 import { openCsv, type CsvSource } from './csv-source.js';
 import { Grouping, type Group } from './grouping.js';
-import { CellError, cellOf, commandsOf, type MappedCommand, type Mapping, type PrintedCommand } from './mapping.js';
+import { IdsAhead } from './ids-ahead.js';
+import {
+  CellError,
+  addIdWords,
+  cellOf,
+  commandsOf,
+  type Ids,
+  type MappedCommand,
+  type Mapping,
+  type PrintedCommand,
+} from './mapping.js';
 import { Outcomes, type RowCounts } from './outcomes.js';
 import { RefusedRows } from './refused-rows.js';
 import type { ResumePoint } from './resume-point.js';
+import { Server } from './server.js';
 
 export interface ImportOptions {
   file: string;
@@ -97,6 +108,8 @@ class Import {
   private saved = Date.now();
   private readonly refused: RefusedRows;
   private readonly outcomes: Outcomes;
+  private readonly server: Server;
+  private readonly ids: IdsAhead;
   private readonly sender: BatchSender;
   private readonly grouping: Grouping;
 
@@ -113,7 +126,13 @@ class Import {
         if (position && BigInt(position) > this.position) this.position = BigInt(position);
       },
     });
-    this.sender = new BatchSender({ url, signal, reason: `import of ${mapping.name}` });
+    this.server = new Server({ url, signal });
+    this.ids = new IdsAhead({
+      server: this.server,
+      addWords: ({ lines }, words) => addIdWords(mapping, lines, words),
+      onReady: (group, ids) => this.send(group, ids),
+    });
+    this.sender = new BatchSender({ server: this.server, reason: `import of ${mapping.name}` });
     this.grouping = new Grouping(mapping, (line) =>
       this.outcomes.refuse([line], `came more than ${mapping.groupWithin} lines after the rest of its group`),
     );
@@ -131,18 +150,19 @@ class Import {
             outcomes.rows.refused++;
             this.refused.broken(row);
             this.grouping.spoil(row);
-          } else for (const group of this.grouping.add(row)) await this.send(group);
+          } else for (const group of this.grouping.add(row)) await this.ids.add(group);
         }
         options.onProgress?.({ ...this.report(), share: source.progress() });
         await this.savePoint();
       }
-      for (const group of this.grouping.end()) await this.send(group);
+      for (const group of this.grouping.end()) await this.ids.add(group);
+      await this.ids.drain();
       await this.sender.drain();
       // Every row that was read has come to one end; a row that was lost would be a fault of this program.
       if (outcomes.open !== 0) throw new Error(`${outcomes.open} rows were read and have no outcome`);
     } catch (error) {
       // What is under way may still be answered, and is counted.
-      await this.sender.idle();
+      await Promise.all([this.sender.idle(), this.ids.idle()]);
       const cause = options.signal?.aborted ? options.signal.reason : error;
       throw new ImportStopped(source.nextLine(), outcomes.open, this.report(), cause);
     } finally {
@@ -153,7 +173,7 @@ class Import {
     return this.report();
   }
 
-  private async send(group: Group): Promise<void> {
+  private async send(group: Group, ids: Ids): Promise<void> {
     const { outcomes } = this;
     const { mapping, as } = this.options;
     const { lines, broken } = group;
@@ -163,7 +183,7 @@ class Import {
     }
     let commands: PrintedCommand[];
     try {
-      commands = commandsOf(mapping, as, lines);
+      commands = commandsOf(mapping, as, lines, ids);
     } catch (error) {
       if (!(error instanceof CellError)) throw error;
       return outcomes.refuse(lines, error.message);
@@ -195,10 +215,11 @@ class Import {
     const { resume } = this.options;
     if (!resume || !this.witness || Date.now() - this.saved <= 1000) return;
     this.saved = Date.now();
-    const { source, grouping, outcomes, refused } = this;
+    const { source, grouping, ids, outcomes, refused } = this;
     const line = Math.min(
       source.nextLine(),
       grouping.firstOpenLine() ?? Infinity,
+      ids.firstLine(),
       outcomes.firstWaiting(),
       refused.first,
     );
@@ -208,11 +229,11 @@ class Import {
 
   /** Goes on where a stopped import was; from the start, unless the server shows that it has what was sent before. */
   private async takeUp(): Promise<void> {
-    const { resume, url, signal } = this.options;
+    const { resume } = this.options;
     const saved = await resume?.load();
     if (!saved) return;
     let known = false;
-    const probe = new BatchSender({ url, signal });
+    const probe = new BatchSender({ server: this.server });
     await probe.send('', saved.witness as unknown as MappedCommand, ({ repeated }) => (known = repeated));
     await probe.drain();
     if (known) this.resumedAt = saved.line;

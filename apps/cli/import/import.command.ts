@@ -28,6 +28,9 @@ refuses. All rows of a group stand together: where one is broken or refused, all
 The rest of the file is imported. Refused rows go into a file with line and reason; mend the file and send all of it
 again.
 
+Ids of natural keys ("$id" in the mapping) are made by the server, under its log's secret: the same words have the same
+id on one log and another on another, so that an id tells nobody whose it is.
+
 Exit code:
   0  every row is stored or known (with --allow-refused: or refused)
   ${REFUSED}  all was read, and rows were refused

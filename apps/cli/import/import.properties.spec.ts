@@ -228,7 +228,11 @@ describe('an import of any file', () => {
             {
               name: 't',
               commands: [
-                { command: 'RegisterContact', key: { $column: 'id' }, input: { name: { full: { $column: 'name' } } } },
+                {
+                  command: 'RegisterContact',
+                  key: { $column: 'id' },
+                  input: { id: { $id: [{ $column: 'id' }] }, name: { full: { $column: 'name' } } },
+                },
               ],
             },
             expectedAlone,

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { Instant, instantOf, TimeZone } from '#platform/kernel/calendar.js';
+import { MAX_WORD_LENGTH } from '#platform/http/derived-ids.js';
 import { derivedId } from '#platform/kernel/ids.js';
 
 /** One row of the file: the number of its first line (the header is line 1) and its cells by column. */
@@ -21,8 +22,9 @@ export class CellError extends Error {
 
 /**
  * Where a value comes from: `{ "$column": "Quantity", "$as": "integer" }`, a text with cells `{ "$text": "{A}-{B}" }`,
- * the id of a natural key `{ "$id": ["customer", { "$column": "CustomerID" }] }`, a list made of the group's lines
- * `{ "$each": { … } }`; any other object, list or value stands for itself.
+ * the id of a natural key `{ "$id": ["customer", { "$column": "CustomerID" }] }`, which the server derives under its log's
+ * secret from the mapping's name and these words, a list made of the group's lines `{ "$each": { … } }`; any other object,
+ * list or value stands for itself.
  *
  * White space around a cell is not part of it. An empty cell is an absent value, and an object or a list whose cells
  * are all empty is absent too: `"points": [{ "reach": { "kind": "phone", "number": { "$column": "Phone" } } }]` is no
@@ -116,17 +118,47 @@ export interface PrintedCommand extends MappedCommand {
 
 type Rule = Mapping['commands'][number];
 
-/** The commands of a group of lines. `as` names the command where the mapping does not. */
-export function commandsOf(mapping: Mapping, as: string | undefined, lines: readonly SourceLine[]): PrintedCommand[] {
+/** The ids that belong to lists of words, by the list as JSON. */
+export type Ids = ReadonlyMap<string, string>;
+
+/**
+ * Adds the words of every `$id` that the commands of a group of lines need to `words`, each list as JSON. Where a cell
+ * cannot be read it ends there, as `commandsOf` then does, which says so.
+ */
+export function addIdWords(mapping: Mapping, lines: readonly SourceLine[], words: Set<string>): void {
+  const source: Source = { mapping, line: lines[0]!, lines, withoutFirst: false, ids: new Map() };
+  try {
+    for (const rule of mapping.commands) {
+      const { all } = compiledParts(rule);
+      if (!all.addWords || !holds(rule.when, lines)) continue;
+      all.addWords(source, words);
+    }
+  } catch (error) {
+    if (!(error instanceof CellError)) throw error;
+  }
+}
+
+/**
+ * The commands of a group of lines. `as` names the command where the mapping does not.
+ * @param ids of all words that `addIdWords` gives for these lines
+ * @throws CellError where a cell cannot be what the mapping makes of it
+ */
+export function commandsOf(
+  mapping: Mapping,
+  as: string | undefined,
+  lines: readonly SourceLine[],
+  ids: Ids,
+): PrintedCommand[] {
   const found: PrintedCommand[] = [];
   for (const rule of mapping.commands) {
     if (!holds(rule.when, lines)) continue;
     const command = rule.command ?? as;
     if (!command) throw new Error('the mapping names no command: say it with --as');
     const parts = compiledParts(rule);
-    const source: Source = { mapping, line: lines[0]!, lines, withoutFirst: false };
+    const source: Source = { mapping, line: lines[0]!, lines, withoutFirst: false, ids };
     const key = keyOf(parts, source);
     if (key === undefined) throw new CellError(JSON.stringify(rule.key), 'the natural key is empty');
+    // A plain hash, for it goes no further than the server, which keeps what it makes of it under its secret.
     const thing = derivedId('import', mapping.name, command, key);
     const made: MappedCommand = {
       command,
@@ -154,6 +186,7 @@ interface Source {
   lines: readonly SourceLine[];
   /** Leave out what only the first line has a word in. */
   withoutFirst: boolean;
+  ids: Ids;
 }
 
 /** Several values make one key without being taken for another list of them. */
@@ -225,6 +258,8 @@ interface Compiled {
   cells: boolean;
   /** Holds a cell of which the first line's word counts. */
   first: boolean;
+  /** Adds the words of the ids in it, as JSON and in the order in which `of` looks at them; absent where there are none. */
+  addWords?: ((source: Source, words: Set<string>) => void) | undefined;
 }
 
 interface Parts {
@@ -232,18 +267,17 @@ interface Parts {
   id: Compiled;
   occurredAt: Compiled;
   input: Compiled;
+  /** All of it as one, in this order. */
+  all: Compiled;
 }
 
 const ready = new WeakMap<Rule, Parts>();
 function compiledParts(rule: Rule): Parts {
   let found = ready.get(rule);
   if (!found) {
-    found = {
-      key: Array.isArray(rule.key) ? rule.key.map(compile) : compile(rule.key),
-      id: compile(rule.id),
-      occurredAt: compile(rule.occurredAt),
-      input: compile(rule.input),
-    };
+    const key = Array.isArray(rule.key) ? rule.key.map(compile) : compile(rule.key);
+    const [id, occurredAt, input] = [compile(rule.id), compile(rule.occurredAt), compile(rule.input)];
+    found = { key, id, occurredAt, input, all: listOf([key, id, occurredAt, input].flat()) };
     ready.set(rule, found);
   }
   return found;
@@ -263,15 +297,19 @@ function compile(expression: Expression): Compiled {
   });
   if ('$column' in given) return shared(columnOf(given));
   if ('$text' in given) return shared(textOf(given['$text'] as string, first));
-  if ('$id' in given) return idOf((given['$id'] as Expression[]).map(compile));
+  if ('$id' in given) return idOf(given['$id'] as Expression[]);
   if ('$each' in given) return eachOf(given['$each']);
   return objectOf(Object.entries(given).map(([name, value]) => [name, compile(value)]));
 }
 
-const traitsOf = (parts: readonly Compiled[]): Pick<Compiled, 'cells' | 'first'> => ({
-  cells: parts.some(({ cells }) => cells),
-  first: parts.some(({ first }) => first),
-});
+function traitsOf(parts: readonly Compiled[]): Omit<Compiled, 'of'> {
+  const adding = parts.flatMap(({ addWords }) => addWords ?? []);
+  return {
+    cells: parts.some(({ cells }) => cells),
+    first: parts.some(({ first }) => first),
+    addWords: adding.length > 0 ? (source, words) => adding.forEach((add) => add(source, words)) : undefined,
+  };
+}
 
 function objectOf(fields: readonly [string, Compiled][]): Compiled {
   const traits = traitsOf(fields.map(([, value]) => value));
@@ -297,12 +335,32 @@ function listOf(items: readonly Compiled[]): Compiled {
   return { of, ...traitsOf(items) };
 }
 
-function idOf(words: readonly Compiled[]): Compiled {
-  const of = (source: Source): unknown => {
-    const values = words.map((word) => word.of(source));
-    return values.includes(undefined) ? undefined : derivedId(source.mapping.name, ...values.map(String));
+function idOf(expressions: readonly Expression[]): Compiled {
+  const parts = expressions.map(compile);
+  const wordsOf = (source: Source): string | undefined => {
+    const words = [source.mapping.name];
+    for (const part of parts) {
+      const word = part.of(source);
+      if (word === undefined) return undefined;
+      words.push(String(word));
+    }
+    const long = words.findIndex((word) => word.length > MAX_WORD_LENGTH);
+    if (long < 0) return JSON.stringify(words);
+    const where = JSON.stringify({ $id: expressions });
+    throw new CellError(where, `word ${long} is longer than ${MAX_WORD_LENGTH} characters`);
   };
-  return { of, ...traitsOf(words), cells: true };
+  const of = (source: Source): unknown => {
+    const words = wordsOf(source);
+    if (words === undefined) return undefined;
+    const id = source.ids.get(words);
+    if (id === undefined) throw new Error('an id was not asked for');
+    return id;
+  };
+  const addWords = (source: Source, into: Set<string>): void => {
+    const words = wordsOf(source);
+    if (words !== undefined) into.add(words);
+  };
+  return { of, ...traitsOf(parts), cells: true, addWords };
 }
 
 function eachOf(expression: Expression): Compiled {
@@ -310,16 +368,22 @@ function eachOf(expression: Expression): Compiled {
   // An object for each line, also where all its cells are empty: a line is not lost on the way.
   const isObject = typeof expression === 'object' && expression !== null && !Array.isArray(expression);
   const keeps = isObject && !Object.keys(EXPRESSIONS).some((word) => word in expression);
-  const of = ({ mapping, lines, withoutFirst }: Source): unknown => {
+  const of = ({ lines, ...source }: Source): unknown => {
     const made: unknown[] = [];
     for (const line of lines) {
-      const value = each.of({ mapping, line, lines: [line], withoutFirst });
+      const value = each.of({ ...source, line, lines: [line] });
       if (value !== undefined) made.push(value);
       else if (keeps) made.push({});
     }
     return made;
   };
-  return { of, cells: true, first: each.first };
+  const { first, addWords: addEach } = each;
+  const addWords =
+    addEach &&
+    (({ lines, ...source }: Source, words: Set<string>): void => {
+      for (const line of lines) addEach({ ...source, line, lines: [line] }, words);
+    });
+  return { of, cells: true, first, addWords };
 }
 
 /** The cell of a line, with which the other lines of its group agree. */

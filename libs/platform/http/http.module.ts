@@ -16,16 +16,30 @@ import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
 import { Cursors } from './cursors.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
+import { IdsController } from './ids.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
 import { resourceController, type ResourceParts } from './resource-routes.js';
-import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS, QUERY_PARTS, READINESS, RESOURCE_PARTS } from './tokens.js';
+import {
+  AUTHENTICATOR,
+  BATCH_DEFINITIONS,
+  COMMAND_IDS,
+  NATURAL_IDS,
+  QUERY_PARTS,
+  READINESS,
+  RESOURCE_PARTS,
+} from './tokens.js';
+
+/** A key of 32 bytes for each purpose, always the same: the log's identity gives them. */
+export interface LastingKeys {
+  lastingKeyFor(purpose: string): Buffer;
+}
 
 /** What an app serves: commands with their gateway, or queries with their read models, or both. */
 export interface HttpModuleOptions {
   commands?: readonly CommandDefinition[];
   gateway?: CommandGateway;
-  /** Under which ids and fingerprints of commands are made: the log's (`lastingKeyFor('commands')`), and so lasting. */
-  commandSecret?: Buffer;
+  /** The log's keys, and so lasting, under which ids and fingerprints of commands and ids of natural keys are made. */
+  secrets?: LastingKeys;
   /** The aggregates as they are read whole, and who reads them; each that a command is on has one. */
   resources?: readonly ResourceDefinition[];
   reader?: ResourceReader;
@@ -58,12 +72,15 @@ export class HttpModule {
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];
     if (commands.length > 0) {
-      const { gateway, commandSecret } = options;
-      if (!gateway || !commandSecret) throw new Error('commands need a gateway and commandSecret');
-      const ids = new SecretIds(commandSecret);
+      const { gateway, secrets } = options;
+      if (!gateway || !secrets) throw new Error('commands need a gateway and secrets');
+      const ids = new SecretIds(secrets.lastingKeyFor('commands'));
+      // Of a key of their own: whoever may ask for the ids of words could otherwise try out the ids of commands.
+      const naturalIds = new SecretIds(secrets.lastingKeyFor('ids'));
       providers.push({ provide: COMMAND_GATEWAY, useValue: gateway }, ...commandHandlers(commands));
       providers.push({ provide: BATCH_DEFINITIONS, useValue: commands }, { provide: COMMAND_IDS, useValue: ids });
-      controllers.push(commandController(commands, resources, ids), BatchController);
+      providers.push({ provide: NATURAL_IDS, useValue: naturalIds });
+      controllers.push(commandController(commands, resources, ids), BatchController, IdsController);
     }
     if (resources.length > 0) {
       const { reader, freshness } = options;

@@ -134,10 +134,9 @@ export function servedBy(
     freshness: new StoreFreshness(store, host?.progress),
   };
   if (!parts.includes('commands')) return served;
-  const commandSecret = store.identity.lastingKeyFor('commands');
   const gateway = new CommandPipeline({ store, codec });
   const reader = new ResourceReader(store, codec);
-  return { ...served, commands, gateway, commandSecret, resources, reader };
+  return { ...served, commands, gateway, secrets: store.identity, resources, reader };
 }
 
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */

@@ -5,6 +5,8 @@ import { Id } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
+import { DerivedIds, WordLists } from '../derived-ids.js';
+import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from './components.js';
 import {
@@ -104,7 +106,10 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     (paths[braced] ??= {})[method.toLowerCase()] = operation;
   };
   for (const definition of commands) put(definition.path, definition.method, commandOperation(definition, parts));
-  if (commands.length > 0) paths['/v1/commands:batch'] = { post: batchOperation(commands, parts) };
+  if (commands.length > 0) {
+    paths['/v1/commands:batch'] = { post: batchOperation(commands, parts) };
+    put('/v1/ids', 'POST', idsOperation(parts));
+  }
   for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, parts));
   for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, parts));
   put(
@@ -190,6 +195,32 @@ function commandOperation(
         content: { 'application/json': { schema: result, example: exampleOf(result, components) } },
       },
       ...problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 431, 500, 503),
+    },
+  };
+}
+
+function idsOperation({ components, samples }: Parts): JsonSchema {
+  const words = components.schemaOf(WordLists, 'input');
+  const ids = components.schemaOf(DerivedIds, 'output');
+  return {
+    operationId: 'DeriveIds',
+    summary: 'Gives the ids that belong to natural keys',
+    description:
+      'The same words have the same id on this log, always, and another on another log: they are made under its ' +
+      'secret, so that an id tells nobody whose it is who cannot ask here. The words are neither kept nor logged. ' +
+      roles(MAY_DERIVE),
+    tags: ['ids'],
+    parameters: refs('parameters', principalHeaders),
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: words, example: exampleOf(words, components, samples) } },
+    },
+    responses: {
+      200: {
+        description: 'One id for each list of words, in their order',
+        content: { 'application/json': { schema: ids, example: exampleOf(ids, components, samples) } },
+      },
+      ...problems(400, 401, 403, 408, 413, 414, 415, 431, 500, 503),
     },
   };
 }
@@ -375,7 +406,8 @@ const healthOperation = (name: string, summary: string, description: string, fai
   description,
   tags: ['health'],
   responses: {
-    200: {
+    batch: 'Many commands in one request.',
+    ids: 'Ids that belong to natural keys, made under a secret of the log.',
       description: summary,
       content: {
         'application/json': {

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface ServerOptions {
+  url: string;
+  signal?: AbortSignal;
+}
+
+/** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
+export const TIMEOUT_MS = 60_000;
+const FIRST_TIMEOUT_MS = 15_000;
+/** How long a request may be without an answer before it is sent again. */
+const SILENCE_MS = 120_000;
+
+/** The writing side of Yad, as an import speaks to it. */
+export class Server {
+  private answered = false;
+
+  constructor(private readonly options: ServerOptions) {}
+
+  get url(): string {
+    return this.options.url;
+  }
+
+  /**
+   * Posts, and posts again while the server is starting, busy or gone: for what may be repeated.
+   * @param what a word for the body, for messages
+   * @returns the answer's body; `too-large` where the server does not take so much
+   * @throws Error when it is refused or the server does not answer
+   */
+  async post(path: string, body: string, what: string): Promise<any> {
+    const { url, signal } = this.options;
+    const end = Date.now() + (this.answered ? TIMEOUT_MS : FIRST_TIMEOUT_MS);
+    for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
+      let why: string;
+      try {
+        const silence = AbortSignal.timeout(SILENCE_MS);
+        const response = await fetch(new URL(path, url), {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'yad-actor': 'yad import' },
+          body,
+          signal: signal ? AbortSignal.any([signal, silence]) : silence,
+        });
+        this.answered = true;
+        if (response.ok) return await response.json();
+        if (response.status === 413) {
+          await response.body?.cancel();
+          return 'too-large';
+        }
+        why = `${response.status} ${await response.text()}`;
+        if (response.status < 500 && ![408, 429].includes(response.status))
+          throw new Refused(`${url} refused the ${what}: ${why}`);
+      } catch (error) {
+        if (error instanceof Refused || signal?.aborted) throw error;
+        why = String((error as { cause?: unknown }).cause ?? error);
+      }
+      if (Date.now() > end) throw new Error(`${url} does not answer: ${why}`);
+      await sleep(pause, undefined, { signal });
+    }
+  }
+
+  /** Resolves after so many milliseconds; rejects when the import is stopped. */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.options.signal });
+  }
+
+  /** An error for an answer that is not of Yad's form. */
+  strange(answer: unknown): Error {
+    return new Error(`${this.url} does not answer as Yad does: ${JSON.stringify(answer).slice(0, 200)}`);
+  }
+}
+
+class Refused extends Error {}
