@@ -7,7 +7,7 @@ import { authorise, type Authenticator } from './authenticator.js';
 import { WordLists } from './derived-ids.js';
 import { sendProblem } from './problem.js';
 import { AUTHENTICATOR, NATURAL_IDS } from './tokens.js';
-import { issuesOf } from './validation.js';
+import { issuesOf } from '#platform/kernel/validation.js';
 
 /** Who may ask: those who may register what the ids are then of. To readers an id tells nobody whose it is. */
 export const MAY_DERIVE: readonly Role[] = ['service', 'admin'];

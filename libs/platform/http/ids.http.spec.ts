@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Id } from '#platform/kernel/ids.js';
-import { conformingClient } from './testing/conforming-client.js';
-import { startParcels } from './testing/parcels.js';
+import { conformingClient } from '#test/support/conforming-client.js';
+import { startParcels } from '#test/fixtures/parcels.fixture.js';
 
 describe('POST /v1/ids', () => {
   let parcels: Awaited<ReturnType<typeof startParcels>>;
