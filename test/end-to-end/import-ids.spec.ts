@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { importFile, type ImportReport } from '#apps/cli/import/import-file.js';
 import { Mapping } from '#apps/cli/import/mapping.js';
+import { partsOfStream } from '#platform/kernel/envelope.js';
 import { derivedId } from '#platform/kernel/ids.js';
 import { startSystem, type System } from '../support/system.js';
 
@@ -31,16 +32,20 @@ describe('an id of an import tells nobody whose it is', () => {
       {
         command: 'RegisterContact',
         key: { $column: 'mail' },
-        input: { id: { $id: ['contact', { $column: 'mail' }] }, name: { full: { $text: '{name} {mail}' } } },
+        input: {
+          id: { $id: ['contact', { $column: 'mail' }] },
+          name: { full: { $column: 'name' } },
+          owner: { $column: 'mail' },
+        },
       },
     ],
   });
   const importInto = ({ url }: System): Promise<ImportReport> =>
     importFile({ file: join(folder, 'people.csv'), mapping, url, refusedFile: join(folder, 'refused.csv') });
-  /** The ids of the contacts on a log, by the address in their name. */
+  /** The ids of the contacts on a log, by the address, which stands in the open here. */
   const idsOn = async ({ store }: System): Promise<Map<string, string>> => {
     const events = await store.readAll({ after: 0n, limit: 5000 });
-    return new Map(events.map(({ stream, data }) => [JSON.parse(data).name.full.slice(2), stream.slice(8)]));
+    return new Map(events.map(({ stream, data }) => [JSON.parse(data).owner, partsOfStream(stream).id]));
   };
 
   it('gives other ids on another log, and none that can be worked out from the file', async () => {
