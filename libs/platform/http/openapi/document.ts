@@ -406,8 +406,7 @@ const healthOperation = (name: string, summary: string, description: string, fai
   description,
   tags: ['health'],
   responses: {
-    batch: 'Many commands in one request.',
-    ids: 'Ids that belong to natural keys, made under a secret of the log.',
+    200: {
       description: summary,
       content: {
         'application/json': {
@@ -434,6 +433,7 @@ function tagsOf(paths: JsonSchema, resources: readonly ResourceDefinition[], wor
     ...words.tags,
     ...Object.fromEntries(resources.map((resource) => [tagOf(resource.path), resource.about])),
     batch: 'Many commands in one request.',
+    ids: 'Ids that belong to natural keys, made under a secret of the log.',
     health: 'How the process stands, for those who run it.',
   };
   const operations = Object.values<JsonSchema>(paths).flatMap((methods) => Object.values<JsonSchema>(methods));
