@@ -1,7 +1,7 @@
 import { definitions } from '#apps/definitions.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
-import { startSystem as compose } from '#platform/runtime/composition.js';
+import { startSystem as compose, type Definitions } from '#platform/runtime/composition.js';
 import { Lifecycle } from '#platform/runtime/lifecycle.js';
 import { conformingClient } from './conforming-client.js';
 import { createTestDatabase } from './postgres.js';
@@ -23,15 +23,15 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Boots a system on a new database. */
-export async function startSystem(): Promise<System> {
+/** Boots a system on a new database: all of Yad, unless definitions are given. */
+export async function startSystem(of: Definitions = definitions): Promise<System> {
   const database = await createTestDatabase();
   const { url: databaseUrl } = database;
   const troubles: unknown[] = [];
   const lifecycle = new Lifecycle('test');
   lifecycle.onStop('database', () => database.drop());
   const { store, host, app } = await compose(
-    definitions,
+    of,
     {
       databases: { store: databaseUrl, readModels: databaseUrl, keys: databaseUrl },
       parts: ['commands', 'read-models', 'audit'],

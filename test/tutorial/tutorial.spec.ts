@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { definitions } from '#apps/definitions.js';
+import { newId } from '#platform/kernel/ids.js';
+import { startSystem, type System } from '#test/support/system.js';
+import { recordVisit } from './record-visit.command.js';
+import { customerVisits } from './shop-visits.query.js';
+import { shopVisits } from './shop-visits.projection.js';
+import { visitRecorded } from './visit.events.js';
+import { visit } from './visit.resource.js';
+
+describe('the tutorial', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({
+      events: [...definitions.events, visitRecorded],
+      commands: [...definitions.commands, recordVisit],
+      resources: [...definitions.resources, visit],
+      projections: [...definitions.projections, shopVisits],
+      queries: [...definitions.queries, customerVisits],
+    });
+  });
+  afterAll(() => system.stop());
+
+  it('shows its files as they are', () => {
+    const text = readFileSync('docs/tutorial/add-a-command-and-a-read-model.md', 'utf8');
+    const blocks = [...text.matchAll(/^`test\/tutorial\/([\w.-]+)`[^\n]*\n\n```ts\n(.*?)```$/gms)];
+    expect(blocks.length).toBeGreaterThan(6);
+    for (const [, file, code] of blocks) expect(code).toBe(readFileSync(`test/tutorial/${file}`, 'utf8'));
+  });
+
+  it('runs from the command to the query', async () => {
+    const { client } = system;
+    const contact = newId();
+    const first = await client.post('/v1/visits', { contact, shop: 'yazd', note: 'with her sister' });
+    expect(first.status).toBe(201);
+    expect((await client.get(String(first.headers['location']))).body.data).toMatchObject({ contact, shop: 'yazd' });
+    const { body } = await client.post('/v1/visits', { contact, shop: 'yazd' });
+    const answer = await client.get(`/v1/customers/${contact}/visits?minPosition=${body.position}`);
+    expect(answer.body.data).toEqual([{ shop: 'yazd', visits: 2, lastAt: expect.any(String) }]);
+    // Beside it, with nothing written for it: the audit, the customer's timeline, the document, imports and batches.
+    const events = await client.get(`/v1/audit/customers/${contact}/events`);
+    expect(events.body.data).toHaveLength(2);
+    expect(client.document.paths).toHaveProperty(['/v1/visits']);
+  });
+});
