@@ -63,10 +63,9 @@ describe('contacts and cases, from outside', () => {
     expect([refused.status, refused.body.rule]).toEqual([409, 'same-customer']);
     await send(`/cases/${first}/merge`, { into: second });
     await send(`/cases/${first}/customer-replies`, { text: 'It still leaks' });
-    expect(await ask(`/cases/${first}`)).toMatchObject({
-      status: 'duplicate',
-      original: { id: second, status: 'new' },
-    });
+    expect(await ask(`/cases/${first}`)).toMatchObject({ status: 'duplicate', mergedInto: second });
+    const listed = (await ask(`/cases?status=duplicate`)).find(({ id }: { id: string }) => id === first);
+    expect(listed.original).toMatchObject({ id: second, status: 'new' });
     const events = await ask(`/audit/streams/case-${first}/events`);
     expect(events.at(-1).data.text).toBe('It still leaks');
     const circle = await client.post(`/v1/cases/${second}/merge`, { into: first });

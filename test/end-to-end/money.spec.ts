@@ -54,7 +54,7 @@ describe('money', () => {
     await deliver(order, '1');
     const back = await giveBack(order);
     await send(`/returns/${back}/refund`, gbp);
-    expect(await ask(`/returns/${back}`)).toMatchObject({ status: 'refunded', refunded: out, credited: off });
+    expect(await ask(`/returns/${back}`)).toMatchObject({ status: 'refunded', refund: { net: out, credited: off } });
     expect(await ask(`/orders/${order}`)).toMatchObject({ paid, paidBack: out, outstanding: '0', overpaid: '0' });
     // The order takes no more, and gives no more.
     expect(await refused(`/orders/${order}/payments`, { ...gbp, amount: '0.01', method: 'card' })).toBe(
@@ -125,7 +125,10 @@ describe('money', () => {
     await send(`/returns/${first}/close`);
     await send(`/orders/${replacement}/cancel`, { reason: 'sold-out' });
     expect(await ask(`/orders/${replacement}`)).toMatchObject({ status: 'cancelled', moved: '0', overpaid: '0' });
-    expect(await ask(`/returns/${first}`)).toMatchObject({ status: 'inspected', replacement: null, closedAt: null });
+    const undone = await ask(`/returns/${first}`);
+    expect(undone).toMatchObject({ status: 'inspected' });
+    expect(Object.keys(undone)).not.toContain('replacement');
+    expect(Object.keys(undone)).not.toContain('closed');
     expect(await refused(`/returns/${first}/exchange`, { replacement })).toBe('replacement-exists');
     for (const back of [first, second]) await send(`/returns/${back}/refund`, gbp);
     expect(await ask(`/orders/${order}`)).toMatchObject({ paid: '200', paidBack: '200', moved: '0', outstanding: '0' });

@@ -13,6 +13,7 @@ describe('the tutorial', () => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({
+      ...definitions,
       events: [...definitions.events, visitRecorded],
       commands: [...definitions.commands, recordVisit],
       resources: [...definitions.resources, visit],
