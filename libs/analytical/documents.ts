@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { key } from '#contracts/terms.js';
+import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/definition/query.js';
 import { Conditions, pageOf, spanRises } from './query-parameters.js';
@@ -8,6 +10,10 @@ import { aliasOf, familyOf, LONGEST_CHAIN } from './aliases/family.js';
 export const customer = Id.nullable().describe(
   'Whose it is now: merges followed, walk-in orders attached; null for a walk-in',
 );
+/** What that customer is called: a list of ids alone is of no use to a person. */
+export const customerName = orErased(z.string())
+  .nullable()
+  .describe('What the customer is called; null for a walk-in, and where no name is known');
 /** The parameter that asks for the documents of one customer. */
 export const contact = Id.optional().describe(
   'Only of this customer, with merged contacts and attached walk-in orders',
@@ -114,8 +120,9 @@ export async function pageOfFamily<Item>(
     return `(select * from ${table} where ${lead} = ${where.parameter(filters[lead])} offset 0) d where ${where.sql}`;
   };
   const rows = await read.rows(
-    `select ${selectList(documents)}, ${time} as "_time"
-       from (select d.* from ${source()} ${inOrder}) d order by ${time} desc, d.id desc`,
+    `select r.*, (select nullif(c.name, '') from customers c where c.subject = r.customer) as "customerName"
+       from (select ${selectList(documents)}, ${time} as "_time"
+               from (select d.* from ${source()} ${inOrder}) d) r order by r."_time" desc, r.id desc`,
     where.parameters,
   );
   return pageOf(rows, size, plain<Item>, (row) => [(row['_time'] as Date).toISOString(), row['id']]);

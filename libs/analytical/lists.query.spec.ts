@@ -87,10 +87,13 @@ describe('lists', () => {
     expect(await numbers({ number: '2' })).toEqual(['2']);
     expect(await numbers({ to: '2026-07-01T00:00:00Z' })).toEqual(['2']);
     expect(await numbers({ status: 'cancelled' })).toEqual([]);
+    const [walkIn] = await askAll(list, read, { number: '2' });
+    expect(walkIn).toMatchObject({ customer: null, customerName: null });
     // Half past eleven at night, universal time, is the next day in London's summer.
     expect(await listed('/v1/orders', one)).toMatchObject({
       number: '1',
       customer: ann,
+      customerName: 'ann',
       net: '10',
       lines: 1,
       orderedOn: '2026-07-05',
@@ -108,7 +111,7 @@ describe('lists', () => {
     past.add(at, service.caseResolved(resolved));
     await read.fold(past.events);
     expect(await askAll(asking('/v1/returns'), read, { contact: ann, status: 'closed' })).toMatchObject([
-      { number: 'c1', value: '3.05', refunded: '3.05', refundedOn: '2026-01-07', customer: ann },
+      { number: 'c1', value: '3.05', refunded: '3.05', refundedOn: '2026-01-07', customer: ann, customerName: 'ann' },
     ]);
     expect((await listed('/v1/returns', idOf('c1'))).number).toBe('c1');
     const cases = asking('/v1/cases');

@@ -9,7 +9,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { cases } from './cases.projection.js';
-import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, customerName, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [cases, profile, aliases] as const;
 
@@ -19,6 +19,7 @@ export const CaseView = z
     number: z.string().nullable(),
     contact: Id.nullable(),
     customer,
+    customerName,
     title: orErased(z.string()),
     kind: CaseKind,
     category: z.string().nullable(),

@@ -7,7 +7,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { orders } from './orders.projection.js';
-import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, customerName, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [orders, profile, aliases] as const;
 const count = z.int().min(0);
@@ -29,6 +29,7 @@ export const OrderView = z
     status: OrderStatuses,
     contact: Id.nullable().describe('Whom it was placed for or attached to'),
     customer,
+    customerName,
     currency: CurrencyCode,
     net: ExactDecimal,
     invoiced: ExactDecimal,

@@ -7,7 +7,7 @@ import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { returns } from './returns.projection.js';
-import { contact, customer, documentsPage, text, type Documents } from '../documents.js';
+import { contact, customer, customerName, documentsPage, text, type Documents } from '../documents.js';
 
 const reads = [returns, profile, aliases] as const;
 const count = z.int().min(0);
@@ -29,6 +29,7 @@ export const ReturnView = z
     status: ReturnStatuses,
     contact: Id.nullable(),
     customer,
+    customerName,
     order: Id.nullable(),
     replacement: Id.nullable(),
     currency: CurrencyCode,
