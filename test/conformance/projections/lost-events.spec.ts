@@ -29,7 +29,6 @@ async function start(): Promise<ProjectionHost> {
     codec,
     projections: [counts(), timeline()],
     databaseUrl,
-    onError: (e) => process.env['DBG'] && console.log(e),
   });
   closes.push(
     () => bus.close(),
@@ -59,7 +58,7 @@ async function expectTrueRows(host: ProjectionHost): Promise<void> {
 const healed = (host: ProjectionHost) => (): Promise<boolean> =>
   host.ready().then(
     () => true,
-    (e) => (process.env['DBG'] && console.log(String(e)), false),
+    () => false,
   );
 
 describe('events that the log has lost', () => {
@@ -136,7 +135,11 @@ describe('events that the log has lost', () => {
         await until('the read models are whole', healed(host));
         await expectTrueRows(host);
       }),
-      { numRuns: 12 },
+      {
+        numRuns: 12,
+        // Two losses in a row, whose looks at the builds overlap: the later look ended first, and nobody was ready again.
+        examples: [[[{ lose: 0 }, { append: 1 }, { lose: 2 }, { append: 1 }]]],
+      },
     );
   }, 120_000);
 });

@@ -22,6 +22,8 @@ export interface BuildKeeperOptions {
 /** Has live builds made anew where they are not what this code makes of the log as it is now. */
 export class BuildKeeper {
   private healing: Promise<void> | undefined;
+  /** Builds have been marked since it was last looked which hold what is lost. */
+  private unhealed = false;
   private refolding: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
@@ -57,14 +59,26 @@ export class BuildKeeper {
 
   /** Makes live builds anew that hold events which the log has lost. */
   async heal(lost: readonly string[]): Promise<void> {
+    this.unhealed = true;
     if (this.healing) return;
     this.options.onError(new Error(`the log has lost events that ${lost.join(', ')} hold: they are rebuilt`));
     const reason = 'the live build holds events that the log has lost';
     this.healing = this.untilDone(async () => {
-      const due = await this.liveOfThisVersion(await holdingLost(this.options.runtime.pool));
-      if (due.length > 0) await this.rebuild(due, { compare: false, acceptDifferences: { reason }, by: 'yad' });
+      // What is lost while a build is made anew may be in it, and is marked when nobody begins to heal.
+      while (this.unhealed) {
+        this.unhealed = false;
+        try {
+          const due = await this.liveOfThisVersion(await holdingLost(this.options.runtime.pool));
+          if (due.length > 0) await this.rebuild(due, { compare: false, acceptDifferences: { reason }, by: 'yad' });
+        } catch (error) {
+          this.unhealed = true;
+          throw error;
+        }
+      }
     }).finally(() => (this.healing = undefined));
     await this.healing;
+    // Marked between the last look and now.
+    if (this.unhealed && !this.options.signal.aborted) await this.heal(lost);
   }
 
   /** Makes live builds anew that were written by code which did not know events that this code knows. */

@@ -189,8 +189,8 @@ export class ProjectionHost {
     const { store } = this.options;
     const { number } = store.identity.current;
     const lost = await guardLog(this.runtime.pool, store);
-    // Another incarnation may have begun meanwhile; its own turn comes after this one.
-    this.guarded = store.identity.current.number === number;
+    // Another incarnation may have begun meanwhile, and have been looked into already: this look says nothing of it.
+    if (store.identity.current.number === number) this.guarded = true;
     if (lost.length > 0) this.inBackground(() => this.keeper.heal(lost));
   }
 
