@@ -271,8 +271,8 @@ export class World {
 
 /** Waits until no member of a group is by itself. @throws Error after so long, with why one still is */
 export async function together(group: ProjectionGroup, timeoutMs = 10_000): Promise<void> {
-  for (const until = Date.now() + timeoutMs; group.standings.length > 0; await sleep(5)) {
-    if (Date.now() > until) throw new Error(JSON.stringify(group.standings));
+  for (const until = Date.now() + timeoutMs; group.alone.length > 0; await sleep(5)) {
+    if (Date.now() > until) throw new Error(JSON.stringify(group.alone));
   }
 }
 

@@ -612,7 +612,7 @@ describe('a projection that has set aside as much as it may', () => {
     await world.append(3, counted({ amount: '9.00', day: '2026-01-01' }));
     await world.append(4, counted({ amount: '3.00', day: '2026-01-01' }));
     await group.deliver({ messages: await world.messages(2n), partitions: all });
-    expect(group.standings).toEqual([
+    expect(group.alone).toEqual([
       {
         projection: 'test-counts',
         isOtherVersion: false,
@@ -639,7 +639,7 @@ describe('a projection that has set aside as much as it may', () => {
     broken.add('1.00');
     for (let i = 0; i < 20; i++) await world.append(i, counted({ amount: '1.00', day: '2026-01-01' }));
     await group.deliver({ messages: await world.messages(), partitions: all });
-    expect(group.standings).toMatchObject([{ reason: expect.stringContaining('2000 bytes') }]);
+    expect(group.alone).toMatchObject([{ reason: expect.stringContaining('2000 bytes') }]);
   });
 
   it('is listed page by page', async () => {

@@ -124,7 +124,7 @@ describe('an event of a newer version than a projection knows', () => {
     await group.reconcile(new Map(group.members.map(({ name }) => [name, targets])));
     await feed(group, { messages: await world.messages(20n), partitions: all, through: 25n });
     expect((await pausedPartitions(world.pool))[0]).toMatchObject({ position: 13n });
-    expect(group.standings).toEqual([]);
+    expect(group.alone).toEqual([]);
   });
 
   it('is never answered for, is told by readiness, and code that knows it goes on there', async () => {
@@ -259,14 +259,14 @@ describe('what goes wrong in one member', () => {
       await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
       await group.deliver({ messages: await world.messages(), partitions: all });
       await expectCounts();
-      expect(group.standings).toMatchObject([
+      expect(group.alone).toMatchObject([
         { projection: 'test-held', reason: expect.stringMatching(/holds the checkpoints|moved/) },
       ]);
       await holder.query('commit');
     } finally {
       holder.release();
     }
-    await until('it is back', async () => group.standings.length === 0);
+    await until('it is back', async () => group.alone.length === 0);
     expect(await world.rows('entries')).toHaveLength(1);
 
     await world.pool
@@ -277,7 +277,7 @@ describe('what goes wrong in one member', () => {
     await group.deliver({ messages: messages.slice(0, 1_200), partitions: all });
     await group.deliver({ messages: messages.slice(1_200), partitions: all });
     await expectCounts();
-    await until('it is back', async () => group.standings.length === 0);
+    await until('it is back', async () => group.alone.length === 0);
     const { position } = await world.store.head();
     const targets = new Map(all.map((partition) => [partition, position]));
     await group.reconcile(new Map([['test-held', targets]]));

@@ -3,7 +3,7 @@ import type { Written } from './progress.js';
 import { ProjectionWorker, type ProjectionWorkerOptions } from './projection-worker.js';
 
 /** A projection that is not simply going on with the others, and why. */
-export interface Standing {
+export interface MemberStatus {
   readonly projection: string;
   readonly reason: string;
   /** Its live build is of another version than this code: it goes on when that is over, and nothing is wrong. */
@@ -34,7 +34,7 @@ export class GroupMember {
     return this.alone !== undefined;
   }
 
-  get standing(): Standing | undefined {
+  get status(): MemberStatus | undefined {
     const { name: projection, alone } = this;
     return alone && { projection, reason: alone.reason, isOtherVersion: alone.isOtherVersion };
   }

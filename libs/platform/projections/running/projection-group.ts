@@ -4,7 +4,7 @@ import { isUnavailable } from '#platform/postgres/pool.js';
 import { max, type Behind } from '../builds/catch-up.js';
 import type { BuildWriter } from './build-writer.js';
 import { planOf } from './delivery-plan.js';
-import type { GroupMember, Standing } from './group-member.js';
+import type { GroupMember, MemberStatus } from './group-member.js';
 import { GroupMembers, lagOf, type GroupMembersOptions, type Part } from './group-members.js';
 import type { Written } from './progress.js';
 import { TurnQueue } from './turn-queue.js';
@@ -56,8 +56,8 @@ export class ProjectionGroup implements Consumer {
   }
 
   /** Its members that are by themselves, and why. */
-  get standings(): Standing[] {
-    return this.members.flatMap((member) => member.standing ?? []);
+  get alone(): MemberStatus[] {
+    return this.members.flatMap((member) => member.status ?? []);
   }
 
   /** Where the foremost member is; the others close the gap from the store. */

@@ -142,7 +142,7 @@ export class ProjectionHost {
    */
   async ready(): Promise<string> {
     const [paused] = await Promise.all([pausedPartitions(this.pool), this.readModels.rows('select 1')]);
-    const otherwise = this.group.standings.filter(({ isOtherVersion }) => isOtherVersion);
+    const otherwise = this.group.alone.filter(({ isOtherVersion }) => isOtherVersion);
     const explained = new Set([...paused, ...otherwise].map(({ projection }) => projection));
     await Promise.all([this.standstill.check(explained), this.checkNothingLost()]);
     return [...describePauses(paused), ...otherwise.map(({ reason }) => reason)].join('; ');
