@@ -58,6 +58,8 @@ export type PipelineQuery = pg.QueryConfig & { rowMode?: 'array' };
 export class Pipeline {
   private client: Promise<Connection> | undefined;
   private ended = false;
+  private underWay = 0;
+  private usedAt = 0;
 
   constructor(
     private readonly url: string,
@@ -66,18 +68,16 @@ export class Pipeline {
 
   /** @param query one that depends on what was done on the same connection is made for the connection it goes down */
   async query(query: PipelineQuery | ((connection: object) => PipelineQuery)): Promise<pg.QueryResult<any>> {
-    if (this.ended) throw new Error('the pipeline was ended');
-    const connected = (this.client ??= this.connect());
-    const client = await connected;
+    const connected = this.take();
     try {
+      const client = await connected;
       return await client.query(typeof query === 'function' ? query(client) : query);
     } catch (error) {
       // The server was demoted under the connection: the next one leads to the server that is writable now.
-      if (isReadOnly(error) && this.client === connected) {
-        this.client = undefined;
-        void client.end().catch(() => {});
-      }
+      if (isReadOnly(error)) this.replace(connected);
       throw error;
+    } finally {
+      this.letGo();
     }
   }
 
@@ -86,18 +86,38 @@ export class Pipeline {
    * @throws StatementFailed for the first that failed, after which nothing of it was done; the connection's error
    */
   async transaction(statements: readonly PipelineQuery[]): Promise<void> {
-    const connected = (this.client ??= this.connect());
-    const client = await connected;
+    const connected = this.take();
     try {
+      const client = await connected;
       await sendAll(client, [BEGIN, ...statements, COMMIT]);
     } catch (error) {
-      if (isReadOnly((error as StatementFailed).cause) && this.client === connected) {
-        this.client = undefined;
-        void client.end().catch(() => {});
-      }
+      if (isReadOnly((error as StatementFailed).cause)) this.replace(connected);
       // Its place without `begin`.
       throw error instanceof StatementFailed ? new StatementFailed(error.at - 1, error.cause) : error;
+    } finally {
+      this.letGo();
     }
+  }
+
+  private take(): Promise<Connection> {
+    if (this.ended) throw new Error('the pipeline was ended');
+    // As a pool closes one that was idle for as long: its peer may have gone without a word, which only shows when an
+    // answer has been due for long.
+    if (this.client && this.underWay === 0 && performance.now() - this.usedAt > IDLE_MS) this.replace(this.client);
+    this.underWay++;
+    return (this.client ??= this.connect());
+  }
+
+  private letGo(): void {
+    this.underWay--;
+    this.usedAt = performance.now();
+  }
+
+  /** The next query gets another connection. */
+  private replace(connected: Promise<Connection>): void {
+    if (this.client !== connected) return;
+    this.client = undefined;
+    void connected.then((client) => client.end()).catch(() => {});
   }
 
   private connect(): Promise<Connection> {
@@ -129,6 +149,9 @@ export class StatementFailed extends Error {
     this.name = 'StatementFailed';
   }
 }
+
+/** After so long without a query a connection is replaced. */
+const IDLE_MS = 10_000;
 
 const BEGIN: PipelineQuery = { name: 'begin', text: 'begin' };
 const COMMIT: PipelineQuery = { name: 'commit', text: 'commit' };

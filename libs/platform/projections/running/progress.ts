@@ -13,6 +13,13 @@ interface Waiter {
   readonly resolve: (reached: bigint | undefined) => void;
 }
 
+/** One look at the checkpoints. */
+interface Look {
+  readonly projectionStatus: Promise<ProjectionStatus>;
+  /** When it was answered; undefined while it is under way. */
+  readAt: number | undefined;
+}
+
 export interface ProgressOptions extends StatusSource {
   /** What this process itself has written. */
   readonly written?: () => Iterable<Written>;
@@ -32,7 +39,7 @@ export interface Written {
  * bus's messages say of each other; the database is asked, by one poller for all, where those cannot know.
  */
 export class Progress implements Freshness {
-  private last: { at: number; projectionStatus: Promise<ProjectionStatus> } | undefined;
+  private last: Look | undefined;
   private readonly waiters = new Set<Waiter>();
   private polling = false;
   private latestPublished: Published | undefined;
@@ -42,16 +49,22 @@ export class Progress implements Freshness {
     this.times = new RecordingTimes(options.store);
   }
 
-  /** Where live builds stand now, at most a few milliseconds old. */
+  /**
+   * Where live builds stand now, at most a few milliseconds old when it is asked for. One look at a time: a database that
+   * says nothing would else have all connections taken up by looks.
+   */
   projectionStatus(): Promise<ProjectionStatus> {
-    const now = performance.now();
-    if (this.last && now - this.last.at < FRESH_MS) return this.last.projectionStatus;
+    const { last } = this;
+    if (last && (last.readAt === undefined || performance.now() - last.readAt < FRESH_MS)) return last.projectionStatus;
     const projectionStatus = readProjectionStatus(this.options);
-    const last = { at: now, projectionStatus };
-    this.last = last;
-    projectionStatus.catch(() => {
-      if (this.last === last) this.last = undefined;
-    });
+    const look: Look = { projectionStatus, readAt: undefined };
+    this.last = look;
+    projectionStatus.then(
+      () => (look.readAt = performance.now()),
+      () => {
+        if (this.last === look) this.last = undefined;
+      },
+    );
     return projectionStatus;
   }
 
