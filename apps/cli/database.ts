@@ -3,7 +3,7 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres-even
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
-import { codecOf } from '#platform/runtime/composition.js';
+import { codecOf } from '#platform/runtime/codec.js';
 import { databasesOf, readSettings, type Databases, type Environment } from '#platform/runtime/settings.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';

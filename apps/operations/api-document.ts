@@ -1,7 +1,8 @@
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
-import { aggregatesOf, codecOf } from '#platform/runtime/composition.js';
+import { codecOf } from '#platform/runtime/codec.js';
+import { aggregatesOf } from '#platform/runtime/composition.js';
 import { definitions } from '../definitions.js';
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */

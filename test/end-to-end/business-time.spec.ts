@@ -9,7 +9,8 @@ import type { CommandDefinition } from '#platform/kernel/command.js';
 import { partsOfStream, type RecordedEvent, type StoredEvent } from '#platform/kernel/envelope.js';
 import { InvalidInput, YadError } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
-import { aggregatesOf, codecOf } from '#platform/runtime/composition.js';
+import { codecOf } from '#platform/runtime/codec.js';
+import { aggregatesOf } from '#platform/runtime/composition.js';
 import { arbitraryOf, resolve } from './arbitrary-of-schema.js';
 
 // Every command of the registry, on documents in any state, dated at any time: whatever is accepted leaves streams

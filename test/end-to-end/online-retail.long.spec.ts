@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { definitions } from '#apps/definitions.js';
 import { parse } from 'csv-parse';
 import {
   answersOf,
@@ -19,6 +20,8 @@ import { yad } from './processes.js';
 
 /** Most memory of the importing process, in MB: well below what half a million lines take as objects. */
 const FLAT = 400;
+
+const { projections } = definitions;
 
 describeWithFile('a year of a shop', () => {
   let shop: Shop;
@@ -74,10 +77,10 @@ describeWithFile('a year of a shop', () => {
   it('gives the same answers after a rebuild, and a replay equals the live rows', async () => {
     const env = { DATABASE_URL: shop.databaseUrl };
     const rebuilt = await yad(['rebuild'], env);
-    expect(rebuilt.output.match(/: generation 2, equal to the live one, swapped in/g)).toHaveLength(2);
+    expect(rebuilt.output.match(/: generation 2, equal to the live one, swapped in/g)).toHaveLength(projections.length);
     expect(await answersOf(shop.url, position)).toEqual(answers);
     const verified = await yad(['replay', '--verify'], env);
-    expect(verified.output.match(/^[a-z0-9-]+: equal$/gm)).toHaveLength(2);
+    expect(verified.output.match(/^[a-z0-9-]+: equal$/gm)).toHaveLength(projections.length);
   });
 
   it('answers as of a day as a system does that was fed only the lines before it', async () => {
@@ -89,7 +92,7 @@ describeWithFile('a year of a shop', () => {
     try {
       const imported = await other.import(before);
       expect(imported.output).toContain(`${kept} lines,`);
-      expect(await answersOf(other.url, imported.position, day)).toEqual(asOf);
+      expect(withoutIds(await answersOf(other.url, imported.position, day))).toEqual(withoutIds(asOf));
       // It knows nothing of the time since.
       const all = await answersOf(other.url, imported.position);
       expect(all.summary).toEqual({ ...asOf.summary, to: null });
@@ -106,6 +109,12 @@ describeWithFile('a year of a shop', () => {
     expect([code, output.match(/read models:.*/g)]).toEqual([0, null]);
   });
 });
+
+/** Answers of two logs: the ids of customers are each log's own, so that they tell nobody whose they are. */
+function withoutIds<Answers extends { best: { customer: string }[] }>({ best, ...answers }: Answers): object {
+  const figures = best.map(({ customer: _own, ...rest }) => JSON.stringify(rest));
+  return { ...answers, best: figures.toSorted() };
+}
 
 /** Writes the header and the lines dated before a day to another file; says how many lines these are. */
 async function linesBefore(day: string, target: string): Promise<number> {

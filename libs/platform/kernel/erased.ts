@@ -6,7 +6,6 @@ import { z } from 'zod';
  */
 export const Erased = z
   .strictObject({ erased: z.literal(true) })
-  .readonly()
   .meta({ id: 'Erased', description: 'Stands in the place of a personal value that was erased' });
 export type Erased = z.infer<typeof Erased>;
 

@@ -16,14 +16,13 @@ import type { ReadinessChecks } from '#platform/http/health.controller.js';
 import { closeInOrder } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
-import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
-import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { codecOf } from './codec.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Databases } from './settings.js';
 
@@ -68,9 +67,6 @@ export interface System {
   /** Initialised, not yet listening. */
   readonly app: NestFastifyApplication;
 }
-
-/** How events are stored and read: one codec for all of a process. */
-export const codecOf = (events: Definitions['events']): EventCodec => new PlaintextCodec(new EventCatalogue(events));
 
 /** The aggregates that some command decides on, each once. */
 export const aggregatesOf = (commands: readonly CommandDefinition[]): readonly Aggregate[] => [
