@@ -7,14 +7,16 @@ import { readSettings, WrongSettings, type Environment } from './settings.js';
  * Runs an app as a process: reads the settings, starts it, and ends it in order at SIGTERM or Ctrl-C; with 1 where it
  * cannot start or go on.
  * @param start registers with the lifecycle what is to be stopped, as soon as it runs
+ * @param needed settings without which it cannot start
  */
 export async function runApp(
   name: string,
   start: (environment: Environment, lifecycle: Lifecycle) => Promise<void>,
+  needed?: Parameters<typeof readSettings>[1],
 ): Promise<void> {
   let lifecycle = new Lifecycle(name);
   try {
-    const environment = readSettings(process.env);
+    const environment = readSettings(process.env, needed);
     lifecycle = new Lifecycle(name, { drainMs: environment.DRAIN_MS });
     lifecycle.endOnSignals();
     await start(environment, lifecycle);

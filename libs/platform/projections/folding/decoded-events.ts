@@ -56,7 +56,17 @@ export function envelopeOf(stored: StoredEvent): RecordedEvent<Record<string, ne
   const { id, stream, revision, position, type, schemaVersion } = stored;
   const { occurredAt, recordedAt, subject, commandId, meta } = stored;
   return {
-    ...{ id, stream, revision, position, type, schemaVersion },
-    ...{ occurredAt, recordedAt, subject, commandId, meta, data: {} },
+    id,
+    stream,
+    revision,
+    position,
+    type,
+    schemaVersion,
+    occurredAt,
+    recordedAt,
+    subject,
+    commandId,
+    meta,
+    data: {},
   };
 }

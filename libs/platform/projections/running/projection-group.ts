@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '#platform/event-bus/backoff.js';
 import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
 import { isUnavailable } from '#platform/postgres/pool.js';
 import { max, type Behind } from '../builds/catch-up.js';
@@ -10,7 +11,6 @@ import type { Written } from './progress.js';
 import { TurnQueue } from './turn-queue.js';
 
 const MAX_MESSAGES = 5_000;
-const MAX_BACKOFF_MS = 5_000;
 
 export interface ProjectionGroupOptions extends GroupMembersOptions {
   readonly onDelivery?: (delivery: Delivery) => void;
@@ -145,8 +145,7 @@ export class ProjectionGroup implements Consumer {
         for (const member of this.set.together) member.loaded = false;
         if (this.closing.signal.aborted || !isUnavailable(error)) throw error;
         this.onError(error);
-        const wait = Math.min(MAX_BACKOFF_MS, 10 * 2 ** Math.min(failures, 10));
-        await sleep(wait, undefined, { signal: this.closing.signal });
+        await sleep(backoff(failures + 1, { firstMs: 10 }), undefined, { signal: this.closing.signal });
       }
     }
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '#platform/event-bus/backoff.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import { catchUp, min, PAGE, type Log } from '../builds/catch-up.js';
 import { messageOf, ParkingFull } from '../folding/parking.js';
@@ -6,7 +7,6 @@ import type { BuildWriter } from './build-writer.js';
 import { recordPauses } from './paused-partitions.js';
 import { holdToLog, liveGeneration, OtherVersionLive } from './live-state.js';
 
-const MAX_BACKOFF_MS = 5_000;
 const IDLE_MS = 1_000;
 /** So long a projection that has set aside too much is left alone, before it looks whether somebody has made room. */
 const FULL_MS = 5_000;
@@ -59,7 +59,7 @@ export class ProjectionWorker {
             ? IDLE_MS
             : error instanceof ParkingFull
               ? FULL_MS
-              : Math.min(MAX_BACKOFF_MS, 20 * 2 ** Math.min(failures, 10));
+              : backoff(failures + 1, { firstMs: 20 });
         await sleep(wait, undefined, { signal });
       }
     }
