@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { PARTITIONER } from '#platform/event-bus/event-bus.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
@@ -7,6 +8,8 @@ import { guardLog } from '#platform/projections/builds/log-guard.js';
 import { aRequest, thing } from '../conformance/event-store/event-store.conformance.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { Program, yad } from './processes.js';
+
+const PLACEMENT = { partitions: 4, partitioner: PARTITIONER };
 
 describe('yad log and yad relay', () => {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -28,7 +31,7 @@ describe('yad log and yad relay', () => {
     await prepareProjections(pool, [], 4);
     await guardLog(pool, store);
     const relay = await PostgresRelayState.connect(database.url);
-    const lease = await relay.acquire('spec', 1, store.identity.id);
+    const lease = await relay.acquire('spec', 1, store.identity.id, PLACEMENT);
     await relay.checkpoint(lease!, 5n, new Map([[0, 5n]]), 1);
     await relay.close();
     await store.close();
@@ -76,7 +79,10 @@ describe('yad log and yad relay', () => {
     }
     expect(await guardLog(pool, copy)).toEqual([]);
     const relay = await PostgresRelayState.connect(database.url);
-    expect(await relay.acquire('spec', 1, copy.identity.id)).toMatchObject({ position: 0n, heads: new Map() });
+    expect(await relay.acquire('spec', 1, copy.identity.id, PLACEMENT)).toMatchObject({
+      position: 0n,
+      heads: new Map(),
+    });
     await relay.close();
     await copy.close();
   });
@@ -85,7 +91,7 @@ describe('yad log and yad relay', () => {
     const relay = await PostgresRelayState.connect(database.url);
     const { rows } = await pool.query<{ id: string }>('select id from store.log');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const lease = await relay.acquire('spec', 1, rows[0]!.id);
+    const lease = await relay.acquire('spec', 1, rows[0]!.id, PLACEMENT);
     await relay.checkpoint(
       lease!,
       5n,

@@ -1,5 +1,7 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 
+export { PARTITIONER, partitionOf } from './partitioner.js';
+
 /** One event as the bus carries it: with its partition and the position before it there. */
 export interface BusMessage {
   readonly partition: number;
@@ -53,17 +55,4 @@ export interface BusPublisher {
   /** Resolves when all replicas have them, in order. */
   publish(messages: readonly BusMessage[]): Promise<void>;
   close(): Promise<void>;
-}
-
-/**
- * The partition of a subject: FNV-1a of its characters. The relay names it to Kafka, so that store, bus and
- * read models agree whatever a client's own partitioner does.
- */
-export function partitionOf(subject: string, partitions: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < subject.length; i++) {
-    hash ^= subject.charCodeAt(i);
-    hash = Math.imul(hash, 0x01000193);
-  }
-  return (hash >>> 0) % partitions;
 }

@@ -140,4 +140,11 @@ create table projections.paused_partitions (
 comment on table projections.paused_partitions is 'Where a partition waits for code that knows the event at this position; over as soon as its checkpoint is beyond.';
 `,
   },
+  {
+    name: 'projections/0102-partitioner',
+    sql: `
+alter table projections.settings add column partitioner text;
+comment on column projections.settings.partitioner is 'By which a customer''s partition is told.';
+`,
+  },
 ];

@@ -123,6 +123,14 @@ describe('a projection host', () => {
     await expect(start(other)).rejects.toThrow('the bus has 5 partitions, but the read models were built with 4');
   });
 
+  it('refuses read models whose checkpoints are of another partitioner', async () => {
+    await start(deafBus);
+    await world.pool.query(`update projections.settings set partitioner = null`);
+    await expect(start(deafBus)).rejects.toThrow('by an older version of Yad, and they are told by murmur2 now');
+    await world.pool.query(`update projections.settings set partitioner = 'murmur2'`);
+    await start(deafBus);
+  });
+
   it('builds a new version beside the old one and joins when it is live', async () => {
     const bus = new LocalBus(world.store, { partitions: PARTITIONS });
     const first = await start(bus);

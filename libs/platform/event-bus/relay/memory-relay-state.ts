@@ -1,5 +1,5 @@
 import type { Published } from '../event-bus.js';
-import type { Lease, RelayState } from './relay-state.js';
+import type { Lease, Placement, RelayState } from './relay-state.js';
 
 /** For specs: what relays in one process share. */
 export class MemoryRelayState implements RelayState {
@@ -9,16 +9,20 @@ export class MemoryRelayState implements RelayState {
   private at = 0n;
   private incarnation = 0;
   private logId: string | undefined;
+  private placement: Placement | undefined;
   private readonly last = new Map<number, bigint>();
 
-  async acquire(holder: string, ttlMs: number, logId: string): Promise<Lease | undefined> {
+  async acquire(holder: string, ttlMs: number, logId: string, placement: Placement): Promise<Lease | undefined> {
     this.logId ??= logId;
     if (this.logId !== logId) throw new Error(`the relay's record is of the log ${this.logId}, and this is ${logId}`);
     if (Date.now() < this.expiresAt) return undefined;
+    if (this.at === 0n) this.placement = placement;
     this.epoch++;
     this.holder = holder;
     this.expiresAt = Date.now() + ttlMs;
-    return { epoch: this.epoch, holder, position: this.at, heads: new Map(this.last), incarnation: this.incarnation };
+    const { epoch, at: position, incarnation } = this;
+    const heads = new Map([...this.last].filter(([, head]) => head > 0n));
+    return { epoch, holder, position, heads, incarnation, placement: this.placement };
   }
 
   async checkpoint(

@@ -2,8 +2,17 @@ import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
 import { createPool, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import type { Published } from '../event-bus.js';
-import type { Lease, RelayState } from './relay-state.js';
+import type { Lease, Placement, RelayState } from './relay-state.js';
 import { relayMigrations } from './relay.migrations.js';
+
+interface StateRow {
+  epoch: string;
+  position: string;
+  incarnation: number;
+  log_id: string;
+  partitions: number | null;
+  partitioner: string | null;
+}
 
 /**
  * The relay's state in PostgreSQL. Its commits do not wait for the disk: a server that loses the last of them has
@@ -21,12 +30,20 @@ export class PostgresRelayState implements RelayState {
     );
   }
 
-  async acquire(holder: string, ttlMs: number, logId: string): Promise<Lease | undefined> {
-    const { rows } = await this.pool.query<{ epoch: string; position: string; incarnation: number; log_id: string }>(
+  async acquire(
+    holder: string,
+    ttlMs: number,
+    logId: string,
+    { partitions, partitioner }: Placement,
+  ): Promise<Lease | undefined> {
+    const { rows } = await this.pool.query<StateRow>(
       `update relay.state set epoch = epoch + 1, holder = $1, log_id = coalesce(log_id, $3),
-              expires_at = case when coalesce(log_id, $3) = $3 then clock_timestamp() + $2 * interval '1 ms' else expires_at end
-       where id = 1 and expires_at < clock_timestamp() returning epoch, position, incarnation, log_id`,
-      [holder, ttlMs, logId],
+              expires_at = case when coalesce(log_id, $3) = $3 then clock_timestamp() + $2 * interval '1 ms' else expires_at end,
+              partitions = case when coalesce(log_id, $3) = $3 and position = 0 then $4 else partitions end,
+              partitioner = case when coalesce(log_id, $3) = $3 and position = 0 then $5 else partitioner end
+       where id = 1 and expires_at < clock_timestamp()
+       returning epoch, position, incarnation, log_id, partitions, partitioner`,
+      [holder, ttlMs, logId, partitions, partitioner],
     );
     const row = rows[0];
     if (!row) return undefined;
@@ -36,8 +53,13 @@ export class PostgresRelayState implements RelayState {
       );
     }
     // After the fence is up: no checkpoint of the one before can come between.
-    const heads = await this.heads();
-    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads, incarnation: row.incarnation };
+    const heads = new Map([...(await this.heads())].filter(([, head]) => head > 0n));
+    const placement =
+      row.partitions !== null && row.partitioner !== null
+        ? { partitions: row.partitions, partitioner: row.partitioner }
+        : undefined;
+    const { incarnation } = row;
+    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads, incarnation, placement };
   }
 
   async checkpoint(

@@ -1,5 +1,11 @@
 import type { Published } from '../event-bus.js';
 
+/** How the bus divides the log, for good: a customer's events stay in one partition. */
+export interface Placement {
+  readonly partitions: number;
+  readonly partitioner: string;
+}
+
 /** The right to publish, until somebody else has taken it. */
 export interface Lease {
   /** Grows with each change of hands; every checkpoint is refused under an older one. */
@@ -11,15 +17,18 @@ export interface Lease {
   readonly heads: ReadonlyMap<number, bigint>;
   /** The incarnation of the log in which position and heads were known; 0 before the first. */
   readonly incarnation: number;
+  /** As it was published; undefined where a version of Yad published that kept no record of it. */
+  readonly placement: Placement | undefined;
 }
 
 /** What the relay remembers: whose turn it is and how far it has come. */
 export interface RelayState {
   /**
    * Takes the lease when it is free or has run out; undefined when another holds it.
+   * @param placement put on record where nothing counts as published
    * @throws Error when what was published is of another log
    */
-  acquire(holder: string, ttlMs: number, logId: string): Promise<Lease | undefined>;
+  acquire(holder: string, ttlMs: number, logId: string, placement: Placement): Promise<Lease | undefined>;
   /**
    * Moves position and heads together and renews the lease, if it is still ours: false when it is not.
    * `heads` holds the partitions that moved.

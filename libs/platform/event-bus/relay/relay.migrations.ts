@@ -29,4 +29,12 @@ comment on column relay.state.incarnation is 'Of the log, in which position and 
 comment on table relay.heads is 'Last position per partition at or below relay.state.position.';
 `,
   },
+  {
+    name: 'relay/0101-placement',
+    sql: `
+alter table relay.state add column partitions integer, add column partitioner text;
+comment on column relay.state.partitions is 'Of the bus, for good: a customer''s events stay in one partition.';
+comment on column relay.state.partitioner is 'By which a customer''s partition is told.';
+`,
+  },
 ];

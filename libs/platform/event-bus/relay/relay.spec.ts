@@ -2,10 +2,11 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/glo
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { newId } from '#platform/kernel/ids.js';
+import { createPool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../../../test/support/postgres.js';
 import { append, positionsOf } from '../../../../test/conformance/event-bus/event-bus.conformance.js';
 import { until } from '../../../../test/conformance/event-bus/test-consumer.js';
-import type { BusMessage, BusPublisher } from '../event-bus.js';
+import { PARTITIONER, type BusMessage, type BusPublisher } from '../event-bus.js';
 import { MemoryRelayState } from './memory-relay-state.js';
 import { PostgresRelayState } from './postgres-relay-state.js';
 import { Relay, type RelayOptions } from './relay.js';
@@ -318,6 +319,7 @@ const hang = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => r
 relaySpecs('in memory', async () => new MemoryRelayState());
 
 const LOG = newId();
+const PLACEMENT = { partitions: PARTITIONS, partitioner: PARTITIONER };
 
 describe('with PostgreSQL', () => {
   const made: { drop(): Promise<void>; state?: PostgresRelayState }[] = [];
@@ -338,18 +340,54 @@ describe('with PostgreSQL', () => {
     const database = await createTestDatabase();
     const state = await PostgresRelayState.connect(database.url);
     made.push({ ...database, state });
-    const lease = await state.acquire('a', 10_000, LOG);
+    const lease = await state.acquire('a', 10_000, LOG, PLACEMENT);
     await state.release(lease!);
     const other = newId();
-    await expect(state.acquire('b', 10_000, other)).rejects.toThrow(`of the log ${LOG}, and this is ${other}`);
-    expect(await state.acquire('c', 10_000, LOG)).toBeDefined();
+    await expect(state.acquire('b', 10_000, other, PLACEMENT)).rejects.toThrow(
+      `of the log ${LOG}, and this is ${other}`,
+    );
+    expect(await state.acquire('c', 10_000, LOG, PLACEMENT)).toBeDefined();
+  });
+
+  it('does not go on where an older version published, which divided the log in another way', async () => {
+    const database = await createTestDatabase();
+    const state = await PostgresRelayState.connect(database.url);
+    const pool = createPool(database.url, { role: 'admin', max: 1 });
+    made.push({
+      drop: async () => {
+        await pool.end();
+        await database.drop();
+      },
+      state,
+    });
+    await pool.query(`update relay.state set position = 7; insert into relay.heads values (5, 7)`);
+    const store = new MemoryEventStore();
+    await append(store, 10);
+    const topic = new Topic();
+    const run = (): Promise<void> => new Relay({ store, publisher: topic, state, leaseMs: 1, log }).run();
+    await expect(run()).rejects.toThrow(
+      'partitions are told by murmur2, but the log was published up to 7 by an older',
+    );
+    expect(topic.messages).toEqual([]);
+    // As the error says: all of it, elsewhere.
+    await state.rewind(1n);
+    const relay = new Relay({ store, publisher: topic, state, log });
+    const ended = relay.run();
+    await until('all is published', async () => (await state.position()) === 10n);
+    expect(topic.messages).toHaveLength(10);
+    expect(await state.acquire('a', 1, store.identity.id, PLACEMENT)).toBeUndefined();
+    relay.close();
+    await ended;
+    expect(await state.acquire('a', 1, store.identity.id, { ...PLACEMENT, partitions: 9 })).toMatchObject({
+      placement: PLACEMENT,
+    });
   });
 
   it('gives the lease to one of many that ask at once', async () => {
     const database = await createTestDatabase();
     const state = await PostgresRelayState.connect(database.url);
     made.push({ ...database, state });
-    const leases = await Promise.all(Array.from({ length: 10 }, () => state.acquire(newId(), 10_000, LOG)));
+    const leases = await Promise.all(Array.from({ length: 10 }, () => state.acquire(newId(), 10_000, LOG, PLACEMENT)));
     expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
   });
 });

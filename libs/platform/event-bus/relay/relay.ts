@@ -4,13 +4,11 @@ import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
-import { partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js';
+import { PARTITIONER, partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js';
 import { Checkpointer } from './checkpointer.js';
 import type { Lease, RelayState } from './relay-state.js';
 
 const PAGE = 1000;
-/** Positions that are looked at to tell in how many partitions the log was published. */
-const LATEST = 200n;
 /** Events may have megabytes: what is held of them is bounded in characters too. */
 const AHEAD_CHARACTERS = 16 * 1024 * 1024;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
@@ -72,8 +70,9 @@ export class Relay {
     try {
       for (let failures = 0; !signal.aborted;) {
         try {
-          const { id } = this.options.store.identity;
-          const lease = await this.options.state.acquire(this.holder, this.leaseMs, id);
+          const { store, state, publisher } = this.options;
+          const placement = { partitions: publisher.partitions, partitioner: PARTITIONER };
+          const lease = await state.acquire(this.holder, this.leaseMs, store.identity.id, placement);
           failures = 0;
           if (lease) await this.lead(lease);
           else await pause(this.leaseMs / 5, signal);
@@ -115,38 +114,10 @@ export class Relay {
     return { ...lease, incarnation, position, heads };
   }
 
-  /**
-   * Holds the latest events against where their partitions end: were the log published in another number of
-   * partitions, some of them would lie beyond.
-   * @throws PublishFailed
-   */
-  private async checkPlacement({ position, heads }: Lease): Promise<void> {
-    const { store, publisher } = this.options;
-    if (heads.size === 0) return;
-    const { partitions } = publisher;
-    const latest = await store.readAll({ after: position - LATEST, through: position, limit: Number(LATEST) });
-    const astray = latest.find(({ subject, position: at }) => at > (heads.get(partitionOf(subject, partitions)) ?? 0n));
-    if (!astray) return;
-    throw new PublishFailed(
-      new Error(
-        `event ${astray.position} was not published in the partition that it would have of ${partitions}: set ` +
-          `YAD_PARTITIONS as before; a customer's events must stay in one partition, however many the topic has`,
-      ),
-    );
-  }
-
   private async lead(taken: Lease): Promise<void> {
     const { store, publisher, state, readAhead = 4000, batch = 1000 } = this.options;
     const lease = await this.held(taken);
-    const beyond = [...lease.heads.keys()].find((partition) => partition >= publisher.partitions);
-    if (beyond !== undefined) {
-      throw new PublishFailed(
-        new Error(
-          `partition ${beyond} was published, but there are ${publisher.partitions} now: set YAD_PARTITIONS as before`,
-        ),
-      );
-    }
-    await this.checkPlacement(lease);
+    checkPlacement(lease, publisher.partitions);
     const turn = new AbortController();
     // Each wait on the store listens to it for a moment; that is no leak.
     setMaxListeners(0, turn.signal);
@@ -187,6 +158,29 @@ export class Relay {
     }
     await reader.ended;
   }
+}
+
+/**
+ * A log that was published in other partitions is not gone on with: a customer's events would lie in two of them.
+ * @throws PublishFailed
+ */
+function checkPlacement({ placement, position }: Lease, partitions: number): void {
+  if (placement?.partitioner !== PARTITIONER) {
+    const other = placement ? `by ${placement.partitioner}` : 'by an older version of Yad, which did not use it';
+    throw new PublishFailed(
+      new Error(
+        `partitions are told by ${PARTITIONER}, but the log was published up to ${position} ${other}: name a new topic ` +
+          `(YAD_TOPIC), and have all published there (yad relay rewind --from 1)`,
+      ),
+    );
+  }
+  if (placement.partitions === partitions) return;
+  throw new PublishFailed(
+    new Error(
+      `the log was published in ${placement.partitions} partitions, but there are ${partitions} now: set ` +
+        `YAD_PARTITIONS as before; a customer's events must stay in one partition, however many the topic has`,
+    ),
+  );
 }
 
 /** The publisher gave up: what it throws, it throws for good. */

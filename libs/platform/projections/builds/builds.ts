@@ -1,3 +1,4 @@
+import { PARTITIONER } from '#platform/event-bus/event-bus.js';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { inShortTries, lockTimeout, TRY_MS } from './lock-waits.js';
 import { createIndexesSql, createKeySql, createTableSql, quote } from '../tables/ddl.js';
@@ -198,14 +199,28 @@ export async function ensureLive(pool: Pool, model: Model, partitions: number): 
   });
 }
 
-/** Records the bus' partition count the first time, and refuses another one later. */
+/**
+ * Records the first time how the bus divides the log, and refuses another way later.
+ * @throws Error where checkpoints were made by another number of partitions, or another partitioner
+ */
 export async function fixPartitions(pool: Pool, partitions: number): Promise<void> {
-  await pool.query(`insert into projections.settings (partitions) values ($1) on conflict do nothing`, [partitions]);
-  const { rows } = await pool.query<{ partitions: number }>(`select partitions from projections.settings`);
-  const known = rows[0]!.partitions;
-  if (known !== partitions) {
+  await pool.query(
+    `insert into projections.settings (partitions, partitioner) values ($1, $2) on conflict do nothing`,
+    [partitions, PARTITIONER],
+  );
+  const { rows } = await pool.query<{ partitions: number; partitioner: string | null }>(
+    `select partitions, partitioner from projections.settings`,
+  );
+  const known = rows[0]!;
+  if (known.partitioner !== PARTITIONER) {
     throw new Error(
-      `the bus has ${partitions} partitions, but the read models were built with ${known}: checkpoints are by partition; give the bus ${known}`,
+      `the read models were built with partitions by ${known.partitioner ?? 'an older version of Yad'}, and they are told ` +
+        `by ${PARTITIONER} now: checkpoints are by partition; give them an empty database (READ_MODELS_URL), which fills from the log`,
+    );
+  }
+  if (known.partitions !== partitions) {
+    throw new Error(
+      `the bus has ${partitions} partitions, but the read models were built with ${known.partitions}: checkpoints are by partition; give the bus ${known.partitions}`,
     );
   }
 }
