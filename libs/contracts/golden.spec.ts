@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
-import type { ClassifiedFields, Upcast } from '#platform/kernel/event-contract.js';
+import type { ClassifiedFields, EarlierVersion } from '#platform/kernel/event-contract.js';
 import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { allGolden, complaint, storedEvent, writeMissing } from '../../test/golden/golden.js';
 import { eventContracts } from './index.js';
@@ -64,8 +64,8 @@ describe('the published events', () => {
   );
 });
 
-const event = (fields: ClassifiedFields, version = 1, upcasts?: Record<number, Upcast>) =>
-  defineEvent({ type: 'crm.spec.thing.happened', version, fields, upcasts });
+const event = (fields: ClassifiedFields, version = 1, earlier?: Record<number, EarlierVersion>) =>
+  defineEvent({ type: 'crm.spec.thing.happened', version, fields, earlier });
 
 describe('the guard itself', () => {
   const folder = mkdtempSync(join(tmpdir(), 'golden-'));
@@ -97,7 +97,7 @@ describe('the guard itself', () => {
     expect(writeMissing([event(fields)], folder)).toEqual([]);
     const wrong = complaint(event(fields), folder);
     expect(wrong).toMatch(message);
-    expect(wrong).toMatch(/crm\.spec\.thing\.happened version 1 .*[^]*Raise the version to 2, give an upcast/);
+    expect(wrong).toMatch(/crm\.spec\.thing\.happened version 1 .*[^]*Raise the version to 2, tell this one under `earlier`/);
   });
 
   it('minds no description, example or name of a schema', () => {
@@ -106,7 +106,9 @@ describe('the guard itself', () => {
   });
 
   it('reads every shipped version after a change, through its upcast', () => {
-    const second = event({ ...shipped, size: open(z.int()) }, 2, { 1: (v1) => ({ size: 0, ...v1 }) });
+    const second = event({ ...shipped, size: open(z.int()) }, 2, {
+      1: { fields: shipped, upcast: (v1) => ({ size: 0, ...v1 }) },
+    });
     writeMissing([second], folder);
     expect(complaint(second, folder)).toBeUndefined();
     const decoded = allGolden(folder).map((golden) => plaintext([second]).decode(storedEvent(golden, 'minimal')));
@@ -116,8 +118,18 @@ describe('the guard itself', () => {
     ]);
   });
 
+  it('holds what is told of an earlier version against its file', () => {
+    const second = event({ ...shipped, size: open(z.int()) }, 2, {
+      1: { fields: { ...shipped, size: open(z.string().optional()) }, upcast: (v1) => ({ size: 0, ...v1 }) },
+    });
+    expect(complaint(second, folder)).toMatch(/version 1 was shipped[^]*size: schema was .*integer.* is .*string/);
+  });
+
   it('does not let the file of an older version go', () => {
-    const third = event(shipped, 3, { 1: (v1) => v1, 2: (v2) => v2 });
+    const third = event(shipped, 3, {
+      1: { fields: shipped, upcast: (v1) => v1 },
+      2: { fields: shipped, upcast: (v2) => v2 },
+    });
     rmSync(join(folder, 'crm.spec.thing.happened.v2.json'));
     expect(complaint(third, folder)).toMatch(/version 2 has no golden file .* never loses its file/);
   });

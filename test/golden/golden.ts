@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import type { EventContract, FieldClass } from '#platform/kernel/event-contract.js';
+import type { ClassifiedFields, EventContract, FieldClass } from '#platform/kernel/event-contract.js';
 import { storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { sample } from './sample.js';
 import type { Extent, JsonSchema } from './sample.js';
@@ -33,13 +33,14 @@ export interface Golden {
 export const GOLDEN = join(process.cwd(), 'test', 'golden');
 const fileOf = (folder: string, type: string, version: number): string => join(folder, `${type}.v${version}.json`);
 
-/** The golden file that a contract of today would have. */
-export function goldenOf(contract: EventContract<any>): Golden {
-  // As it is written first: that a personal field may be erased later goes for all of them.
-  const shape = Object.entries(contract.fields).map(([name, { schema: own }]) => [name, own]);
-  const written = z.strictObject(Object.fromEntries(shape));
-  const schema = inlined(z.toJSONSchema(written));
-  const fields = Object.entries(contract.fields).map(([name, field]): [string, FieldShape] => [
+/** As an event is written first: that a personal field may be erased later goes for all of them. */
+const writtenFirst = (fields: ClassifiedFields) =>
+  z.strictObject(Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])));
+
+/** The shape of each field of one version, by name. */
+function shapesOf(classified: ClassifiedFields): Golden['fields'] {
+  const schema = inlined(z.toJSONSchema(writtenFirst(classified)));
+  const fields = Object.entries(classified).map(([name, field]): [string, FieldShape] => [
     name,
     {
       ...(field.retention === null ? { class: 'open' } : { class: 'personal', retention: field.retention }),
@@ -47,6 +48,13 @@ export function goldenOf(contract: EventContract<any>): Golden {
       schema: bare(schema['properties'][name]),
     },
   ]);
+  return Object.fromEntries(fields.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The golden file that a contract of today would have. */
+export function goldenOf(contract: EventContract<any>): Golden {
+  const written = writtenFirst(contract.fields);
+  const schema = inlined(z.toJSONSchema(written));
   const stored = (extent: Extent): StoredForm => {
     // Through the contract, so that a sample is what the event would be.
     const { data, personalData } = storedForm(contract(written.parse(sample(schema, extent))));
@@ -55,7 +63,7 @@ export function goldenOf(contract: EventContract<any>): Golden {
   return {
     type: contract.type,
     version: contract.version,
-    fields: Object.fromEntries(fields.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    fields: shapesOf(contract.fields),
     samples: { full: stored('full'), minimal: stored('minimal') },
   };
 }
@@ -84,17 +92,20 @@ export function complaint(contract: EventContract<any>, folder = GOLDEN): string
     const hint = shipped === version ? 'write it with YAD_UPDATE_GOLDEN=1' : 'a shipped version never loses its file';
     return `${type} version ${shipped} has no golden file ${fileOf(folder, type, shipped)}: ${hint}`;
   }
-  const golden = read(fileOf(folder, type, version));
-  // Through JSON, as the file is.
-  const today = JSON.parse(JSON.stringify(goldenOf(contract))) as Golden;
-  const names = [...new Set([...Object.keys(golden.fields), ...Object.keys(today.fields)])];
-  const changes = names.flatMap((name) => changeOf(name, golden.fields[name], today.fields[name]));
-  if (changes.length === 0) return undefined;
-  return [
-    `${type} version ${version} was shipped and its shape is not to change:`,
-    ...changes.map((change) => `  ${change}`),
-    `Raise the version to ${version + 1}, give an upcast { ${version}: (v${version}) => v${version + 1} }, and run with YAD_UPDATE_GOLDEN=1.`,
-  ].join('\n');
+  for (const [shipped, { fields }] of contract.versions) {
+    const golden = read(fileOf(folder, type, shipped));
+    // Through JSON, as the file is.
+    const today = JSON.parse(JSON.stringify(shapesOf(fields))) as Golden['fields'];
+    const names = [...new Set([...Object.keys(golden.fields), ...Object.keys(today)])];
+    const changes = names.flatMap((name) => changeOf(name, golden.fields[name], today[name]));
+    if (changes.length === 0) continue;
+    return [
+      `${type} version ${shipped} was shipped and its shape is not to change:`,
+      ...changes.map((change) => `  ${change}`),
+      `Raise the version to ${version + 1}, tell this one under \`earlier\` with an upcast, and run with YAD_UPDATE_GOLDEN=1.`,
+    ].join('\n');
+  }
+  return undefined;
 }
 
 function changeOf(name: string, was: FieldShape | undefined, is: FieldShape | undefined): string[] {

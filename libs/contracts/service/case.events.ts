@@ -164,18 +164,26 @@ export const caseClosed = defineEvent({
   },
 });
 
+const reopened = (reopenings: z.ZodInt) => ({
+  ...about,
+  previousStatus: open(CaseStatus),
+  reason: open(Code, 'shown'),
+  /** After an answer, with this one where it is one. */
+  reopenings: open(reopenings),
+  note,
+});
+
 export const caseReopened = defineEvent({
   type: 'crm.service.case.reopened',
-  // Since 2 none is counted where nothing had been answered: a case that was rejected or merged by mistake.
   version: 2,
-  upcasts: { 1: (data) => data },
-  fields: {
-    ...about,
-    previousStatus: open(CaseStatus),
-    reason: open(Code, 'shown'),
-    /** After an answer, with this one where it is one. */
-    reopenings: open(z.int().min(0)),
-    note,
+  fields: reopened(z.int().min(0)),
+  earlier: {
+    1: {
+      fields: reopened(z.int().min(1)),
+      upcast: (data) => data,
+      breaks:
+        'Since version 2 `reopenings` may be 0: none is counted where nothing had been answered, as of a case that was rejected or merged by mistake.',
+    },
   },
 });
 

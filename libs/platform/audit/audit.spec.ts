@@ -14,7 +14,7 @@ const counted = defineEvent({
   type: 't.counter.counted',
   version: 2,
   fields: { by: open(z.number()), who: personal(z.string().optional()) },
-  upcasts: { 1: ({ n }) => ({ by: n }) },
+  earlier: { 1: { fields: { n: open(z.number()) }, upcast: ({ n }) => ({ by: n }) } },
 });
 const Counter = aggregate<{ total: number }>()({
   name: 'counter',

@@ -78,6 +78,23 @@ export type DataOf<F extends ClassifiedFields> = WithErased<Written<F>, Personal
 /** Turns the data of version `n` into that of version `n + 1`. */
 export type Upcast = (data: Record<string, unknown>) => Record<string, unknown>;
 
+/** A version of an event that is still in logs, and written no more. */
+export interface EarlierVersion {
+  readonly fields: ClassifiedFields;
+  readonly upcast: Upcast;
+  /** What a consumer of this version must know of the next, where it cannot read that as it read this: published. */
+  readonly breaks?: string;
+}
+
+/** What an event of one version holds. */
+export interface EventVersion {
+  readonly fields: ClassifiedFields;
+  /** Its personal fields by class, in the order in which the parts are stored. */
+  readonly personalParts: readonly PersonalPart[];
+  /** Of an earlier version; see `EarlierVersion`. */
+  readonly breaks?: string | undefined;
+}
+
 /** A key that no two aggregates may have. Its words may be personal: what is kept of them is a keyed hash. */
 export interface UniqueKey {
   /** Kind of the key, e.g. `identity`; refused by the rule `<scope>-is-unique`. */
@@ -113,24 +130,35 @@ export interface EventContract<Data = unknown> {
   readonly personalFields: readonly string[];
   /** The same by class, in the order in which the parts are stored. */
   readonly personalParts: readonly PersonalPart[];
+  /** Every version that was ever written, by its number, the current one last. */
+  readonly versions: ReadonlyMap<number, EventVersion>;
   /** Upcasts by the version they start from: `{ 1: v1 => v2, 2: v2 => v3 }`. */
   readonly upcasts: Readonly<Record<number, Upcast>>;
 }
 
+/** The member beside the open fields in which an event is published that has personal ones. */
+export const PERSONAL_DATA = 'personalData';
+
 /**
  * Defines an event of the published language.
- * @throws Error when a version below the current one has no upcast, as its stored events could not be read.
+ * @param definition `earlier`: each version below the current one, as its events are in logs for good. A consumer that
+ *   knows one of them must be able to read the next, or be told (`breaks`): a spec holds the versions side by side.
+ * @throws Error when a version below the current one is not told, as its stored events could not be read.
  */
 export function defineEvent<F extends ClassifiedFields>(definition: {
   type: string;
   version?: number;
   fields: F;
-  upcasts?: Record<number, Upcast>;
+  earlier?: Record<number, EarlierVersion>;
   reserves?: (data: DataOf<F>) => readonly UniqueKey[];
 }): EventContract<DataOf<F>> {
-  const { type, version = 1, fields, upcasts = {}, reserves } = definition;
-  for (let from = 1; from < version; from++) {
-    if (!upcasts[from]) throw new Error(`${type} is at version ${version} but has no upcast from version ${from}`);
+  const { type, version = 1, fields, earlier = {}, reserves } = definition;
+  const versions = new Map<number, EventVersion>();
+  for (let number = 1; number <= version; number++) {
+    const own = number === version ? fields : earlier[number]?.fields;
+    if (!own) throw new Error(`${type} is at version ${version} but does not tell version ${number}`);
+    if (own[PERSONAL_DATA]?.retention === null) throw new Error(`${type}: no open field is named ${PERSONAL_DATA}`);
+    versions.set(number, { fields: own, personalParts: partsOf(own), breaks: earlier[number]?.breaks });
   }
   const shape = Object.fromEntries(
     Object.entries(fields).map(([name, { schema, retention }]) => [
@@ -146,8 +174,9 @@ export function defineEvent<F extends ClassifiedFields>(definition: {
     schema: z.strictObject(shape) as unknown as z.ZodType<DataOf<F>>,
     reserves,
     personalFields: Object.keys(fields).filter((name) => fields[name]!.retention !== null),
-    personalParts: partsOf(fields),
-    upcasts,
+    personalParts: versions.get(version)!.personalParts,
+    versions,
+    upcasts: Object.fromEntries(Object.entries(earlier).map(([number, { upcast }]) => [number, upcast])),
   });
 }
 

@@ -1,5 +1,5 @@
 import { erased } from '#platform/kernel/erased.js';
-import type { EventContract, RetentionClass } from '#platform/kernel/event-contract.js';
+import type { EventContract, EventVersion, RetentionClass } from '#platform/kernel/event-contract.js';
 
 /** The fields of one retention class; of `reason`, the reason. */
 export type PersonalFields = Record<string, unknown>;
@@ -46,15 +46,15 @@ export function plainParts(personalData: string): PersonalParts {
 }
 
 /**
- * Marks the fields of these classes as erased. All that an event of its kind may have: which of them were there is not
+ * Marks the fields of these classes as erased. All that an event of its version may have: which of them were there is not
  * known any more, and what was erased counts as present.
  */
 export function markErased(
-  contract: EventContract<any> | undefined,
+  version: Pick<EventVersion, 'personalParts'> | undefined,
   data: Record<string, unknown>,
   classes: readonly RetentionClass[],
 ): void {
-  for (const { retention, fields } of contract?.personalParts ?? []) {
+  for (const { retention, fields } of version?.personalParts ?? []) {
     if (classes.includes(retention)) for (const name of fields) data[name] = erased;
   }
 }

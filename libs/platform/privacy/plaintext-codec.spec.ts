@@ -8,7 +8,12 @@ import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 const opened = defineEvent({
   type: 'crm.spec.account.opened',
   version: 2,
-  upcasts: { 1: ({ owner, ...data }) => ({ ...data, name: owner }) },
+  earlier: {
+    1: {
+      fields: { limit: open(z.int()), owner: personal(z.string()) },
+      upcast: ({ owner, ...data }) => ({ ...data, name: owner }),
+    },
+  },
   fields: {
     limit: open(z.int()),
     note: personal(z.string().optional(), 'note'),

@@ -32,7 +32,7 @@ export class PlaintextCodec implements EventCodec {
     }
     const { type, schemaVersion } = stored;
     // Marked before the upcasts, which so find what they look for, and after them, for what they made of it.
-    if (gone) markErased(this.catalogue.get(type), data, gone);
+    if (gone) markErased(this.catalogue.get(type)?.versions.get(schemaVersion), data, gone);
     const current = this.catalogue.upcast(type, schemaVersion, data);
     if (gone) markErased(this.catalogue.get(type), current, gone);
     return {

@@ -33,7 +33,9 @@ const countedInCents = defineEvent({
   type: counted.type,
   version: 2,
   fields: { cents: open(z.number()), day: open(z.string()) },
-  upcasts: { 1: ({ amount, day }) => ({ cents: Math.round(Number(amount) * 100), day }) },
+  earlier: {
+    1: { fields: counted.fields, upcast: ({ amount, day }) => ({ cents: Math.round(Number(amount) * 100), day }) },
+  },
 });
 const gifted = defineEvent({ type: 'test.gifted', fields: { text: open(z.string()) } });
 const newer = plaintext([countedInCents, cleared, noted, gifted]);

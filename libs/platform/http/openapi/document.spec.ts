@@ -8,7 +8,7 @@ import {
   parcelWords,
   startParcels,
 } from '#test/fixtures/parcels.fixture.js';
-import { SchemaComponents } from './components.js';
+import { SchemaComponents } from '#platform/schemas/components.js';
 import { openApiDocument } from './document.js';
 
 /** Calls a function with every object in a document, and where it is. */

@@ -8,7 +8,7 @@ import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { DerivedIds, WordLists } from '../derived-ids.js';
 import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
-import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from './components.js';
+import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
 import {
   commandHeaders,
   principalHeaders,

@@ -1,5 +1,5 @@
 import { problemKinds, type Problem } from '../problem.js';
-import type { JsonSchema } from './components.js';
+import type { JsonSchema } from '#platform/schemas/components.js';
 
 /** @param such what may stand there; told, and not an `example`: pages that send requests would fill it in by themselves */
 const header = (name: string, description: string, schema: JsonSchema, such: string): JsonSchema => ({
