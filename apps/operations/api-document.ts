@@ -1,9 +1,16 @@
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
+import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
 import { codecOf } from '#platform/runtime/codec.js';
 import { aggregatesOf } from '#platform/runtime/composition.js';
 import { definitions } from '../definitions.js';
+
+/** The AsyncAPI document of the topic as it is set unless told otherwise. */
+export function topicDocument(): Record<string, any> {
+  const { events, documentWords } = definitions;
+  return asyncApiDocument({ events, topic: 'yad.events', partitions: 6, samples: documentWords?.samples });
+}
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
@@ -14,6 +21,7 @@ export function apiDocument(): Record<string, any> {
     words: documentWords,
     commands,
     resources,
+    published: events,
     queries: [...queries, ...auditQueries({ ...log, aggregates: aggregatesOf(commands) })],
   });
 }

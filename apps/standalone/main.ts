@@ -21,6 +21,7 @@ await runApp('yad', async (environment, lifecycle) => {
       databases: databasesOf(environment, usual),
       parts: ['commands', 'read-models', 'audit'],
       partitions: environment.YAD_PARTITIONS,
+      topic: environment.YAD_TOPIC,
       onError: (error) => console.error('read models:', error),
       http: { hosts: hostsOf(environment) },
     },

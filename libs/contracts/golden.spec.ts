@@ -97,7 +97,9 @@ describe('the guard itself', () => {
     expect(writeMissing([event(fields)], folder)).toEqual([]);
     const wrong = complaint(event(fields), folder);
     expect(wrong).toMatch(message);
-    expect(wrong).toMatch(/crm\.spec\.thing\.happened version 1 .*[^]*Raise the version to 2, tell this one under `earlier`/);
+    expect(wrong).toMatch(
+      /crm\.spec\.thing\.happened version 1 .*[^]*Raise the version to 2, tell this one under `earlier`/,
+    );
   });
 
   it('minds no description, example or name of a schema', () => {

@@ -57,6 +57,8 @@ export const modules: readonly Module[] = [
   platform('event-bus', ['kernel']),
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
+  // The form of what is published, as schemas.
+  platform('schemas', ['kernel']),
   platform('command-handling', ['kernel', 'event-store']),
   platform(
     'projections',
@@ -69,7 +71,7 @@ export const modules: readonly Module[] = [
   platform('http/cursor-keys', ['postgres']),
   platform(
     'http',
-    ['kernel', 'command-handling', 'cqrs', 'projections', 'http/cursor-keys', 'postgres/errors.ts'],
+    ['kernel', 'command-handling', 'cqrs', 'projections', 'schemas', 'http/cursor-keys', 'postgres/errors.ts'],
     nest,
   ),
   // The one module that knows every adapter.
@@ -83,6 +85,7 @@ export const modules: readonly Module[] = [
         'http',
         'privacy',
         'projections',
+        'schemas',
         'event-store',
         'event-store/postgres',
       ],

@@ -10,6 +10,7 @@ import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
+import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
 import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';
@@ -19,11 +20,13 @@ import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { IdsController } from './ids.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
 import { resourceController, type ResourceParts } from './resource-routes.js';
+import { SchemasController } from './schemas.controller.js';
 import {
   AUTHENTICATOR,
   BATCH_DEFINITIONS,
   COMMAND_IDS,
   NATURAL_IDS,
+  PUBLISHED_TOPIC,
   QUERY_PARTS,
   READINESS,
   RESOURCE_PARTS,
@@ -55,6 +58,8 @@ export interface HttpModuleOptions {
   /** How many heavy queries the process runs at once, and how many wait. */
   heavyQueries?: QueryBudgetOptions;
   readiness?: ReadinessChecks;
+  /** The events and their topic, where the app tells consumers of them. */
+  published?: PublishedTopic;
   /** Further Nest modules, for what the registries do not speak of. */
   imports?: DynamicModule['imports'];
 }
@@ -81,6 +86,10 @@ export class HttpModule {
       providers.push({ provide: BATCH_DEFINITIONS, useValue: commands }, { provide: COMMAND_IDS, useValue: ids });
       providers.push({ provide: NATURAL_IDS, useValue: naturalIds });
       controllers.push(commandController(commands, resources, ids), BatchController, IdsController);
+    }
+    if (options.published) {
+      providers.push({ provide: PUBLISHED_TOPIC, useValue: options.published });
+      controllers.push(SchemasController);
     }
     if (resources.length > 0) {
       const { reader, freshness } = options;

@@ -6,4 +6,6 @@ export const NATURAL_IDS = Symbol('ids of natural keys');
 export const QUERY_PARTS = Symbol('what queries are answered with');
 export const RESOURCE_PARTS = Symbol('what aggregates are read with');
 export const DOCUMENT = Symbol('OpenAPI document');
+/** What is told of the topic of events: AsyncAPI document and schemas. */
+export const PUBLISHED_TOPIC = Symbol('published topic');
 export const READINESS = Symbol('readiness checks');

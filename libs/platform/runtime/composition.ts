@@ -53,6 +53,8 @@ export interface SystemOptions {
   readonly kafka?: KafkaSettings;
   /** Of the bus, for good. */
   readonly partitions?: number;
+  /** Name of the topic of events as consumers are told it; a part without Kafka tells it, too. */
+  readonly topic?: string;
   /** Told of what the read models have trouble with, which they try again. */
   readonly onError?: (error: unknown) => void;
   /** Over what is worked out here. */
@@ -107,7 +109,8 @@ export async function startSystem(
     lifecycle.onStop('read models', () => host!.stop());
     readiness['read models'] = () => host!.ready();
   }
-  const served = servedBy(definitions, parts, { store, codec, host });
+  const { topic, partitions } = options;
+  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions });
   const app = await createHttpApp({ ...served, cursorKeys, readiness, ...options.http });
   lifecycle.onStop('http', () => closeInOrder(app));
   return { store, host, app };
@@ -117,9 +120,15 @@ export async function startSystem(
 export function servedBy(
   { events, commands, resources, queries, documentWords }: Definitions,
   parts: readonly Part[],
-  on: { store: EventStore; codec?: EventCodec; host?: Pick<ProjectionHost, 'readModels' | 'progress'> },
+  on: {
+    store: EventStore;
+    codec?: EventCodec;
+    host?: Pick<ProjectionHost, 'readModels' | 'progress'>;
+    topic?: string;
+    partitions?: number;
+  },
 ): HttpAppOptions {
-  const { store, codec = codecOf(events), host } = on;
+  const { store, codec = codecOf(events), host, topic = 'yad.events', partitions = 6 } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
   if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, aggregates }));
@@ -130,9 +139,10 @@ export function servedBy(
     freshness: new StoreFreshness(store, host?.progress),
   };
   if (!parts.includes('commands')) return served;
+  const published = { events, topic, partitions, samples: documentWords?.samples };
   const gateway = new CommandPipeline({ store, codec });
   const reader = new ResourceReader(store, codec);
-  return { ...served, commands, gateway, secrets: store.identity, resources, reader };
+  return { ...served, published, commands, gateway, secrets: store.identity, resources, reader };
 }
 
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */

@@ -8,6 +8,7 @@ import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { DerivedIds, WordLists } from '../derived-ids.js';
 import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
+import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
 import {
   commandHeaders,
@@ -35,6 +36,8 @@ export interface DocumentedRegistries {
   commands?: readonly CommandDefinition[];
   resources?: readonly ResourceDefinition[];
   queries?: readonly QueryDefinition[];
+  /** Where the app tells consumers of the events. */
+  published?: unknown;
 }
 
 const CommandResult = z
@@ -110,6 +113,7 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     paths['/v1/commands:batch'] = { post: batchOperation(commands, parts) };
     put('/v1/ids', 'POST', idsOperation(parts));
   }
+  if (registries.published) for (const [path, operation] of schemaOperations(parts)) put(path, 'GET', operation);
   for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, parts));
   for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, parts));
   put(
@@ -433,6 +437,7 @@ function tagsOf(paths: JsonSchema, resources: readonly ResourceDefinition[], wor
     ...words.tags,
     ...Object.fromEntries(resources.map((resource) => [tagOf(resource.path), resource.about])),
     batch: 'Many commands in one request.',
+    schemas: 'The form of the published events, for their consumers.',
     ids: 'Ids that belong to natural keys, made under a secret of the log.',
     health: 'How the process stands, for those who run it.',
   };
