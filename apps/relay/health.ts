@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import type { Relay } from '#platform/event-bus/relay/relay.js';
 import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
 import type { YadError } from '#platform/kernel/errors.js';
@@ -25,6 +26,8 @@ export interface Health {
   lag: string;
   /** Why it is not ready. */
   reason?: string;
+  /** What is unsafe about the topic, and what to do. */
+  warnings?: readonly string[];
 }
 
 /** Tells live from ready by what the relay gets done, not by whether it runs. */
@@ -36,7 +39,7 @@ export class HealthCheck {
     private readonly relay: Pick<Relay, 'status'>,
     private readonly state: Pick<RelayState, 'position'>,
     private readonly store: Pick<EventStore, 'head'>,
-    private readonly publisher: { readonly outage?: { since: number; reason: string } | undefined } = {},
+    private readonly publisher: Partial<Pick<KafkaPublisher, 'outage' | 'warnings'>> = {},
   ) {}
 
   /** Looks now and then until the process ends. */
@@ -55,7 +58,7 @@ export class HealthCheck {
     const lag = head > position ? head - position : 0n;
     const still = now - this.movedAt >= STILL_MS;
     const behind = lag >= LAG && !catchingUp && role !== 'waiting';
-    const { outage } = this.publisher;
+    const { outage, warnings = [] } = this.publisher;
     const reason =
       role === 'ended'
         ? 'the relay has ended'
@@ -66,7 +69,8 @@ export class HealthCheck {
             : behind
               ? `${lag} events wait`
               : undefined;
-    return { ready: !reason, role, position: `${position}`, head: `${head}`, lag: `${lag}`, reason };
+    const told = { ...(warnings.length > 0 && { warnings }) };
+    return { ready: !reason, role, position: `${position}`, head: `${head}`, lag: `${lag}`, reason, ...told };
   }
 }
 

@@ -1,5 +1,6 @@
 import { createClient } from '#platform/event-bus/kafka/client.js';
 import { ensureTopic } from '#platform/event-bus/kafka/topic.js';
+import { usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 import { newId } from '#platform/kernel/ids.js';
 import { percentile } from './measure.js';
 import { paced } from './paced.js';
@@ -16,7 +17,7 @@ export async function kafkaLatency(
   seconds: number,
 ): Promise<{ p50: number; p99: number }> {
   const kafka = createClient({ brokers, clientId: 'yad-bench' }, { retries: 5 });
-  const topic = { name: `yad.bench.${newId()}`, partitions: PARTITIONS };
+  const topic = { name: `yad.bench.${newId()}`, partitions: PARTITIONS, settings: usualTopicSettings };
   await ensureTopic(kafka, topic);
   const producer = kafka.producer({
     idempotent: false,

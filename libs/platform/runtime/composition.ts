@@ -24,7 +24,7 @@ import type { QueryDefinition } from '#platform/projections/definition/query.js'
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { codecOf } from './codec.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Databases } from './settings.js';
+import type { Databases, KafkaSettings } from './settings.js';
 
 /** What a system is made of, beside the platform. */
 export interface Definitions {
@@ -41,15 +41,10 @@ export interface Definitions {
 /** Which parts of a system run in this process. */
 export type Part = 'commands' | 'read-models' | 'audit';
 
-/** Where the events of the log come from for the read models; absent: from the log itself. */
-export interface KafkaSettings {
-  readonly brokers: readonly string[];
-  readonly topic: string;
-}
-
 export interface SystemOptions {
   readonly databases: Databases;
   readonly parts: readonly Part[];
+  /** Where the events of the log come from for the read models; absent: from the log itself. */
   readonly kafka?: KafkaSettings;
   /** Of the bus, for good. */
   readonly partitions?: number;
@@ -163,6 +158,7 @@ async function startBus(
     brokers: [...kafka.brokers],
     clientId: 'yad-analytics',
     topic: kafka.topic,
+    settings: kafka.settings,
     partitions,
     published: {
       heads: () => relay.heads(),

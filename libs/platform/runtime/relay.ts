@@ -2,8 +2,8 @@ import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapte
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import type { KafkaSettings } from './composition.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { KafkaSettings } from './settings.js';
 
 export interface RelayOptions {
   /** The database of the log, where the relay's record lies, too. */
@@ -31,8 +31,15 @@ export async function startRelay(
 ): Promise<RunningRelay> {
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
   const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
-  const { brokers, topic } = kafka;
-  const publisher = new KafkaPublisher({ store, brokers: [...brokers], clientId: 'yad-relay', topic, partitions });
+  const { brokers, topic, settings } = kafka;
+  const publisher = new KafkaPublisher({
+    store,
+    brokers: [...brokers],
+    clientId: 'yad-relay',
+    topic,
+    partitions,
+    settings,
+  });
   lifecycle.onStop('kafka', () => publisher.close());
   const relay = new Relay({ store, publisher, state });
   let stopping = false;

@@ -22,12 +22,18 @@ describe('settings', () => {
       KAFKA_BROKERS: 'a:1, b:2',
       YAD_TOPIC: 't',
       YAD_PARTITIONS: '12',
+      YAD_TOPIC_REPLICATION: '3',
+      YAD_TOPIC_RETENTION_DAYS: '0',
       PORT: '8080',
       HOST: '0.0.0.0',
       ALLOWED_HOSTS: 'crm.example,, other',
     };
     const read = readSettings(env);
-    expect(kafkaOf(read)).toEqual({ brokers: ['a:1', 'b:2'], topic: 't' });
+    expect(kafkaOf(read)).toEqual({
+      brokers: ['a:1', 'b:2'],
+      topic: 't',
+      settings: { replication: 3, minInsyncReplicas: undefined, retentionDays: 0, maxMessageBytes: 8_388_608 },
+    });
     expect(read).toMatchObject({ YAD_PARTITIONS: 12, PORT: 8080, ALLOWED_HOSTS: ['crm.example', 'other'] });
   });
 
@@ -35,6 +41,7 @@ describe('settings', () => {
     ['KAFKA_BROKERS', ' , ', "KAFKA_BROKERS is ' , ', which names no broker"],
     ['YAD_PARTITIONS', '1.5', "YAD_PARTITIONS is '1.5', which is not a whole number from 1 to 1000"],
     ['YAD_PARTITIONS', '0', 'YAD_PARTITIONS'],
+    ['YAD_TOPIC_MAX_MESSAGE_BYTES', '1048576', 'which is not a whole number from 7340032 to'],
     ['PORT', 'http', "PORT is 'http', which is not a whole number from 0 to 65535"],
     ['PORT', '65536', 'PORT'],
     ['DRAIN_MS', '-1', 'DRAIN_MS'],

@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import {
+  LEAST_MESSAGE_BYTES,
+  usualTopicSettings,
+  type TopicSettings,
+} from '#platform/event-bus/kafka/topic-settings.js';
 
 const isUrl =
   (...schemes: string[]) =>
@@ -65,6 +70,25 @@ export const settings = {
     schema: whole(1, 1000),
     otherwise: 6,
     meaning: 'Partitions of the topic, for good: the checkpoints of read models are by partition.',
+  }),
+  YAD_TOPIC_REPLICATION: setting({
+    schema: whole(1, 100),
+    meaning: 'Copies of the topic, where it is made. Without it three, or as many as there are brokers.',
+  }),
+  YAD_TOPIC_MIN_INSYNC_REPLICAS: setting({
+    schema: whole(1, 100),
+    meaning:
+      'Copies that have a message before it counts as sent, where the topic is made. Without it two of three copies, else one.',
+  }),
+  YAD_TOPIC_RETENTION_DAYS: required({
+    schema: whole(0, 3650),
+    otherwise: usualTopicSettings.retentionDays,
+    meaning: 'How long a message stays on the topic, where it is made, from when it was published; 0: for ever.',
+  }),
+  YAD_TOPIC_MAX_MESSAGE_BYTES: required({
+    schema: whole(LEAST_MESSAGE_BYTES, 100_000_000),
+    otherwise: usualTopicSettings.maxMessageBytes,
+    meaning: 'Bytes of the largest message that the topic takes, where it is made.',
   }),
   PORT: setting({ schema: whole(0, 65_535), meaning: 'Where the app listens; 0: any free port.' }),
   HOST: required({
@@ -152,8 +176,22 @@ export function databasesOf(environment: Environment, usual = environment.DATABA
   return { store: STORE_URL ?? usual!, readModels: READ_MODELS_URL ?? usual!, keys: KEYS_URL ?? usual! };
 }
 
+/** Kafka, where the events are. */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  /** Of the topic, where it is made. */
+  readonly settings?: TopicSettings;
+}
+
 /** The brokers and the topic, or undefined where no broker is named. */
-export const kafkaOf = ({
-  KAFKA_BROKERS: brokers,
-  YAD_TOPIC: topic,
-}: Environment): { brokers: readonly string[]; topic: string } | undefined => brokers && { brokers, topic };
+export function kafkaOf(environment: Environment): KafkaSettings | undefined {
+  const { KAFKA_BROKERS: brokers, YAD_TOPIC: topic } = environment;
+  const settings = {
+    replication: environment.YAD_TOPIC_REPLICATION,
+    minInsyncReplicas: environment.YAD_TOPIC_MIN_INSYNC_REPLICAS,
+    retentionDays: environment.YAD_TOPIC_RETENTION_DAYS,
+    maxMessageBytes: environment.YAD_TOPIC_MAX_MESSAGE_BYTES,
+  };
+  return brokers && { brokers, topic, settings };
+}

@@ -4,13 +4,15 @@ import type { KafkaConnection } from './client.js';
 import { KafkaMember, type PublishedPositions } from './kafka-member.js';
 import { MessageAuthenticator, type LogSource, type Refusal } from './message-authenticator.js';
 import { RefusedMessages } from './refused-messages.js';
+import { usualTopicSettings, type TopicSettings } from './topic-settings.js';
 
 export interface KafkaBusOptions extends KafkaConnection {
   /** The log whose events are consumed; what is of another is passed over. */
   store: LogSource;
   topic?: string;
   partitions?: number;
-  replicationFactor?: number;
+  /** Of the topic, where it is made here. */
+  settings?: TopicSettings;
   /**
    * Called when a consumer has ended for good: the process must end, or it would look healthy and do nothing.
    * Without it the error is thrown where nobody catches it, which ends the process.
@@ -41,10 +43,11 @@ export class KafkaBus implements EventBus {
     return this.refused.counts;
   }
 
-  /** What readiness shows: the messages that were passed over; empty where there were none. */
+  /** What readiness shows: the messages that were passed over, and what is unsafe about the topic; empty without. */
   get note(): string {
     const told = Object.entries(this.refusals).map(([reason, count]) => `${count} ${reason}`);
-    return told.length > 0 ? `messages passed over: ${told.join(', ')}` : '';
+    const warnings = new Set([...this.members].flatMap((member) => member.warnings));
+    return [...(told.length > 0 ? [`messages passed over: ${told.join(', ')}`] : []), ...warnings].join('\n');
   }
 
   /**
@@ -52,11 +55,19 @@ export class KafkaBus implements EventBus {
    * @throws PartitionsMismatch when the topic has another number of partitions.
    */
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
-    const { topic = 'yad.events', replicationFactor, onFatal, published, stallMs, log, ...rest } = this.options;
+    const {
+      topic = 'yad.events',
+      settings = usualTopicSettings,
+      onFatal,
+      published,
+      stallMs,
+      log,
+      ...rest
+    } = this.options;
     const { partitions: _, store: __, ...connection } = rest;
     const member = new KafkaMember(group, consumer, {
       connection,
-      topic: { name: topic, partitions: this.partitions, replicationFactor },
+      topic: { name: topic, partitions: this.partitions, settings },
       onFatal: onFatal ?? fatal,
       published,
       stallMs: stallMs ?? 10_000,

@@ -53,6 +53,8 @@ export class KafkaMember implements Subscription {
   private memberId: string | undefined;
   private restarting: Promise<void> | undefined;
   private broken = false;
+  /** What was unsafe about the topic when this member connected. */
+  warnings: readonly string[] = [];
   private readonly offsetsToCommit = new Map<number, string>();
   private committedAt = 0;
 
@@ -100,8 +102,10 @@ export class KafkaMember implements Subscription {
 
   private async connect(): Promise<void> {
     const { topic, onFatal } = this.options;
-    const { partitions } = await ensureTopic(this.kafka, topic);
+    const { partitions, errors, warnings } = await ensureTopic(this.kafka, topic);
     if (partitions > topic.partitions) this.options.log.warn(surplusOf(topic, partitions));
+    // What stops the relay does not stop what was published before.
+    this.warnings = [...errors, ...warnings];
     let mayRestart = false;
     const consumer = this.kafka.consumer({
       groupId: this.group,

@@ -4,18 +4,20 @@ import type { BusMessage, BusPublisher } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';
 import { MessageAuthenticator, type LogSource } from './message-authenticator.js';
-import { ensureTopic, partitionsNow, PartitionsMismatch, surplusOf, type Topic } from './topic.js';
+import { ensureTopic, surplusOf, topicNow, UnfitTopic, type FoundTopic, type Topic } from './topic.js';
+import { usualTopicSettings, type TopicSettings } from './topic-settings.js';
 
 export interface KafkaPublisherOptions extends KafkaConnection {
   /** The log whose events are published. */
   store: LogSource;
   topic?: string;
   partitions?: number;
-  replicationFactor?: number;
+  /** Of the topic, where it is made here. */
+  settings?: TopicSettings;
   log?: BusLog;
 }
 
-/** Between two looks at how many partitions the topic has. */
+/** Between two looks at the topic. */
 const LOOK_MS = 10_000;
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1_000_000;
@@ -41,7 +43,11 @@ export class KafkaPublisher implements BusPublisher {
   private readonly authenticator: MessageAuthenticator;
   private producer: Producer | undefined;
   private watch: NodeJS.Timeout | undefined;
-  private told = 0;
+  private told: Pick<FoundTopic, 'partitions' | 'warnings'> = { partitions: 0, warnings: [] };
+  /** What is unsafe about the topic, as it was when it was last looked at: what, and what to do. */
+  get warnings(): readonly string[] {
+    return this.told.warnings;
+  }
   /** Since when (by `performance.now`) nothing can be sent, and why; undefined while sending succeeds. */
   outage: { since: number; reason: string } | undefined;
 
@@ -49,13 +55,13 @@ export class KafkaPublisher implements BusPublisher {
     store,
     topic = 'yad.events',
     partitions = 6,
-    replicationFactor,
+    settings = usualTopicSettings,
     log = consoleLog,
     ...connection
   }: KafkaPublisherOptions) {
     this.authenticator = new MessageAuthenticator(store);
     this.partitions = partitions;
-    this.topic = { name: topic, partitions, replicationFactor };
+    this.topic = { name: topic, partitions, settings };
     this.log = log;
     // Few tries inside kafkajs: after them a new producer is made here, which also cures one that is stuck.
     this.kafka = createClient(connection, { retries: 2, maxRetryTime: 300 });
@@ -86,7 +92,7 @@ export class KafkaPublisher implements BusPublisher {
   /**
    * Connects and sees to the topic, so that a wrong setting shows before there is anything to publish. Tries until
    * Kafka is there.
-   * @throws PartitionsMismatch
+   * @throws UnfitTopic
    */
   open(): Promise<void> {
     return this.retry('connecting', async () => {});
@@ -108,7 +114,7 @@ export class KafkaPublisher implements BusPublisher {
         return;
       } catch (error) {
         const type = kafkaErrorType(error);
-        if (error instanceof PartitionsMismatch || (type !== undefined && HOPELESS.has(type))) throw error;
+        if (error instanceof UnfitTopic || (type !== undefined && HOPELESS.has(type))) throw error;
         this.outage ??= { since: performance.now(), reason: '' };
         this.outage.reason = error instanceof Error ? error.message : String(error);
         if (!signal.aborted) this.log.warn(`kafka: ${what} failed, trying again (${failures})`, error);
@@ -120,9 +126,10 @@ export class KafkaPublisher implements BusPublisher {
 
   /** A new producer; the topic is looked at each time, so that one deleted under way is there again. */
   private async connect(): Promise<Producer> {
-    const { created, partitions } = await ensureTopic(this.kafka, this.topic);
+    const { created, errors, ...found } = await ensureTopic(this.kafka, this.topic);
     if (created) this.log.warn(`kafka: created topic ${this.topic.name}`);
-    this.tellOf(partitions);
+    if (errors.length > 0) throw new UnfitTopic(errors.join('\n'));
+    this.tellOf(found);
     this.watch ??= setInterval(() => void this.look(), LOOK_MS).unref();
     const producer = this.kafka.producer({
       // Idempotence is experimental in kafkajs and was seen out of order (#598); repeats are dropped by position.
@@ -138,20 +145,23 @@ export class KafkaPublisher implements BusPublisher {
     return producer;
   }
 
-  /** Added partitions change nothing here, but whoever added them expects them to be used. */
-  private tellOf(partitions: number): void {
-    if (partitions > this.topic.partitions && partitions !== this.told) {
+  /** Each thing once, as long as it stays. Added partitions change nothing, but whoever added them expects use of them. */
+  private tellOf({ partitions, warnings }: Pick<FoundTopic, 'partitions' | 'warnings'>): void {
+    if (partitions > this.topic.partitions && partitions !== this.told.partitions) {
       this.log.warn(surplusOf(this.topic, partitions));
     }
-    this.told = partitions;
+    for (const warning of warnings) if (!this.told.warnings.includes(warning)) this.log.warn(`kafka: ${warning}`);
+    this.told = { partitions, warnings };
   }
 
   private async look(): Promise<void> {
     // A broker that is away is told of by what cannot be sent.
-    const partitions = await within(LOOK_MS, 'looking at the topic', partitionsNow(this.kafka, this.topic)).catch(
+    const found = await within(LOOK_MS, 'looking at the topic', topicNow(this.kafka, this.topic)).catch(
       () => undefined,
     );
-    if (partitions !== undefined && !this.stop.signal.aborted) this.tellOf(partitions);
+    if (!found || this.stop.signal.aborted) return;
+    // An error that came later stops what it hits when it is sent; until then it is told of.
+    this.tellOf({ partitions: found.partitions, warnings: [...found.errors, ...found.warnings] });
   }
 
   private discard(): void {
