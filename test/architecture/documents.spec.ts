@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 
 // Documents that lead nowhere are worse than none.
 
-const skipped = /^(node_modules|dist|\.git|\.kafka|\.data|\.yad)(\/|$)/;
+const skipped = /(^|\/)(node_modules|dist|\.git|\.kafka|\.data|\.yad)(\/|$)/;
 const documents = readdirSync('.', { recursive: true, encoding: 'utf8' }).filter(
   (path) => path.endsWith('.md') && !skipped.test(path),
 );

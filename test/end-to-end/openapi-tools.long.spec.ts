@@ -42,6 +42,12 @@ describe('the OpenAPI document', () => {
     expect(await node(['lint.mjs', document])).toBe('0 problems\n');
   }, 600_000);
 
+  it("has beside it an AsyncAPI document that AsyncAPI's own parser has nothing to say about", async () => {
+    expect(await node(['lint-asyncapi.mjs', resolve(root, 'docs/asyncapi.json')])).toMatch(
+      /^0 problems, \d\d+ messages\n$/,
+    );
+  }, 600_000);
+
   it('makes clients by openapi-typescript and by orval that typecheck in use', async () => {
     await node(['node_modules/openapi-typescript/bin/cli.js', document, '-o', join(folder, 'types.d.ts')]);
     const orval = ['node_modules/orval/dist/bin/orval.mjs', '--input', document];

@@ -49,7 +49,7 @@ describe('what consumers of the topic go by', () => {
       return { headers: answer.headers, body: answer.json() as any };
     })();
     expect(headers['content-type']).toBe('application/json; charset=utf-8');
-    expect(body.asyncapi).toBe('3.0.0');
+    expect(body.asyncapi).toBe('3.1.0');
     const { topicDocument } = await import('../../../apps/operations/api-document.js');
     expect(body).toEqual(JSON.parse(JSON.stringify(topicDocument())));
   });

@@ -19,7 +19,7 @@ const ABOUT = [
   'something is missing, which `GET /v1/events` gives. The guide for consumers: docs/guides/consumers.md.',
 ].join(' ');
 
-/** The AsyncAPI 3 document of the topic: one message a version of an event. The same contracts give the same bytes. */
+/** The AsyncAPI 3.1 document of the topic: one message a version of an event. The same contracts give the same bytes. */
 export function asyncApiDocument({ events, topic, partitions, samples = {} }: PublishedTopic): JsonSchema {
   const components = new SchemaComponents();
   const schemas: JsonSchema = {};
@@ -55,7 +55,7 @@ export function asyncApiDocument({ events, topic, partitions, samples = {} }: Pu
     }
   }
   return {
-    asyncapi: '3.0.0',
+    asyncapi: '3.1.0',
     info: {
       title: 'Yad: events',
       version: '1.0.0',
