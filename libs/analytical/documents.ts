@@ -3,6 +3,8 @@ import { key } from '#contracts/terms.js';
 import { orErased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { Page, ReadModels } from '#platform/projections/definition/query.js';
+import { answerOf, computed, selectOf, type Selection } from '#platform/projections/definition/selection.js';
+import type { Table } from '#platform/projections/definition/table.js';
 import { Conditions, pageOf, spanRises } from './query-parameters.js';
 import { aliasOf, familyOf, LONGEST_CHAIN } from './aliases/family.js';
 
@@ -21,14 +23,24 @@ export const contact = Id.optional().describe(
 /** The parameter that asks for a code, number or name: in any spelling, as it is kept in one. */
 export const text = key(100).optional();
 
-/** A kind of document: its table, how a row is shown, and the time by which lists are sorted and cut. */
+/** A kind of document: its table, and the time by which lists are sorted and cut. */
 export interface Documents {
-  readonly table: string;
-  /** Each column that lists are filtered by has an index on it, this and the id. */
+  readonly table: Table;
+  /** The column of that time. */
   readonly time: string;
-  /** Columns by the names that answers have. */
-  readonly columns: Readonly<Record<string, string>>;
+  /** What answers have beside the columns; a row is `d`. */
+  readonly more?: Selection;
 }
+
+/** The indexes of a kind of document: a list is a stretch of one, also of those that have one value in a column. */
+export const listIndexes = <const Time extends string, const Filter extends string>(
+  time: Time,
+  filters: readonly Filter[],
+): (readonly (Time | Filter | 'id' | 'subject')[])[] => [
+  ['id'],
+  [time, 'id'],
+  ...(['subject', ...filters] as const).map((column) => [column, time, 'id'] as const),
+];
 
 /** What a list is asked for beside the filters of its kind. */
 export interface Asked {
@@ -38,8 +50,8 @@ export interface Asked {
   readonly limit: number;
 }
 
-/** What each column is to be; undefined: anything. */
-export type ColumnFilters = Readonly<Record<string, string | boolean | undefined>>;
+/** What each field is to be, which are named as in answers; undefined: anything. */
+type Filters = Readonly<Record<string, string | number | boolean | undefined>>;
 
 // The chain from a document's subject to the customer whose it is now; null where it leads to no contact. Most
 // subjects have no alias and need no walk.
@@ -52,8 +64,8 @@ const customerOf = `case when exists (select from alias a where a.subject = d.su
       select subject from customers where subject = up.subject offset 0) c order by up.step desc limit 1)
   else (select c.subject from customers c where c.subject = d.subject) end`;
 
-const selectList = ({ columns }: Documents): string =>
-  [...Object.entries(columns), ['customer', customerOf]].map(([name, sql]) => `${sql} as "${name}"`).join(', ');
+const selectList = ({ table, more = {} }: Documents): string =>
+  `${table.select('d')}, ${selectOf({ ...more, customer: computed(customer, customerOf) })}`;
 
 /** So many rows are few: read all, they cost no more than a page. */
 const FEW = 1_000;
@@ -70,7 +82,7 @@ async function narrowest(
   if (filters.length < 2) return undefined;
   const counts = filters.map(
     ([column], at) =>
-      `(select count(*) from (select from ${table} where ${column} = $${at + 1} limit ${FEW}) d)::float8 as ${column}`,
+      `(select count(*) from (select from ${table.name} where ${column} = $${at + 1} limit ${FEW}) d)::float8 as ${column}`,
   );
   const [sizes] = await read.rows<Record<string, number>>(
     `select ${counts.join(', ')}`,
@@ -80,12 +92,14 @@ async function narrowest(
   return size < FEW ? column : undefined;
 }
 
-/** A page of documents, newest first. */
+/**
+ * A page of documents, newest first.
+ * @param asked the parameters of the list; those beside `Asked` are filters, by the names of the answer's fields
+ */
 export async function documentsPage<Item>(
   read: ReadModels,
   documents: Documents,
-  filters: ColumnFilters,
-  { contact, from, to, limit: size }: Asked,
+  { contact, from, to, limit: size, ...filters }: Asked & Filters,
   after: readonly (string | number)[] | undefined,
 ): Promise<Page<Item>> {
   spanRises({ from, to });
@@ -97,13 +111,15 @@ export async function documentsPage<Item>(
 export async function pageOfFamily<Item>(
   read: ReadModels,
   documents: Documents,
-  filters: ColumnFilters,
+  filters: Filters,
   { family, from, to, limit: size }: Omit<Asked, 'contact'> & { family?: readonly string[] },
   after: readonly (string | number)[] | undefined,
 ): Promise<Page<Item>> {
-  const { table } = documents;
+  const table = documents.table.name;
   const time = `d.${documents.time}`;
-  const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+  const given = Object.entries(filters)
+    .filter(([, value]) => value !== undefined)
+    .map(([field, value]) => [documents.table.column(field), value] as const);
   const lead = family ? undefined : await narrowest(read, documents, given);
   const where = new Conditions();
   for (const [column, value] of given) if (column !== lead) where.when(value, (p) => `d.${column} = ${p}`);
@@ -117,7 +133,7 @@ export async function pageOfFamily<Item>(
         select d.* from ${table} d where d.subject = s.subject and ${where.sql} ${inOrder}) d`;
     }
     if (lead === undefined) return `(select d.* from ${table} d where ${where.sql} ${inOrder}) d`;
-    return `(select * from ${table} where ${lead} = ${where.parameter(filters[lead])} offset 0) d where ${where.sql}`;
+    return `(select * from ${table} where ${lead} = ${where.parameter(Object.fromEntries(given)[lead])} offset 0) d where ${where.sql}`;
   };
   const rows = await read.rows(
     `select r.*, (select nullif(c.name, '') from customers c where c.subject = r.customer) as "customerName"
@@ -125,11 +141,10 @@ export async function pageOfFamily<Item>(
                from (select d.* from ${source()} ${inOrder}) d) r order by r."_time" desc, r.id desc`,
     where.parameters,
   );
-  return pageOf(rows, size, plain<Item>, (row) => [(row['_time'] as Date).toISOString(), row['id']]);
-}
-
-/** A row as JSON has it: instants as text. */
-function plain<Item>({ _time, ...row }: Record<string, any>): Item {
-  for (const [name, value] of Object.entries(row)) if (value instanceof Date) row[name] = value.toISOString();
-  return row as Item;
+  return pageOf(
+    rows,
+    size,
+    ({ _time, ...row }) => answerOf<Item>(row),
+    (row) => [(row['_time'] as Date).toISOString(), row['id']],
+  );
 }

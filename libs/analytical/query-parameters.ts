@@ -61,7 +61,3 @@ export class Conditions {
     return this.parts.length === 0 ? 'true' : this.parts.join(' and ');
   }
 }
-
-/** A column of timestamptz as JSON has it. */
-export const isoOf = (instant: Date): string => instant.toISOString();
-export const isoOrNull = (instant: Date | null): string | null => instant?.toISOString() ?? null;

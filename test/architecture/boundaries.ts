@@ -33,7 +33,7 @@ export const modules: readonly Module[] = [
   {
     folder: 'libs/analytical/',
     mayImport: ['libs/contracts/', 'libs/platform/kernel/', 'libs/platform/projections/'],
-    packages: ['zod', 'typeorm', 'reflect-metadata'],
+    packages: ['zod'],
   },
 
   // The platform: true in any domain. What each of its modules may import is a graph without cycles; a spec sees to it.
@@ -60,11 +60,7 @@ export const modules: readonly Module[] = [
   // The form of what is published, as schemas.
   platform('schemas', ['kernel']),
   platform('command-handling', ['kernel', 'event-store']),
-  platform(
-    'projections',
-    ['kernel', 'postgres', 'event-store', 'event-bus'],
-    ['typeorm', 'typeorm/*', 'reflect-metadata'],
-  ),
+  platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
   platform('audit', ['kernel', 'event-store', 'projections']),
   platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
   // Where the keys of cursors lie. HTTP itself knows no database.

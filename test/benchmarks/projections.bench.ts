@@ -1,4 +1,3 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import type { EventToAppend } from '#platform/kernel/envelope.js';
@@ -6,7 +5,9 @@ import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import { change, on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import { bigint, count } from '#platform/projections/definition/columns.js';
+import { on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import { table } from '#platform/projections/definition/table.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import { withDatabase } from './databases.js';
@@ -22,20 +23,18 @@ const events = Array.from({ length: TYPES }, (_, n) =>
 
 /** A small projection as most are: one table with one row a customer, from a few of the types of events. */
 function small(n: number): Projection {
-  // oxlint-disable-next-line no-extraneous-class -- its columns are declared below
-  const Table = { [`Bench${n}`]: class {} }[`Bench${n}`]!;
-  Entity(`bench_${n}`)(Table);
-  PrimaryColumn('uuid')(Table.prototype, 'subject');
-  Column('int')(Table.prototype, 'times');
-  Column('bigint')(Table.prototype, 'last_position');
+  const Happened = table(`bench_${n}`, {
+    about: 'What happened',
+    columns: { times: count(), last_position: bigint() },
+  });
   const own = [events[n % TYPES]!, events[(n + 1) % TYPES]!, events[(n + 7) % TYPES]!];
   return projection({
     name: `bench-${n}`,
     version: 1,
-    tables: [Table],
+    tables: [Happened],
     on: own.map((event) =>
       on(event, ({ subject, position }) =>
-        change<any>(Table, { subject }, (row) => ({ subject, times: (row?.times ?? 0) + 1, last_position: position })),
+        Happened.change({ subject }, (row) => ({ subject, times: (row?.times ?? 0) + 1, last_position: position })),
       ),
     ),
   });

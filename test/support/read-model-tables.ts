@@ -3,8 +3,9 @@ import pg from 'pg';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { isErased } from '#platform/kernel/erased.js';
 import { personalOf, textOf } from '#platform/projections/definition/personal.js';
-import { foldInMemory, tableNameOf } from '#platform/projections/folding/fold-in-memory.js';
-import type { Projection, TableClass } from '#platform/projections/definition/projection.js';
+import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
+import type { Projection } from '#platform/projections/definition/projection.js';
+import type { Table } from '#platform/projections/definition/table.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import { createIndexesSql, createTableSql } from '#platform/projections/tables/ddl.js';
 import { describeTables } from '#platform/projections/tables/describe-tables.js';
@@ -19,7 +20,7 @@ types.setTypeParser(pg.types.builtins.TEXT, personalOf);
 export interface ReadModelTables extends ReadModels {
   /** Writes the rows that the projections make of the events, into tables emptied before. */
   fold(events: readonly RecordedEvent[]): Promise<void>;
-  insert<Row extends object>(table: TableClass<Row>, rows: readonly Row[]): Promise<void>;
+  insert<T extends Table>(table: T, rows: readonly T['row'][]): Promise<void>;
   empty(): Promise<void>;
   drop(): Promise<void>;
 }
@@ -32,7 +33,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
   const pool = new pg.Pool({ connectionString: database.url, types, max: 4 });
   // Dropping the database may be quicker than a connection's goodbye.
   pool.on('connect', (client) => client.on('error', () => {})).on('error', () => {});
-  const shapes = (await Promise.all(projections.map(describeTables))).flat();
+  const shapes = projections.flatMap(describeTables);
   for (const shape of shapes) {
     for (const sql of [createTableSql(shape, 'public'), ...createIndexesSql(shape, 'public')]) await pool.query(sql);
   }
@@ -55,7 +56,7 @@ export async function createReadModelTables(projections: readonly Projection[]):
   };
   return {
     rows: async (sql, parameters) => (await pool.query(sql, [...(parameters ?? [])])).rows,
-    insert: (table, rows) => insertInto(tableNameOf(table), rows),
+    insert: (table, rows) => insertInto(table.name, rows),
     empty,
     fold: async (events) => {
       await empty();

@@ -1,4 +1,4 @@
-import { change, on, projection } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
 import { ShopVisits } from './shop-visits.table.js';
 import { visitRecorded } from './visit.events.js';
 
@@ -8,7 +8,7 @@ export const shopVisits = projection({
   tables: [ShopVisits],
   on: [
     on(visitRecorded, ({ subject, occurredAt, data: { shop } }) =>
-      change<ShopVisits>(ShopVisits, { subject, shop }, (row) => ({
+      ShopVisits.change({ subject, shop }, (row) => ({
         subject,
         shop,
         visits: (row?.visits ?? 0) + 1,

@@ -1,10 +1,11 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { count, instant, text } from '#platform/projections/definition/columns.js';
+import { table } from '#platform/projections/definition/table.js';
 
-/** How often a customer came to a shop. The key begins with the customer: every row belongs to one. */
-@Entity('shop_visits')
-export class ShopVisits {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') shop!: string;
-  @Column('integer') visits!: number;
-  @Column('timestamptz') last_at!: Date;
-}
+export const ShopVisits = table('shop_visits', {
+  about: 'How often a customer came to a shop',
+  columns: {
+    shop: text().key(),
+    visits: count(),
+    last_at: instant().describe('The latest, in business time'),
+  },
+});

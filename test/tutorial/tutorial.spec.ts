@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readModelsOf } from '#analytical/index.js';
+import * as questions from '#analytical/questions.js';
 import { definitions } from '#apps/definitions.js';
 import { newId } from '#platform/kernel/ids.js';
 import { startSystem, type System } from '#test/support/system.js';
 import { recordVisit } from './record-visit.command.js';
-import { customerVisits } from './shop-visits.query.js';
-import { shopVisits } from './shop-visits.projection.js';
+import * as shopVisits from './shop-visits.query.js';
 import { visitRecorded } from './visit.events.js';
 import { visit } from './visit.resource.js';
 
@@ -17,8 +18,8 @@ describe('the tutorial', () => {
       events: [...definitions.events, visitRecorded],
       commands: [...definitions.commands, recordVisit],
       resources: [...definitions.resources, visit],
-      projections: [...definitions.projections, shopVisits],
-      queries: [...definitions.queries, customerVisits],
+      // All that a line for its queries in `libs/analytical/questions.ts` would add.
+      ...readModelsOf({ ...questions, ...shopVisits }),
     });
   });
   afterAll(() => system.stop());
@@ -28,6 +29,11 @@ describe('the tutorial', () => {
     const blocks = [...text.matchAll(/^`test\/tutorial\/([\w.-]+)`[^\n]*\n\n```ts\n(.*?)```$/gms)];
     expect(blocks.length).toBeGreaterThan(6);
     for (const [, file, code] of blocks) expect(code).toBe(readFileSync(`test/tutorial/${file}`, 'utf8'));
+  });
+
+  it('adds a read model with its query by three files, of which one is imported', () => {
+    const files = readdirSync('test/tutorial').filter((file) => file.startsWith('shop-visits.'));
+    expect(files).toEqual(['shop-visits.projection.ts', 'shop-visits.query.ts', 'shop-visits.table.ts']);
   });
 
   it('runs from the command to the query', async () => {
@@ -43,5 +49,6 @@ describe('the tutorial', () => {
     const events = await client.get(`/v1/audit/customers/${contact}/events`);
     expect(events.body.data).toHaveLength(2);
     expect(client.document.paths).toHaveProperty(['/v1/visits']);
+    expect(client.document.paths).toHaveProperty(['/v1/customers/{id}/visits']);
   });
 });

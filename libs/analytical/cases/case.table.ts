@@ -1,48 +1,43 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
-import type { z } from 'zod';
-import type { Erased } from '#platform/kernel/erased.js';
-import { Personal } from '#platform/projections/definition/personal.js';
+import { z } from 'zod';
+import { CaseChannel, CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.events.js';
+import {
+  boolean,
+  count,
+  instant,
+  integer,
+  personalText,
+  text,
+  uuid,
+} from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
+import { listIndexes } from '../documents.js';
 
-/** A case as it stands after its last event. */
-@Entity('cases')
-@Index(['id'])
-@Index(['opened_at', 'id'])
-@Index(['subject', 'opened_at', 'id'])
-@Index(['number', 'opened_at', 'id'])
-@Index(['status', 'opened_at', 'id'])
-@Index(['is_open', 'opened_at', 'id'])
-@Index(['kind', 'opened_at', 'id'])
-@Index(['queue', 'opened_at', 'id'])
-@Index(['assignee', 'opened_at', 'id'])
-@Index(['priority', 'opened_at', 'id'])
-export class CaseRow {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('uuid') id!: string;
-  @Column('text', { nullable: true }) number!: string | null;
-  @Column('uuid', { nullable: true }) contact!: string | null;
-  @Personal() @Column('text') title!: string | Erased;
-  @Column('text') kind!: CaseKind;
-  @Column('text', { nullable: true }) category!: string | null;
-  @Column('text') channel!: z.infer<typeof CaseChannel>;
-  @Column('text') priority!: CasePriority;
-  @Column('text', { nullable: true }) queue!: string | null;
-  @Column('text', { nullable: true }) assignee!: string | null;
-  @Column('text') status!: CaseStatus;
-  /** Somebody has to do something yet, or wait for it. */
-  @Column('boolean') is_open!: boolean;
-  @Column('timestamptz') opened_at!: Date;
-  @Column('timestamptz', { nullable: true }) first_responded_at!: Date | null;
-  /** Of the last resolution; null again when the case is reopened. */
-  @Column('timestamptz', { nullable: true }) resolved_at!: Date | null;
-  @Column('timestamptz', { nullable: true }) closed_at!: Date | null;
-  @Column('text', { nullable: true }) resolution!: string | null;
-  @Column('integer') reopenings!: number;
-  /** 0: never escalated. */
-  @Column('integer') escalation_level!: number;
-  /** 1 to 5. */
-  @Column('integer', { nullable: true }) satisfaction!: number | null;
-  /** The case that this one is a duplicate of. */
-  @Column('uuid', { nullable: true }) merged_into!: string | null;
-  @Column('timestamptz') last_event_at!: Date;
-}
+export const CaseRow = table('cases', {
+  about: 'A case as it stands after its last event',
+  columns: {
+    id: uuid().key(),
+    number: text().nullable(),
+    contact: uuid().nullable(),
+    title: personalText(),
+    kind: text(CaseKind),
+    category: text().nullable(),
+    channel: text(CaseChannel),
+    priority: text(CasePriority),
+    queue: text().nullable(),
+    assignee: text().nullable(),
+    status: text(CaseStatus),
+    is_open: boolean().as('open').describe('Not resolved, closed, rejected or a duplicate'),
+    opened_at: instant(),
+    first_responded_at: instant().nullable(),
+    resolved_at: instant().nullable().describe('Of the last resolution; null again when the case is reopened'),
+    closed_at: instant().nullable(),
+    resolution: text().nullable(),
+    reopenings: count(),
+    escalation_level: count().describe('0: never escalated'),
+    satisfaction: integer(z.int().min(1).max(5)).nullable(),
+    merged_into: uuid().nullable().describe('The case that this one is a duplicate of'),
+    last_event_at: instant(),
+  },
+  indexes: listIndexes('opened_at', ['number', 'status', 'is_open', 'kind', 'queue', 'assignee', 'priority']),
+});
+export type CaseRow = RowOf<typeof CaseRow>;

@@ -2,7 +2,7 @@ import * as service from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import type { DomainEvent, EventContract } from '#platform/kernel/event-contract.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, projection, type EventHandler } from '#platform/projections/definition/projection.js';
+import { on, projection, type EventHandler } from '#platform/projections/definition/projection.js';
 import { CaseRow } from './case.table.js';
 
 type About = Omit<Parameters<typeof service.caseClassified>[0], 'previousKind' | 'previousCategory'>;
@@ -17,7 +17,7 @@ function ofCase<Data extends About>(
   return on(contract, (event) => {
     const { subject, stream, occurredAt, data } = event;
     const key = { subject, id: partsOfStream(stream).id };
-    return change(CaseRow, key, (row) => ({
+    return CaseRow.change(key, (row) => ({
       number: data.number ?? null,
       contact: data.contact ?? null,
       kind: data.kind,

@@ -1,27 +1,19 @@
 import { z } from 'zod';
-import { NumberedPoint } from '#contracts/contacts/contact.events.js';
-import {
-  ContactKind,
-  ContactStatus,
-  Identity,
-  LifecycleStage,
-  RelationKind,
-  TypedValue,
-} from '#contracts/contacts/contact-terms.js';
-import { Day, Instant } from '#platform/kernel/calendar.js';
-import { orErased } from '#platform/kernel/erased.js';
+import { ContactStatus } from '#contracts/contacts/contact-terms.js';
+import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
-import { isoOf, isoOrNull } from '../query-parameters.js';
+import { amount, answerOf, computed, number, selectOf, shapeOf } from '#platform/projections/definition/selection.js';
 import { aliasOf, familyOf, LONGEST_CHAIN } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { CaseView, caseDocuments } from '../cases/cases.query.js';
 import { cases } from '../cases/cases.projection.js';
 import { pageOfFamily } from '../documents.js';
 import { orders } from '../orders/orders.projection.js';
-import type { Customer, CustomerActivity } from '../profile/customer.table.js';
+import { Customer, CustomerActivity } from '../profile/customer.table.js';
 import { profile } from '../profile/profile.projection.js';
+import { CustomerRelation } from '../relations/relation.table.js';
 import { relations } from '../relations/relations.projection.js';
 import { returns } from '../returns/returns.projection.js';
 import { timeline } from '../timeline/timeline.projection.js';
@@ -31,29 +23,31 @@ const count = z.int().min(0);
 const MOST_RELATIONS = 100;
 const LATEST = 20;
 
+const { mergedDuplicates: _own, ...profileFields } = Customer.fields;
+const profileNames = Object.keys(profileFields) as (keyof typeof profileFields)[];
 const shown = {
   id: Id,
-  kind: ContactKind,
-  status: ContactStatus,
+  ...profileFields,
   statusBefore: ContactStatus.optional().describe('Of a merged contact: its status before that'),
-  stage: LifecycleStage,
-  name: orErased(z.string()).nullable(),
-  details: z.record(z.string(), z.unknown()),
-  points: z.array(
-    orErased(NumberedPoint.extend({ reach: orErased(NumberedPoint.shape.reach), verifiedAt: Instant.optional() })),
-  ),
-  identities: z.array(orErased(Identity.extend({ key: orErased(Identity.shape.key) }))),
-  attributes: z.record(z.string(), orErased(TypedValue)),
-  facts: z
-    .array(
-      orErased(z.object({ name: z.string(), content: TypedValue, source: z.string(), date: Day, licence: z.string() })),
-    )
-    .describe('What others say of the customer'),
-  tags: z.array(z.string()),
-  owner: z.string().nullable(),
-  origin: z.string().nullable(),
   firstSeenAt: Instant.describe('Of the earliest event; of a customer, also under contacts merged into it'),
   lastEventAt: Instant,
+};
+
+const worth = {
+  orders: number('orders'),
+  adjustments: number('adjustments'),
+  returns: number('returns'),
+  value: amount('value'),
+  refunds: amount('refunds', 'Paid back for returns'),
+  credited: amount('credited', 'Taken off what was due for goods that came back, as no more was paid'),
+  exchanged: amount('exchanged', 'What goods were bought for that were taken back for others'),
+  net: amount('net', 'value less refunds, credited and exchanged'),
+  paid: amount('paid', 'Received for orders'),
+  paidBack: amount('paid_back', 'Paid back, of payments and for returns of orders'),
+  outstanding: amount('outstanding', 'Still due for orders'),
+  overpaid: amount('overpaid', 'Held above what the orders come to: can be paid back'),
+  firstOrderAt: computed(Instant.nullable(), 'first_order_at'),
+  lastOrderAt: computed(Instant.nullable(), 'last_order_at'),
 };
 
 export const Customer360 = z
@@ -63,47 +57,21 @@ export const Customer360 = z
     mergedFrom: z.array(z.object(shown)).describe('Contacts merged into this one, as they are known'),
     attachedOrders: count.describe('Walk-in orders attached to this customer'),
     relations: z
-      .array(z.object({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']), since: Instant }))
+      .array(z.object(CustomerRelation.fields))
       .describe(`Also of the contacts merged into this one; at most ${MOST_RELATIONS}`),
     sales: z
-      .array(
-        z.object({
-          currency: CurrencyCode,
-          orders: count,
-          adjustments: count,
-          returns: count,
-          value: ExactDecimal,
-          refunds: ExactDecimal.describe('Paid back for returns'),
-          credited: ExactDecimal.describe('Taken off what was due for goods that came back, as no more was paid'),
-          exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others'),
-          net: ExactDecimal.describe('value less refunds, credited and exchanged'),
-          paid: ExactDecimal.describe('Received for orders'),
-          paidBack: ExactDecimal.describe('Paid back, of payments and for returns of orders'),
-          outstanding: ExactDecimal.describe('Still due for orders'),
-          overpaid: ExactDecimal.describe('Held above what the orders come to: can be paid back'),
-          firstOrderAt: Instant.nullable(),
-          lastOrderAt: Instant.nullable(),
-        }),
-      )
+      .array(z.object({ currency: CurrencyCode, ...shapeOf(worth) }))
       .describe('Completed orders and refunded returns, and the money of all orders, by currency'),
     cases: z.object({ total: count, open: count, latestOpen: z.array(CaseView) }),
     timeline: z.array(TimelineItem).describe(`The latest ${LATEST} events`),
   })
   .meta({ id: 'Customer360' });
 
-type ProfileRow = Customer & Pick<CustomerActivity, 'first_seen_at' | 'last_event_at'>;
+type Shown = z.infer<z.ZodObject<typeof shown>>;
 
-function profileOf(row: ProfileRow): z.infer<z.ZodObject<typeof shown>> {
-  const { subject: id, name, merged_duplicates: _merged, status_before, first_seen_at, last_event_at, ...rest } = row;
-  return {
-    ...rest,
-    id,
-    statusBefore: status_before ?? undefined,
-    name: name === '' ? null : name,
-    firstSeenAt: isoOf(first_seen_at),
-    lastEventAt: isoOf(last_event_at),
-  };
-}
+/** A row of the profile, as it is answered. */
+const profileOf = ({ statusBefore, ...row }: Record<string, any>): Shown =>
+  answerOf({ ...row, statusBefore: statusBefore ?? undefined });
 
 /** The relations of a family to others, each under the survivor of the other's merges. */
 async function relationsOf(
@@ -129,22 +97,19 @@ async function relationsOf(
       group by 1, 2, 3 order by 1, 2, 3 limit ${MOST_RELATIONS}`,
     [subjects, id],
   );
-  return rows.map(({ since, ...relation }) => ({ ...relation, since: isoOf(since) })) as any;
+  return rows.map((row) => answerOf(row));
 }
 
-const counts = ['orders', 'adjustments', 'returns'].map((name) => `coalesce(${name}, 0)::float8 as ${name}`).join(', ');
-const amounts = ['value', 'refunds', 'credited', 'exchanged', 'net', 'paid', 'paidBack', 'outstanding', 'overpaid']
-  .map((name) => `trim_scale(coalesce("${name}", 0))::text as "${name}"`)
-  .join(', ');
+type Sales = z.infer<typeof Customer360>['sales'];
 
-async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<any[]> {
+async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<Sales> {
   const rows = await read.rows(
     `with money as (
        select currency, sum(outstanding) as outstanding, sum(overpaid) as overpaid
          from orders where subject = any($1::uuid[]) and status <> 'draft' group by currency),
      bought as (
        select currency, sum(orders) as orders, sum(adjustments) as adjustments, sum(value) as value, sum(paid) as paid,
-              sum(paid_back) as "paidBack", min(first_order_at) as first, max(last_order_at) as last
+              sum(paid_back) as paid_back, min(first_order_at) as first_order_at, max(last_order_at) as last_order_at
          from customer_sales where subject = any($1::uuid[]) group by currency),
      returned as (
        select currency, sum(returns) as returns, sum(refunds) as refunds, sum(credited) as credited,
@@ -153,15 +118,10 @@ async function salesOf(read: ReadModels, subjects: readonly string[]): Promise<a
      worth as (
        select *, coalesce(value, 0) - coalesce(refunds + credited + exchanged, 0) as net
          from bought full join returned using (currency))
-     select currency, first, last, ${counts}, ${amounts}
-       from worth full join money using (currency) order by currency`,
+     select currency, ${selectOf(worth)} from worth full join money using (currency) order by currency`,
     [subjects],
   );
-  return rows.map(({ first, last, ...row }) => ({
-    ...row,
-    firstOrderAt: isoOrNull(first),
-    lastOrderAt: isoOrNull(last),
-  }));
+  return rows.map((row) => answerOf(row));
 }
 
 async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z.infer<typeof Customer360>['cases']> {
@@ -175,7 +135,7 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
   const { items } = await pageOfFamily<z.infer<typeof CaseView>>(
     read,
     caseDocuments,
-    { is_open: true },
+    { open: true },
     latest,
     undefined,
   );
@@ -185,12 +145,12 @@ async function casesOf(read: ReadModels, subjects: readonly string[]): Promise<z
 /** All that the answer is made of, for a family of which `id` is the survivor. */
 function partsOf(read: ReadModels, subjects: readonly string[], id: string) {
   return Promise.all([
-    read.rows<ProfileRow & { seen_first: Date; seen_last: Date }>(
-      `select customers.*, first_seen_at, last_event_at,
+    read.rows<Record<string, unknown> & { seen_first: Date; seen_last: Date }>(
+      `select c.subject as id, ${Customer.select('c', profileNames)}, ${CustomerActivity.select('v', ['firstSeenAt', 'lastEventAt'])},
               (select min(first_seen_at) from customer_activity where subject = any($1::uuid[])) as seen_first,
               (select max(last_event_at) from customer_activity where subject = any($1::uuid[])) as seen_last
-         from customers join customer_activity using (subject)
-        where subject = any($1::uuid[]) order by subject <> $2, name, subject`,
+         from customers c join customer_activity v on v.subject = c.subject
+        where c.subject = any($1::uuid[]) order by c.subject <> $2, c.name, c.subject`,
       [subjects, id],
     ),
     relationsOf(read, subjects, id),
@@ -216,8 +176,8 @@ export const customer360View = query({
     const [own, ...merged] = rows.map(({ seen_first: _first, seen_last: _last, ...row }) => profileOf(row));
     return {
       ...own!,
-      firstSeenAt: isoOf(rows[0]!.seen_first),
-      lastEventAt: isoOf(rows[0]!.seen_last),
+      firstSeenAt: rows[0]!.seen_first.toISOString(),
+      lastEventAt: rows[0]!.seen_last.toISOString(),
       mergedInto,
       mergedFrom: merged,
       attachedOrders: subjects.length - rows.length,

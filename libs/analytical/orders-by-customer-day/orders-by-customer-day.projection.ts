@@ -3,7 +3,7 @@ import { returnExchangeUndone, returnExchanged, returnRefunded } from '#contract
 import { dayOf } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, plus } from '#platform/kernel/money.js';
-import { change, on, projection } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
 import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 
 const nothing = {
@@ -30,7 +30,7 @@ function onDay(
   const key = { subject, day: dayOf(occurredAt, data.zone), currency: data.currency };
   // A property of the subject, not of the event: the flag does not depend on what came first.
   const contact = data.contact === subject;
-  return change(OrdersByCustomerDay, key, (found) => {
+  return OrdersByCustomerDay.change(key, (found) => {
     const row = found ?? { ...nothing, contact, ...key };
     return { ...row, ...add(row) };
   });

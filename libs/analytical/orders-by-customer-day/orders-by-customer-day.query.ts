@@ -1,38 +1,63 @@
 import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
-import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
+import { CurrencyCode } from '#platform/kernel/money.js';
 import { pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
+import {
+  amount,
+  nested,
+  number,
+  selectOf,
+  shapeOf,
+  type AnswerOf,
+} from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { aliased, aliasedOf, familyOf } from '../aliases/family.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, days, limit, pageOf, spanRises } from '../query-parameters.js';
 import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
+import { OrdersByCustomerDay } from './orders-by-customer-day.table.js';
 
-const count = z.int().min(0);
 const reads = [ordersByCustomerDay, profile, aliases] as const;
 
 // One definition of each figure for both questions; `d` is a row, `a` the alias of its subject.
 const customer = 'coalesce(a.root, d.subject)';
 const known = '(d.contact or a.root is not null)';
-const figures = `
-  coalesce(sum(d.orders + d.adjustments + d.returns), 0)::float8 as documents,
-  coalesce(sum(d.orders), 0)::float8 as orders,
-  coalesce(sum(d.adjustments), 0)::float8 as adjustments,
-  coalesce(sum(d.returns), 0)::float8 as "creditNotes",
-  coalesce(sum(d.lines), 0)::float8 as lines,
-  coalesce(sum(d.return_lines), 0)::float8 as "returnLines",
-  count(distinct ${customer}) filter (where ${known} and d.orders + d.adjustments + d.returns > 0)::float8 as customers,
-  trim_scale(coalesce(sum(d.value), 0))::text as value,
-  trim_scale(coalesce(sum(d.refunds), 0))::text as refunds,
-  trim_scale(coalesce(sum(d.credited), 0))::text as credited,
-  trim_scale(coalesce(sum(d.exchanged), 0))::text as exchanged,
-  trim_scale(coalesce(sum(d.value - d.refunds - d.credited - d.exchanged), 0))::text as net`;
-const sides = (prefix: string, where: string) => `
-  coalesce(sum(d.sale_orders) filter (where ${where}), 0)::float8 as "${prefix}Orders",
-  coalesce(sum(d.sale_lines) filter (where ${where}), 0)::float8 as "${prefix}Lines",
-  count(distinct ${customer}) filter (where ${where} and ${known} and d.sale_orders > 0)::float8 as "${prefix}Customers",
-  trim_scale(coalesce(sum(d.sale_value) filter (where ${where}), 0))::text as "${prefix}Value"`;
+const figures = {
+  documents: number(
+    'sum(d.orders + d.adjustments + d.returns)',
+    'Completed orders and adjustments, and refunded returns',
+  ),
+  orders: number('sum(d.orders)'),
+  adjustments: number('sum(d.adjustments)', 'Corrections of the books, which are no sales'),
+  creditNotes: number('sum(d.returns)', 'Refunded returns'),
+  lines: number('sum(d.lines)', 'Lines of orders and adjustments'),
+  returnLines: number('sum(d.return_lines)'),
+  customers: number(
+    `count(distinct ${customer}) filter (where ${known} and d.orders + d.adjustments + d.returns > 0)`,
+    'Distinct customers in the documents; walk-ins are nobody',
+  ),
+  value: amount('sum(d.value)', 'Exact sum of the orders and adjustments'),
+  refunds: amount('sum(d.refunds)', 'Paid back for returns, credit notes included'),
+  credited: amount('sum(d.credited)', 'Taken off what was due for goods that came back, as no more was paid'),
+  exchanged: amount('sum(d.exchanged)', 'What goods were bought for that were taken back for others, which are orders'),
+  net: amount('sum(d.value - d.refunds - d.credited - d.exchanged)', 'value less refunds, credited and exchanged'),
+};
+const salesOf = (where: string, about: string) =>
+  nested(
+    {
+      orders: number(`sum(d.sale_orders) filter (where ${where})`),
+      lines: number(`sum(d.sale_lines) filter (where ${where})`),
+      customers: number(`count(distinct ${customer}) filter (where ${where} and ${known} and d.sale_orders > 0)`),
+      value: amount(`sum(d.sale_value) filter (where ${where})`),
+    },
+    about,
+  );
+const summary = {
+  ...figures,
+  sales: salesOf('true', 'Lines with quantity and price above 0, and the orders that have one'),
+  customerSales: salesOf(known, 'Of the sales, those to customers who are known'),
+};
 
 /** So many rows are few: the aliases of their subjects are walked, and not those of everybody. */
 const FEW = 5_000;
@@ -47,36 +72,10 @@ async function aliasedIn(read: ReadModels, where: Conditions): Promise<string> {
   return count!.few ? aliasedOf(`select distinct d.subject ${rows}`) : aliased;
 }
 
-const Figures = {
-  documents: count.describe('Completed orders and adjustments, and refunded returns'),
-  orders: count,
-  adjustments: count.describe('Corrections of the books, which are no sales'),
-  creditNotes: count.describe('Refunded returns'),
-  lines: count.describe('Lines of orders and adjustments'),
-  returnLines: count,
-  customers: count.describe('Distinct customers in the documents; walk-ins are nobody'),
-  value: ExactDecimal.describe('Exact sum of the orders and adjustments'),
-  refunds: ExactDecimal.describe('Paid back for returns, credit notes included'),
-  credited: ExactDecimal.describe('Taken off what was due for goods that came back, as no more was paid'),
-  exchanged: ExactDecimal.describe('What goods were bought for that were taken back for others, which are orders'),
-  net: ExactDecimal.describe('value less refunds, credited and exchanged'),
-};
-
-const Sales = z
-  .object({ orders: count, lines: count, customers: count, value: ExactDecimal })
-  .describe('Lines with quantity and price above 0, and the orders that have one');
-
-export const SalesDay = z.object({ day: Day, currency: CurrencyCode, ...Figures }).meta({ id: 'SalesDay' });
-
+const { day, currency } = OrdersByCustomerDay.fields;
+export const SalesDay = z.object({ day, currency, ...shapeOf(figures) }).meta({ id: 'SalesDay' });
 export const SalesSummary = z
-  .object({
-    currency: CurrencyCode,
-    from: Day.nullable(),
-    to: Day.nullable(),
-    ...Figures,
-    sales: Sales,
-    customerSales: Sales.describe('Of the sales, those to customers who are known'),
-  })
+  .object({ currency, from: Day.nullable(), to: Day.nullable(), ...shapeOf(summary) })
   .meta({ id: 'SalesSummary' });
 
 export const salesByDay = pagedQuery({
@@ -103,7 +102,7 @@ export const salesByDay = pagedQuery({
     const whose = await aliasedIn(read, where);
     const rows = await read.rows<z.infer<typeof SalesDay>>(
       `with recursive ${whose}
-       select d.day, d.currency, ${figures}
+       select d.day, d.currency, ${selectOf(figures)}
          from orders_by_customer_day d left join aliased a on a.subject = d.subject
         where ${where.sql}
         group by d.day, d.currency order by d.day, d.currency limit ${where.parameter(size + 1)}`,
@@ -132,31 +131,13 @@ export const salesSummary = query({
       .when(from, (p) => `d.day >= ${p}::date`)
       .when(to, (p) => `d.day < ${p}::date`);
     const whose = await aliasedIn(read, where);
-    const [row] = await read.rows(
+    const [row] = await read.rows<AnswerOf<typeof summary>>(
       `with recursive ${whose}
-       select ${figures}, ${sides('all', 'true')}, ${sides('known', known)}
+       select ${selectOf(summary)}
          from orders_by_customer_day d left join aliased a on a.subject = d.subject
         where ${where.sql}`,
       where.parameters,
     );
-    const {
-      allOrders,
-      allLines,
-      allCustomers,
-      allValue,
-      knownOrders,
-      knownLines,
-      knownCustomers,
-      knownValue,
-      ...rest
-    } = row!;
-    return {
-      currency,
-      from: from ?? null,
-      to: to ?? null,
-      ...(rest as Omit<z.infer<typeof SalesDay>, 'day' | 'currency'>),
-      sales: { orders: allOrders, lines: allLines, customers: allCustomers, value: allValue },
-      customerSales: { orders: knownOrders, lines: knownLines, customers: knownCustomers, value: knownValue },
-    };
+    return { currency, from: from ?? null, to: to ?? null, ...row! };
   },
 });

@@ -1,41 +1,34 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { CurrencyCode } from '#platform/kernel/money.js';
+import { boolean, count, day, decimal, integer, text } from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
 
-/**
- * What one customer bought and gave back on one day, in one currency. A day is the day in the zone of the
- * shop where it happened. Columns are named as in SQL, so that folds and queries speak one language.
- */
-@Entity('orders_by_customer_day')
-@Index(['currency', 'day'])
-@Index(['day', 'currency'])
-export class OrdersByCustomerDay {
-  /** The contact, or for a walk-in sale the order itself. */
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('date') day!: string;
-  @PrimaryColumn('text') currency!: string;
-  /** False for a walk-in: it is nobody's until an alias says whose. */
-  @Column('boolean') contact!: boolean;
-  /** Completed sales. */
-  @Column('integer') orders!: number;
-  /** Completed corrections of the books, which are no sales. */
-  @Column('integer') adjustments!: number;
-  /** Lines of orders and adjustments. */
-  @Column('integer') lines!: number;
-  /** Exact sum of the net of orders and adjustments. */
-  @Column('numeric') value!: string;
-  /** Sales with at least one line of quantity and price above 0: what frequency counts. */
-  @Column('integer') sale_orders!: number;
-  @Column('integer') sale_lines!: number;
-  @Column('numeric') sale_value!: string;
-  /** Returns that were refunded, credit notes included. */
-  @Column('integer') returns!: number;
-  @Column('integer') return_lines!: number;
-  /** Paid back for them, and taken off what was due as no more was paid. */
-  @Column('numeric') refunds!: string;
-  @Column('numeric') credited!: string;
-  /**
-   * Returns that were exchanged, and what the goods taken back were bought for; the replacement is an order. Less those
-   * that were undone that day, so that a day may be below 0.
-   */
-  @Column('integer') exchanges!: number;
-  @Column('numeric') exchanged!: string;
-}
+export const OrdersByCustomerDay = table('orders_by_customer_day', {
+  about:
+    'What one customer bought and gave back on one day, in one currency. A day is the day in the zone of the shop where it happened',
+  subject: 'The contact, or for a walk-in sale the order itself',
+  columns: {
+    day: day().key(),
+    currency: text(CurrencyCode).key(),
+    contact: boolean().describe('False for a walk-in: it is nobody’s until an alias says whose'),
+    orders: count().describe('Completed sales'),
+    adjustments: count().describe('Completed corrections of the books, which are no sales'),
+    lines: count().describe('Lines of orders and adjustments'),
+    value: decimal().describe('Exact sum of the net of orders and adjustments'),
+    sale_orders: count().describe('Sales with at least one line of quantity and price above 0: what frequency counts'),
+    sale_lines: count(),
+    sale_value: decimal(),
+    returns: count().describe('Returns that were refunded, credit notes included'),
+    return_lines: count(),
+    refunds: decimal().describe('Paid back for returns'),
+    credited: decimal().describe('Taken off what was due for goods that came back, as no more was paid'),
+    exchanges: integer().describe('Returns that were exchanged, less those that were undone that day: may be below 0'),
+    exchanged: decimal().describe(
+      'What the goods taken back in exchanges were bought for, less what was undone; the replacement is an order',
+    ),
+  },
+  indexes: [
+    ['currency', 'day'],
+    ['day', 'currency'],
+  ],
+});
+export type OrdersByCustomerDay = RowOf<typeof OrdersByCustomerDay>;

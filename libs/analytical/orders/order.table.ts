@@ -1,59 +1,62 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { z } from 'zod';
+import { OrderKind } from '#contracts/sales/order.events.js';
+import { CurrencyCode } from '#platform/kernel/money.js';
+import { count, day, decimal, instant, text, uuid } from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
+import { listIndexes } from '../documents.js';
 
-/** What a customer bought, by currency: completed orders; and the money that passed. */
-@Entity('customer_sales')
-export class CustomerSales {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') currency!: string;
-  @Column('integer') orders!: number;
-  @Column('integer') adjustments!: number;
-  @Column('timestamptz', { nullable: true }) first_order_at!: Date | null;
-  @Column('timestamptz', { nullable: true }) last_order_at!: Date | null;
-  /** Exact net of orders and adjustments. */
-  @Column('numeric') value!: string;
-  /** Money received for orders, and money paid back: of payments and for returns of orders. */
-  @Column('numeric') paid!: string;
-  @Column('numeric') paid_back!: string;
-}
+export const CustomerSales = table('customer_sales', {
+  about: 'What a customer bought, by currency: completed orders; and the money that passed',
+  columns: {
+    currency: text(CurrencyCode).key(),
+    orders: count(),
+    adjustments: count(),
+    first_order_at: instant().nullable(),
+    last_order_at: instant().nullable(),
+    value: decimal().describe('Exact net of orders and adjustments'),
+    paid: decimal().describe('Received for orders'),
+    paid_back: decimal().describe('Paid back, of payments and for returns of orders'),
+  },
+});
+export type CustomerSales = RowOf<typeof CustomerSales>;
 
-/** An order as it stands after its last event. */
-@Entity('orders')
-@Index(['id'])
-@Index(['ordered_at', 'id'])
-@Index(['subject', 'ordered_at', 'id'])
-@Index(['number', 'ordered_at', 'id'])
-@Index(['status', 'ordered_at', 'id'])
-@Index(['kind', 'ordered_at', 'id'])
-@Index(['currency', 'ordered_at', 'id'])
-export class OrderRow {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('uuid') id!: string;
-  @Column('text', { nullable: true }) number!: string | null;
-  @Column('text') kind!: string;
-  @Column('text') status!: string;
-  /** Whom it was placed for, or whom a walk-in order was attached to. */
-  @Column('uuid', { nullable: true }) contact!: string | null;
-  @Column('text') currency!: string;
-  @Column('numeric') net!: string;
-  @Column('numeric') invoiced!: string;
-  @Column('numeric') paid!: string;
-  /** Of payments and for returns. */
-  @Column('numeric') paid_back!: string;
-  /** Moved here by exchanges, less what they moved away. */
-  @Column('numeric') moved!: string;
-  /** Still due, and paid above what the order comes to, in the currency's minor unit. */
-  @Column('numeric') outstanding!: string;
-  @Column('numeric') overpaid!: string;
-  /** How many lines. */
-  @Column('integer') lines!: number;
-  @Column('text', { nullable: true }) channel!: string | null;
-  @Column('text', { nullable: true }) salesperson!: string | null;
-  /** The shop's zone: what its days are days of. */
-  @Column('text') zone!: string;
-  /** When it was placed; drafted, while it is a draft. */
-  @Column('timestamptz') ordered_at!: Date;
-  @Column('date') ordered_on!: string;
-  @Column('timestamptz', { nullable: true }) completed_at!: Date | null;
-  @Column('date', { nullable: true }) completed_on!: string | null;
-  @Column('timestamptz', { nullable: true }) cancelled_at!: Date | null;
-}
+export const OrderStatus = z.enum([
+  'draft',
+  'placed',
+  'confirmed',
+  'on-hold',
+  'partially-fulfilled',
+  'fulfilled',
+  'completed',
+  'cancelled',
+]);
+
+export const OrderRow = table('orders', {
+  about: 'An order as it stands after its last event',
+  columns: {
+    id: uuid().key(),
+    number: text().nullable(),
+    kind: text(OrderKind),
+    status: text(OrderStatus),
+    contact: uuid().nullable().describe('Whom it was placed for or attached to'),
+    currency: text(CurrencyCode),
+    net: decimal(),
+    invoiced: decimal(),
+    paid: decimal().describe('Received in payments'),
+    paid_back: decimal().describe('Paid back, of payments and for returns'),
+    moved: decimal().describe('Moved here by exchanges, less what they moved away'),
+    outstanding: decimal().describe("Still due, rounded to the currency's minor unit"),
+    overpaid: decimal().describe('Held above what the order comes to: can be paid back'),
+    lines: count(),
+    channel: text().nullable(),
+    salesperson: text().nullable(),
+    zone: text(),
+    ordered_at: instant(),
+    ordered_on: day(),
+    completed_at: instant().nullable(),
+    completed_on: day().nullable(),
+    cancelled_at: instant().nullable(),
+  },
+  indexes: listIndexes('ordered_at', ['number', 'status', 'kind', 'currency']),
+});
+export type OrderRow = RowOf<typeof OrderRow>;

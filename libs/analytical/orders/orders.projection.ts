@@ -2,14 +2,15 @@ import * as order from '#contracts/sales/order.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, payable, plus } from '#platform/kernel/money.js';
-import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
+import type { RowChange } from '#platform/projections/definition/table.js';
 import { CustomerSales, OrderRow } from './order.table.js';
 
 const keyOf = ({ subject, stream }: RecordedEvent) => ({ subject, id: partsOfStream(stream).id });
 
 /** Changes the row of the event's order, which its first event made. */
 const ofOrder = (event: RecordedEvent, fold: (row: OrderRow) => Partial<OrderRow>): RowChange<OrderRow> =>
-  change(OrderRow, keyOf(event), (row) => (row ? { ...row, ...fold(row) } : null));
+  OrderRow.change(keyOf(event), (row) => (row ? { ...row, ...fold(row) } : null));
 
 const noSales = {
   orders: 0,
@@ -26,7 +27,7 @@ function ofSales(
   fold: (row: CustomerSales) => Partial<CustomerSales>,
 ): RowChange<CustomerSales> {
   const key = { subject, currency };
-  return change(CustomerSales, key, (found) => {
+  return CustomerSales.change(key, (found) => {
     const row = found ?? { ...noSales, ...key };
     return { ...row, ...fold(row) };
   });
@@ -40,7 +41,7 @@ const termsInto =
   (event: RecordedEvent<Parameters<typeof order.orderPlaced>[0]>): RowChange<OrderRow> => {
     const { occurredAt, data } = event;
     const key = keyOf(event);
-    return change(OrderRow, key, (draft) => ({
+    return OrderRow.change(key, (draft) => ({
       number: data.number ?? null,
       kind: data.kind,
       status,

@@ -1,103 +1,104 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { NumberedPoint } from '#contracts/contacts/contact.events.js';
-import type {
-  ContactKind,
-  ContactStatus,
-  Identity,
-  LifecycleStage,
-  TypedValue,
-} from '#contracts/contacts/contact-terms.js';
-import type { Erased } from '#platform/kernel/erased.js';
-import { Personal } from '#platform/projections/definition/personal.js';
+import { z } from 'zod';
+import { NumberedPoint } from '#contracts/contacts/contact.events.js';
+import { ContactKind, ContactStatus, Identity, LifecycleStage, TypedValue } from '#contracts/contacts/contact-terms.js';
+import { Day, Instant } from '#platform/kernel/calendar.js';
+import { orErased } from '#platform/kernel/erased.js';
+import { count, instant, json, personalJson, personalText, text } from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
 
-/** A contact point, with when it was last shown to work. */
-export type CustomerPoint = Omit<NumberedPoint, 'reach'> & {
-  reach: NumberedPoint['reach'] | Erased;
-  verifiedAt?: string;
-};
-
-/** Who a customer is in another system. */
-export interface CustomerIdentity {
-  system: string;
-  key: Identity['key'] | Erased;
-}
-
-/** What a third party says of a customer: the newest of each name from each source. */
-export interface CustomerFact {
-  name: string;
-  content: TypedValue;
-  source: string;
-  date: string;
-  licence: string;
-}
+const CustomerPoint = NumberedPoint.extend({
+  reach: orErased(NumberedPoint.shape.reach),
+  verifiedAt: Instant.optional(),
+});
+const CustomerFact = z.object({
+  name: z.string(),
+  content: TypedValue,
+  source: z.string(),
+  date: Day,
+  licence: z.string(),
+});
+export type CustomerFact = z.infer<typeof CustomerFact>;
 
 /** SQL: a merge concerns the contact, as one that went or as one that stayed. */
 export const MERGES = `(merged_duplicates > 0 or status = 'merged')`;
 
-/** The profile of a contact, under its own id also after a merge. */
-@Entity('customers')
-@Index(['name', 'subject'], { where: `status <> 'merged'` })
-@Index(['kind', 'status', 'stage', 'subject'])
-@Index(['kind', 'status', 'stage', 'name', 'subject'])
-@Index(['owner', 'subject'], { where: 'owner is not null' })
-@Index(['owner', 'name', 'subject'], { where: 'owner is not null' })
-// Whom a merge concerns: mostly few.
-@Index(['kind', 'status', 'stage', 'subject'], { where: MERGES })
-@Index(['owner', 'subject'], { where: `owner is not null and ${MERGES}` })
-@Index(['status_before', 'subject'], { where: 'status_before is not null' })
-@Index(['name', 'subject'], { where: 'merged_duplicates > 0' })
-export class Customer {
-  @PrimaryColumn('uuid') subject!: string;
-  @Column('text') kind!: ContactKind;
-  @Column('text') status!: ContactStatus;
-  /** Of a contact that was merged into another: what its status was, and will be again if that is undone. */
-  @Column('text', { nullable: true }) status_before!: ContactStatus | null;
-  /** How many contacts were merged into this one, so that nobody looks for those of all others. */
-  @Column('integer') merged_duplicates!: number;
-  @Column('text') stage!: LifecycleStage;
-  /** The name in full; empty when none is known, so that pages by name have no gap. */
-  @Personal() @Column('text') name!: string | Erased;
-  /** Parts of the name, birth date, language and the like, as the contact's details have them. */
-  @Personal() @Column('jsonb') details!: Record<string, unknown>;
-  // Of an erased list nobody knows how long it was: one `erased` stands for it.
-  @Personal() @Column('jsonb') points!: (CustomerPoint | Erased)[];
-  @Personal() @Column('jsonb') identities!: (CustomerIdentity | Erased)[];
-  /** `erased` beside the names: of attributes whose names were erased too. */
-  @Personal() @Column('jsonb') attributes!: Record<string, TypedValue | Erased>;
-  @Personal() @Column('jsonb') facts!: (CustomerFact | Erased)[];
-  @Column('jsonb') tags!: string[];
-  @Column('text', { nullable: true }) owner!: string | null;
-  @Column('text', { nullable: true }) origin!: string | null;
-}
+const owned = 'owner is not null';
+
+/** What lists are filtered by. */
+const listed = {
+  kind: text(ContactKind),
+  status: text(ContactStatus),
+  status_before: text(ContactStatus)
+    .nullable()
+    .describe('Of a merged contact: its status before that, and again if it is undone'),
+  stage: text(LifecycleStage),
+  owner: text().nullable(),
+  merged_duplicates: count().describe('How many contacts were merged into this one'),
+};
+
+export const Customer = table('customers', {
+  about: 'The profile of a contact, under its own id also after a merge',
+  columns: {
+    ...listed,
+    // Empty when none is known, so that pages by name have no gap.
+    name: personalText()
+      .describe('The name in full; null where none is known')
+      .shown(orErased(z.string()).nullable(), (name) => `nullif(${name}, '')`),
+    // As the contact's details have them.
+    details: personalJson(z.record(z.string(), z.unknown())).describe(
+      'Parts of the name, birth date, language and the like',
+    ),
+    // Of an erased list nobody knows how long it was: one `erased` stands for it.
+    points: personalJson(z.array(orErased(CustomerPoint))),
+    identities: personalJson(z.array(orErased(Identity.extend({ key: orErased(Identity.shape.key) })))),
+    // `erased` beside the names: of attributes whose names were erased too.
+    attributes: personalJson(z.record(z.string(), orErased(TypedValue))),
+    facts: personalJson(z.array(orErased(CustomerFact))).describe('What others say of the customer'),
+    tags: json(z.array(z.string())),
+    origin: text().nullable(),
+  },
+  indexes: [
+    { columns: ['name', 'subject'], where: `status <> 'merged'` },
+    ['kind', 'status', 'stage', 'subject'],
+    ['kind', 'status', 'stage', 'name', 'subject'],
+    { columns: ['owner', 'subject'], where: owned },
+    { columns: ['owner', 'name', 'subject'], where: owned },
+    // Whom a merge concerns: mostly few.
+    { columns: ['kind', 'status', 'stage', 'subject'], where: MERGES },
+    { columns: ['owner', 'subject'], where: `${owned} and ${MERGES}` },
+    { columns: ['status_before', 'subject'], where: 'status_before is not null' },
+    { columns: ['name', 'subject'], where: 'merged_duplicates > 0' },
+  ],
+});
+export type Customer = RowOf<typeof Customer>;
 
 /**
- * When a subject was first and last heard of, and what lists by recency are filtered by: a list finds a page in one
- * index only when the order and the filter stand in one table. A table of its own, as every event may move it: narrow,
- * with few indexes. A walk-in order has a row, too, in none of the indexes.
+ * What lists by recency are filtered by, too: a list finds a page in one index only when the order and the filter stand
+ * in one table. A table of its own, as every event may move it: narrow, with few indexes. A walk-in order has a row in
+ * none of the indexes.
  */
-@Entity('customer_activity')
-@Index(['last_event_at', 'subject'], { where: `status <> 'merged'` })
-@Index(['kind', 'status', 'stage', 'last_event_at', 'subject'], { where: 'kind is not null' })
-@Index(['owner', 'last_event_at', 'subject'], { where: 'owner is not null' })
-@Index(['last_event_at', 'subject'], { where: 'merged_duplicates > 0' })
-export class CustomerActivity {
-  @PrimaryColumn('uuid') subject!: string;
-  /** Business time of the earliest and latest event about the subject, whatever its stream. */
-  @Column('timestamptz') first_seen_at!: Date;
-  @Column('timestamptz') last_event_at!: Date;
-  /** As in `customers`; null of who never registered. */
-  @Column('text', { nullable: true }) kind!: ContactKind | null;
-  @Column('text', { nullable: true }) status!: ContactStatus | null;
-  @Column('text', { nullable: true }) status_before!: ContactStatus | null;
-  @Column('text', { nullable: true }) stage!: LifecycleStage | null;
-  @Column('text', { nullable: true }) owner!: string | null;
-  @Column('integer') merged_duplicates!: number;
-}
+export const CustomerActivity = table('customer_activity', {
+  about: 'When a subject was first and last heard of; beside it what stands in customers, null of who never registered',
+  columns: {
+    first_seen_at: instant().describe('Business time of the earliest event about the subject, whatever its stream'),
+    last_event_at: instant().describe('Business time of the latest event about the subject, whatever its stream'),
+    ...listed,
+    kind: listed.kind.nullable(),
+    status: listed.status.nullable(),
+    stage: listed.stage.nullable(),
+  },
+  indexes: [
+    { columns: ['last_event_at', 'subject'], where: `status <> 'merged'` },
+    { columns: ['kind', 'status', 'stage', 'last_event_at', 'subject'], where: 'kind is not null' },
+    { columns: ['owner', 'last_event_at', 'subject'], where: owned },
+    { columns: ['last_event_at', 'subject'], where: 'merged_duplicates > 0' },
+  ],
+});
+export type CustomerActivity = RowOf<typeof CustomerActivity>;
 
-/** Who has a tag. */
-@Entity('customer_tags')
-@Index(['tag', 'subject'])
-export class CustomerTag {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') tag!: string;
-}
+export const CustomerTag = table('customer_tags', {
+  about: 'Who has a tag',
+  columns: { tag: text().key() },
+  indexes: [['tag', 'subject']],
+});
+export type CustomerTag = RowOf<typeof CustomerTag>;

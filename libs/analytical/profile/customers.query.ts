@@ -1,48 +1,39 @@
 import { z } from 'zod';
 import { ContactKind, ContactStatus, LifecycleStage, Staff, Tag } from '#contracts/contacts/contact-terms.js';
-import { Instant } from '#platform/kernel/calendar.js';
-import { orErased, type Erased } from '#platform/kernel/erased.js';
 import { Id } from '#platform/kernel/ids.js';
 import { textOf } from '#platform/projections/definition/personal.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
+import { answerOf } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { aliasOf, aliasesTo, LONGEST_CHAIN } from '../aliases/family.js';
 import { Conditions, limit, pageOf } from '../query-parameters.js';
-import { MERGES } from './customer.table.js';
+import { Customer, CustomerActivity, MERGES } from './customer.table.js';
 import { profile } from './profile.projection.js';
 
 const MOST_MERGED = 20;
 
+const { kind, status, stage, tags, owner, name } = Customer.fields;
+const { firstSeenAt, lastEventAt } = CustomerActivity.fields;
 /** What the filters see of one contact. */
-const filtered = {
-  id: Id,
-  kind: ContactKind,
-  stage: LifecycleStage,
-  tags: z.array(z.string()),
-  owner: z.string().nullable(),
-};
+const filtered = { id: Id, kind, stage, tags, owner };
 
 export const CustomerListed = z
   .object({
     ...filtered,
-    status: ContactStatus,
-    name: orErased(z.string()).nullable(),
-    firstSeenAt: Instant,
-    lastEventAt: Instant,
+    status,
+    name,
+    firstSeenAt,
+    lastEventAt,
     mergedFrom: z
-      .array(z.object({ ...filtered, status: ContactStatus.describe('Before it was merged') }))
+      .array(z.object({ ...filtered, status: status.describe('Before it was merged') }))
       .describe(`Contacts merged into this one, with what each brought along; at most ${MOST_MERGED}`),
   })
   .meta({ id: 'CustomerListed' });
 type CustomerListed = z.infer<typeof CustomerListed>;
 
-type Filtered = Omit<CustomerListed['mergedFrom'][number], 'id'> & { subject: string };
-interface Listed extends Filtered {
-  merged_duplicates: number;
-  name: string | Erased;
-  first_seen_at: Date;
-  last_event_at: Date;
-}
+type Merged = CustomerListed['mergedFrom'][number];
+/** A row of the list; beside what is shown, whether merges concern it. */
+type Listed = Omit<CustomerListed, 'mergedFrom'> & { mergedDuplicates: number };
 
 /** A place in a list: what its keyset holds. */
 type Keyset = readonly (string | number)[];
@@ -65,21 +56,21 @@ const orders: Record<'id' | 'name' | 'recency', Order> = {
     columns: ['subject'],
     rising: true,
     at: ([id], p) => [`${p(id)}::uuid`],
-    keyset: (r) => [r.subject],
+    keyset: (r) => [r.id],
   },
   name: {
     table: 'customers',
     columns: ['name', 'subject'],
     rising: true,
     at: ([id, name], p) => [p(name), `${p(id)}::uuid`],
-    keyset: (r) => [r.subject, textOf(r.name)],
+    keyset: (r) => [r.id, textOf(r.name ?? '')],
   },
   recency: {
     table: 'customer_activity',
     columns: ['last_event_at', 'subject'],
     rising: false,
     at: ([id, at], p) => [`${p(at)}::timestamptz`, `${p(id)}::uuid`],
-    keyset: (r) => [r.subject, r.last_event_at.toISOString()],
+    keyset: (r) => [r.id, r.lastEventAt],
   },
 };
 
@@ -215,7 +206,8 @@ async function ownPage(
        where ${onWords(filters, p)} order by ${by(order, 'k')} limit ${p(most)}`,
   };
   const statement = statements[way]();
-  return read.rows<Listed>(
+  return listedBy(
+    read,
     `${way === 'words' ? `with recursive ${combinations(order.table)} ` : ''}select ${columns}
        from (${statement}) s join customers c on c.subject = s.subject join customer_activity v on v.subject = s.subject
       order by ${sortOfRows(order)}`,
@@ -224,12 +216,17 @@ async function ownPage(
 }
 
 const sortOfRows = (order: Order): string => by(order, order.table === 'customers' ? 'c' : 'v');
-const columns = `c.subject, c.kind, c.status, c.merged_duplicates, c.stage, c.name, c.tags, c.owner,
-  v.first_seen_at, v.last_event_at`;
+const columns = `c.subject as id, ${Customer.select('c', ['kind', 'status', 'stage', 'name', 'tags', 'owner', 'mergedDuplicates'])},
+  ${CustomerActivity.select('v', ['firstSeenAt', 'lastEventAt'])}`;
+
+async function listedBy(read: ReadModels, sql: string, parameters: readonly unknown[]): Promise<Listed[]> {
+  return (await read.rows(sql, parameters)).map((row) => answerOf<Listed>(row));
+}
 
 /** The rows of these customers, in order. */
 const listed = (read: ReadModels, subjects: readonly string[], order: Order, most: number): Promise<Listed[]> =>
-  read.rows<Listed>(
+  listedBy(
+    read,
     `select ${columns} from unnest($1::uuid[]) as s (subject)
        join customers c on c.subject = s.subject join customer_activity v on v.subject = s.subject
       order by ${sortOfRows(order)} limit $2`,
@@ -345,7 +342,7 @@ async function customersPage(
   if (!start || start.size === 0) return page;
   const more = await foundByMerged(read, filters, order, after, page, most, start);
   if (more.length === 0) return page;
-  return listed(read, [...page.map(({ subject }) => subject), ...more], order, most);
+  return listed(read, [...page.map(({ id }) => id), ...more], order, most);
 }
 
 /** The contacts merged into each of these, however many merges away. */
@@ -354,22 +351,21 @@ async function mergedInto(
   survivors: readonly string[],
 ): Promise<Map<string, CustomerListed['mergedFrom']>> {
   if (survivors.length === 0) return new Map();
-  const rows = await read.rows<Filtered & { root: string }>(
+  const rows = await read.rows<Merged & { root: string }>(
     `with recursive down (root, subject) as (
        select a.target, a.subject from alias a where a.target = any($1::uuid[])
        union
        select down.root, a.subject from down cross join ${aliasesTo('down.subject')}),
      numbered as (
        select root, c.*, row_number() over (partition by root order by c.subject) as place
-         from down cross join lateral (
-           select subject, kind, status, status_before, stage, tags, owner
-             from customers where subject = down.subject offset 0) c)
-     select root, subject, kind, coalesce(status_before, status) as status, stage, tags, owner
-       from numbered where place <= ${MOST_MERGED} order by root, subject`,
+         from down cross join lateral (select * from customers where subject = down.subject offset 0) c)
+     select root, n.subject as id, coalesce(n.status_before, n.status) as status,
+            ${Customer.select('n', ['kind', 'stage', 'tags', 'owner'])}
+       from numbered n where place <= ${MOST_MERGED} order by root, subject`,
     [survivors],
   );
   const found = new Map<string, CustomerListed['mergedFrom']>();
-  for (const { root, subject: id, ...row } of rows) found.set(root, [...(found.get(root) ?? []), { id, ...row }]);
+  for (const { root, ...row } of rows) found.set(root, [...(found.get(root) ?? []), row]);
   return found;
 }
 
@@ -396,22 +392,15 @@ export const listCustomers = pagedQuery({
   run: async ({ sort, limit: size, ...filters }, { read, after }) => {
     const rows = await customersPage(read, filters, orders[sort], after, size + 1);
     const survivors =
-      filters.status === 'merged' ? [] : rows.slice(0, size).filter(({ merged_duplicates }) => merged_duplicates > 0);
+      filters.status === 'merged' ? [] : rows.slice(0, size).filter(({ mergedDuplicates }) => mergedDuplicates > 0);
     const merged = await mergedInto(
       read,
-      survivors.map(({ subject }) => subject),
+      survivors.map(({ id }) => id),
     );
     return pageOf(
       rows,
       size,
-      ({ subject: id, name, merged_duplicates: _merged_duplicates, first_seen_at, last_event_at, ...row }) => ({
-        id,
-        ...row,
-        name: name === '' ? null : name,
-        firstSeenAt: first_seen_at.toISOString(),
-        lastEventAt: last_event_at.toISOString(),
-        mergedFrom: merged.get(id) ?? [],
-      }),
+      ({ mergedDuplicates: _concerned, ...row }) => ({ ...row, mergedFrom: merged.get(row.id) ?? [] }),
       orders[sort].keyset,
     );
   },

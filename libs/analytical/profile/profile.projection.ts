@@ -2,7 +2,8 @@ import * as contact from '#contracts/contacts/contact.events.js';
 import type { ContactStatus, DetailName } from '#contracts/contacts/contact-terms.js';
 import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
+import type { RowChange } from '#platform/projections/definition/table.js';
 import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
 
 /** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
@@ -10,7 +11,7 @@ const ofCustomer = (
   { subject }: RecordedEvent,
   fold: (row: Customer) => Partial<Customer> | undefined,
 ): RowChange<Customer> =>
-  change(Customer, { subject }, (row) => {
+  Customer.change({ subject }, (row) => {
     if (!row) return null;
     const changed = fold(row);
     return changed ? { ...row, ...changed } : row;
@@ -32,7 +33,7 @@ type Listed = Pick<Customer, 'kind' | 'status' | 'status_before' | 'stage' | 'ow
 /** Changes what lists are filtered by, with the profile and with the signs of life. */
 const ofListed = (event: RecordedEvent, fold: (row: Listed) => Partial<Listed>): RowChange[] => [
   ofCustomer(event, fold),
-  change(CustomerActivity, { subject: event.subject }, (row) => {
+  CustomerActivity.change({ subject: event.subject }, (row) => {
     const lived = alive(event, row);
     return lived.kind === null ? lived : { ...lived, ...fold(lived as Listed) };
   }),
@@ -43,7 +44,7 @@ const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
 
 const withTag = ({ subject }: RecordedEvent, tag: string): RowChange<CustomerTag> => {
   const key = { subject, tag };
-  return change(CustomerTag, key, () => key);
+  return CustomerTag.change(key, () => key);
 };
 
 type ContactDetails = Pick<Parameters<typeof contact.contactRegistered>[0], DetailName>;
@@ -91,12 +92,12 @@ function withFacts(
 
 /** Every event is a sign of life of its subject. */
 const seen = (event: RecordedEvent): RowChange<CustomerActivity> =>
-  change(CustomerActivity, { subject: event.subject }, (row) => alive(event, row));
+  CustomerActivity.change({ subject: event.subject }, (row) => alive(event, row));
 
 /** Who a contact is, and when it was first and last heard of. */
 export const profile = projection({
   name: 'profile',
-  version: 2,
+  version: 3,
   tables: [Customer, CustomerActivity, CustomerTag],
   any: seen,
   on: [
@@ -106,9 +107,9 @@ export const profile = projection({
       const owner = data.owner ?? null;
       const listed = { kind, status, status_before: null, stage, owner, merged_duplicates: 0 };
       return [
-        change(CustomerActivity, { subject }, (row) => ({ ...alive(event, row), ...listed })),
+        CustomerActivity.change({ subject }, (row) => ({ ...alive(event, row), ...listed })),
         ...(data.tags ?? []).map((tag) => withTag(event, tag)),
-        change(Customer, { subject }, () => ({
+        Customer.change({ subject }, () => ({
           ...listed,
           subject,
           name: nameOf(data.name),
@@ -161,7 +162,7 @@ export const profile = projection({
     ]),
     on(contact.contactUntagged, (event) => [
       ofCustomer(event, () => ({ tags: event.data.tags })),
-      ...event.data.removed.map((tag) => change(CustomerTag, { subject: event.subject, tag }, () => null)),
+      ...event.data.removed.map((tag) => CustomerTag.change({ subject: event.subject, tag }, () => null)),
     ]),
     on(contact.contactAttributeSet, (event) => {
       const { name, content } = event.data;

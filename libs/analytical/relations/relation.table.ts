@@ -1,12 +1,15 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { RelationKind } from '#contracts/contacts/contact-terms.js';
+import { z } from 'zod';
+import { RelationKind } from '#contracts/contacts/contact-terms.js';
+import { instant, text, uuid } from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
 
-/** A relation of a contact to another; stored with both. */
-@Entity('customer_relations')
-export class CustomerRelation {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') kind!: RelationKind;
-  @PrimaryColumn('uuid') other!: string;
-  @PrimaryColumn('text') direction!: 'to' | 'from';
-  @Column('timestamptz') since!: Date;
-}
+export const CustomerRelation = table('customer_relations', {
+  about: 'A relation of a contact to another; stored with both',
+  columns: {
+    kind: text(RelationKind).key(),
+    other: uuid().key(),
+    direction: text(z.enum(['to', 'from'])).key(),
+    since: instant(),
+  },
+});
+export type CustomerRelation = RowOf<typeof CustomerRelation>;

@@ -1,6 +1,6 @@
 import { contactRelated, contactUnrelated } from '#contracts/contacts/contact.events.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { change, on, projection } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
 import { CustomerRelation } from './relation.table.js';
 
 type Related = Parameters<typeof contactRelated>[0];
@@ -20,8 +20,8 @@ export const relations = projection({
   on: [
     on(contactRelated, (event) => {
       const key = keyOf(event);
-      return change(CustomerRelation, key, () => ({ ...key, since: event.occurredAt }));
+      return CustomerRelation.change(key, () => ({ ...key, since: event.occurredAt }));
     }),
-    on(contactUnrelated, (event) => change(CustomerRelation, keyOf(event), () => null)),
+    on(contactUnrelated, (event) => CustomerRelation.change(keyOf(event), () => null)),
   ],
 });

@@ -1,50 +1,54 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { z } from 'zod';
+import { CurrencyCode } from '#platform/kernel/money.js';
+import { count, day, decimal, instant, text, uuid } from '#platform/projections/definition/columns.js';
+import { table, type RowOf } from '#platform/projections/definition/table.js';
+import { listIndexes } from '../documents.js';
 
-/** What a customer gave back, by currency: returns that were refunded or exchanged. */
-@Entity('customer_returns')
-export class CustomerReturns {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') currency!: string;
-  /** Those refunded. */
-  @Column('integer') returns!: number;
-  /** Paid back for returns. */
-  @Column('numeric') refunds!: string;
-  /** Taken off what was due for goods that came back, as no more was paid. */
-  @Column('numeric') credited!: string;
-  /** What goods were bought for that were exchanged; the replacement is an order. */
-  @Column('numeric') exchanged!: string;
-}
+export const CustomerReturns = table('customer_returns', {
+  about: 'What a customer gave back, by currency: returns that were refunded or exchanged',
+  columns: {
+    currency: text(CurrencyCode).key(),
+    returns: count().describe('Those refunded'),
+    refunds: decimal().describe('Paid back for returns'),
+    credited: decimal().describe('Taken off what was due for goods that came back, as no more was paid'),
+    exchanged: decimal().describe('What goods were bought for that were taken back for others'),
+  },
+});
+export type CustomerReturns = RowOf<typeof CustomerReturns>;
 
-/** A return as it stands after its last event. */
-@Entity('returns')
-@Index(['id'])
-@Index(['requested_at', 'id'])
-@Index(['subject', 'requested_at', 'id'])
-@Index(['number', 'requested_at', 'id'])
-@Index(['status', 'requested_at', 'id'])
-@Index(['currency', 'requested_at', 'id'])
-@Index(['order_id', 'requested_at', 'id'])
-export class ReturnRow {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('uuid') id!: string;
-  @Column('text', { nullable: true }) number!: string | null;
-  @Column('text') status!: string;
-  @Column('uuid', { nullable: true }) contact!: string | null;
-  @Column('uuid', { nullable: true }) order_id!: string | null;
-  /** The order that brings the replacement of an exchange. */
-  @Column('uuid', { nullable: true }) replacement!: string | null;
-  @Column('text') currency!: string;
-  /** What was asked back, and what was paid back. */
-  @Column('numeric') value!: string;
-  @Column('numeric') refunded!: string;
-  /** The rest of what was refunded: taken off what was due for the order. */
-  @Column('numeric') credited!: string;
-  @Column('integer') lines!: number;
-  @Column('text', { nullable: true }) salesperson!: string | null;
-  @Column('text') zone!: string;
-  @Column('timestamptz') requested_at!: Date;
-  @Column('date') requested_on!: string;
-  @Column('timestamptz', { nullable: true }) refunded_at!: Date | null;
-  @Column('date', { nullable: true }) refunded_on!: string | null;
-  @Column('timestamptz', { nullable: true }) closed_at!: Date | null;
-}
+export const ReturnStatus = z.enum([
+  'requested',
+  'authorised',
+  'denied',
+  'received',
+  'inspected',
+  'refunded',
+  'exchanged',
+  'closed',
+]);
+
+export const ReturnRow = table('returns', {
+  about: 'A return as it stands after its last event',
+  columns: {
+    id: uuid().key(),
+    number: text().nullable(),
+    status: text(ReturnStatus),
+    contact: uuid().nullable(),
+    order_id: uuid().nullable().as('order'),
+    replacement: uuid().nullable().describe('The order that brings the replacement of an exchange'),
+    currency: text(CurrencyCode),
+    value: decimal().describe('Asked back'),
+    refunded: decimal().describe('Paid back'),
+    credited: decimal().describe('Refunded by taking it off what was due for the order, as no more was paid'),
+    lines: count(),
+    salesperson: text().nullable(),
+    zone: text(),
+    requested_at: instant(),
+    requested_on: day(),
+    refunded_at: instant().nullable(),
+    refunded_on: day().nullable(),
+    closed_at: instant().nullable(),
+  },
+  indexes: listIndexes('requested_at', ['number', 'status', 'currency', 'order_id']),
+});
+export type ReturnRow = RowOf<typeof ReturnRow>;

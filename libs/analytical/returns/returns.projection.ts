@@ -2,16 +2,17 @@ import * as back from '#contracts/sales/return.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
 import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, plus } from '#platform/kernel/money.js';
-import { change, on, projection, type RowChange } from '#platform/projections/definition/projection.js';
+import { on, projection } from '#platform/projections/definition/projection.js';
+import type { RowChange } from '#platform/projections/definition/table.js';
 import { CustomerReturns, ReturnRow } from './return.table.js';
 
 const keyOf = ({ subject, stream }: RecordedEvent) => ({ subject, id: partsOfStream(stream).id });
 
 /** Changes the row of the event's return, which its first event made. */
 const ofReturn = (event: RecordedEvent, fold: (row: ReturnRow) => Partial<ReturnRow>): RowChange<ReturnRow> =>
-  change(ReturnRow, keyOf(event), (row) => (row ? { ...row, ...fold(row) } : null));
+  ReturnRow.change(keyOf(event), (row) => (row ? { ...row, ...fold(row) } : null));
 
-const toStatus = (status: string) => (event: RecordedEvent) => ofReturn(event, () => ({ status }));
+const toStatus = (status: ReturnRow['status']) => (event: RecordedEvent) => ofReturn(event, () => ({ status }));
 
 const nothing = { returns: 0, refunds: '0', credited: '0', exchanged: '0' };
 
@@ -20,7 +21,7 @@ function ofReturns(
   fold: (row: CustomerReturns) => Partial<CustomerReturns>,
 ): RowChange<CustomerReturns> {
   const key = { subject, currency };
-  return change(CustomerReturns, key, (found) => {
+  return CustomerReturns.change(key, (found) => {
     const row = found ?? { ...nothing, ...key };
     return { ...row, ...fold(row) };
   });
@@ -35,7 +36,7 @@ export const returns = projection({
     on(back.returnRequested, (event) => {
       const { occurredAt, data } = event;
       const key = keyOf(event);
-      return change(ReturnRow, key, () => ({
+      return ReturnRow.change(key, () => ({
         number: data.number ?? null,
         status: 'requested',
         contact: data.contact ?? null,

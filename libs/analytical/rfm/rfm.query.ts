@@ -3,6 +3,7 @@ import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
 import { pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
+import { computed, selectOf, shapeOf } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { familyOf, type Family } from '../aliases/family.js';
 import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
@@ -38,16 +39,17 @@ export const RfmReport = z
   .meta({ id: 'RfmReport' });
 
 const scored = {
-  lastPurchaseOn: Day,
-  recency: count.describe('Days from the last day with a sale to the day asked for'),
-  frequency: count.describe('Sales with a line of quantity and price above 0'),
-  monetary: ExactDecimal.describe('Exact value of those lines'),
-  r: Score,
-  f: Score,
-  m: Score,
-  segment: Segment,
+  lastPurchaseOn: computed(Day, 'last_day'),
+  recency: computed(count.describe('Days from the last day with a sale to the day asked for'), 'recency'),
+  frequency: computed(count.describe('Sales with a line of quantity and price above 0'), 'frequency::float8'),
+  monetary: computed(ExactDecimal.describe('Exact value of those lines'), 'trim_scale(monetary)::text'),
+  r: computed(Score, 'r'),
+  f: computed(Score, 'f'),
+  m: computed(Score, 'm'),
+  segment: computed(Segment, 'segment'),
 };
-export const RfmScore = z.object({ customer: Id, ...scored }).meta({ id: 'RfmScore' });
+const columns = `customer, ${selectOf(scored)}`;
+export const RfmScore = z.object({ customer: Id, ...shapeOf(scored) }).meta({ id: 'RfmScore' });
 export const CustomerRfm = z
   .object({
     customer: Id,
@@ -55,13 +57,9 @@ export const CustomerRfm = z
     asOf: Day,
     currency: CurrencyCode,
     segmentMap: SegmentMapVersion,
-    score: z.object(scored).nullable().describe('Null when the customer had bought nothing by then'),
+    score: z.object(shapeOf(scored)).nullable().describe('Null when the customer had bought nothing by then'),
   })
   .meta({ id: 'CustomerRfm' });
-
-// Counts leave the database as float8, which JavaScript holds exactly up to 2^53; amounts as text.
-const columns = `customer, last_day as "lastPurchaseOn", recency, frequency::float8 as frequency,
-  trim_scale(monetary)::text as monetary, r, f, m, segment`;
 
 export const rfm = query({
   name: 'Rfm',

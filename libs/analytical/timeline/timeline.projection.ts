@@ -1,6 +1,6 @@
 import { eventContracts } from '#contracts/index.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { append, projection } from '#platform/projections/definition/projection.js';
+import { projection } from '#platform/projections/definition/projection.js';
 import { TimelineEntry } from './timeline.table.js';
 
 /** By type of event: the fields that its contract has on the timeline, and how. */
@@ -33,6 +33,6 @@ export const timeline = projection({
     const { subject, position, occurredAt, type, stream } = event;
     const key = { subject, occurred_at: occurredAt, position };
     // A spread before many properties makes V8 build the object slowly; so keys come last, here and in other folds.
-    return append(TimelineEntry, key, { type, stream, summary: summaryOf(event), ...key });
+    return TimelineEntry.append(key, { type, stream, summary: summaryOf(event), ...key });
   },
 });

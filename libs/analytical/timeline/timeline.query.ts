@@ -1,21 +1,18 @@
 import { z } from 'zod';
-import { Instant } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery, type ReadModels } from '#platform/projections/definition/query.js';
+import { answerOf } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, instants, limit, pageOf, spanRises } from '../query-parameters.js';
 import { familyOf } from '../aliases/family.js';
 import { timeline } from './timeline.projection.js';
+import { TimelineEntry } from './timeline.table.js';
 
 export const TimelineItem = z
   .object({
-    position: z.string().describe('Position in the log: `GET /v1/audit/events/:position` has the whole event'),
-    occurredAt: Instant,
-    type: z.string(),
-    stream: z.string(),
+    ...TimelineEntry.fields,
     subject: Id.describe('The contact or walk-in order that it happened to'),
-    summary: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'TimelineItem' });
 type TimelineItem = z.infer<typeof TimelineItem>;
@@ -47,15 +44,15 @@ export async function timelineOf(
     from === undefined
       ? 't.subject >= s.subject'
       : `(t.subject, t.occurred_at) >= (s.subject, ${p(from)}::timestamptz)`;
-  const rows = await read.rows<Omit<TimelineItem, 'occurredAt'> & { occurredAt: Date }>(
+  const rows = await read.rows(
     `select t.* from unnest($1::uuid[]) as s (subject) cross join lateral (
-       select t.position::text, t.occurred_at as "occurredAt", t.type, t.stream, t.subject, t.summary
+       select ${TimelineEntry.select('t')}, t.subject
          from timeline t where ${newest} and ${oldest} and ${where.sql}
         order by t.subject desc, t.occurred_at desc, t.position desc limit $2) t
       order by t."occurredAt" desc, t.position::bigint desc limit $2`,
     where.parameters,
   );
-  return rows.map((row) => ({ ...row, occurredAt: row.occurredAt.toISOString() }));
+  return rows.map((row) => answerOf(row));
 }
 
 export const customerTimeline = pagedQuery({

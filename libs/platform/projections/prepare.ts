@@ -23,7 +23,7 @@ export async function prepareProjections(
     if (!/^[a-z][a-z0-9-]{0,40}$/.test(name)) {
       throw new Error(`'${name}' is not a projection's name: lower-case letters, digits and -, at most 41`);
     }
-    const shapes = await describeTables(projection);
+    const shapes = describeTables(projection);
     for (const shape of shapes) {
       const owner = owners.get(shape.name);
       if (owner !== undefined) throw new Error(`${owner} and ${name} both have a table ${shape.name}`);

@@ -11,8 +11,7 @@ import { RuleViolation } from '#platform/kernel/errors.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { RETENTION_CLASSES, type RetentionClass } from '#platform/kernel/event-contract.js';
 import { derivedId } from '#platform/kernel/ids.js';
-import { personalColumnsOf } from '#platform/projections/definition/personal.js';
-import { foldInMemory, tableNameOf } from '#platform/projections/folding/fold-in-memory.js';
+import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
 import { ErasingCodec } from '#test/fixtures/erasing-codec.fixture.js';
 import { MARK, publishedEvents, streamIdOf } from '#test/fixtures/published-events.fixture.js';
 import { storedForm } from '#test/fixtures/stored-form.fixture.js';
@@ -97,9 +96,9 @@ describe('what is erased', () => {
     const before = new Map(projections.flatMap((each) => [...foldInMemory(each, decoded(marked, {}))]));
     for (const projection of projections) {
       for (const table of projection.tables) {
-        const name = tableNameOf(table);
+        const name = table.name;
         for (const [at, row] of before.get(name)!.entries()) {
-          for (const column of personalColumnsOf(table)) {
+          for (const column of table.personal) {
             if (!textOf(row[column]).includes(MARK)) continue;
             expect([name, column, textOf(rows.get(name)![at]![column])]).toEqual([
               name,
@@ -117,8 +116,8 @@ describe('what is erased', () => {
     for (const projection of projections) {
       const tables = foldInMemory(projection, events);
       for (const table of projection.tables) {
-        const declared = personalColumnsOf(table);
-        const name = tableNameOf(table);
+        const declared = table.personal;
+        const name = table.name;
         const found = new Set<string>();
         for (const row of tables.get(name)!) {
           for (const [column, value] of Object.entries(row)) if (textOf(value).includes(MARK)) found.add(column);

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import 'reflect-metadata';
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import { partitionOf, type BusMessage, type Delivery } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
@@ -17,7 +15,19 @@ import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import { Ages } from '#platform/projections/folding/row-cache.js';
 import { ProjectionGroup } from '#platform/projections/running/projection-group.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
-import { append, change, on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import {
+  bigint,
+  count,
+  day,
+  decimal,
+  instant,
+  integer,
+  json,
+  personalText,
+  text,
+} from '#platform/projections/definition/columns.js';
+import { on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import { table } from '#platform/projections/definition/table.js';
 import { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../support/postgres.js';
@@ -33,32 +43,28 @@ export const noted = defineEvent({ type: 'test.noted', fields: { text: personal(
 const known = [counted, cleared, noted];
 export const codec = plaintext(known);
 
-@Entity('counts_by_day')
-@Index('counts_total', ['total'])
-export class CountsByDay {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('date') day!: string;
-  @Column('int') events!: number;
-  @Column('numeric', { precision: 12, scale: 2 }) total!: string;
-  @Column('bigint') lastPosition!: bigint;
-  @Column('timestamptz') lastAt!: Date;
-  @Column('jsonb') amounts!: string[];
-}
+export const CountsByDay = table('counts_by_day', {
+  about: 'Counts by customer and day',
+  columns: {
+    day: day().key(),
+    events: count(),
+    total: decimal(12, 2).describe("What a day's amounts come to"),
+    last_position: bigint(),
+    last_at: instant(),
+    amounts: json(z.array(z.string())),
+  },
+  indexes: [{ name: 'counts_total', columns: ['total'] }],
+});
 
-@Entity('entries')
-export class Entries {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('bigint') position!: bigint;
-  @Column('text') kind!: string;
-  @Column('text', { nullable: true }) text!: string | null;
-}
+export const Entries = table('entries', {
+  about: 'What happened',
+  columns: { position: bigint().key(), kind: text(), text: personalText().nullable() },
+});
 
-@Entity('tags')
-export class Tags {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('text') tag!: string;
-  @Column('int', { default: 0 }) uses!: number;
-}
+export const Tags = table('tags', {
+  about: 'Texts as keys',
+  columns: { tag: text().key(), uses: integer().default(0) },
+});
 
 /** Amounts that make the fold throw, as a bug would; emptied when the bug is mended. */
 export const broken = new Set<string>();
@@ -71,21 +77,21 @@ export const counts = (version = 1): Projection =>
     tables: [CountsByDay],
     on: [
       on(counted, ({ data, subject, position, occurredAt }) =>
-        change(CountsByDay, { subject, day: data.day }, (row) => {
+        CountsByDay.change({ subject, day: data.day }, (row) => {
           if (broken.has(data.amount)) throw new Error(`cannot count ${data.amount}`);
           return {
             subject,
             day: data.day,
             events: (row?.events ?? 0) + 1,
             total: plus(row?.total ?? '0', data.amount),
-            lastPosition: position,
-            lastAt: occurredAt,
+            last_position: position,
+            last_at: occurredAt,
             // Shows the order of events, and whether one was folded twice.
             amounts: [...(row?.amounts ?? []), `v${version}:${data.amount}`],
           };
         }),
       ),
-      on(cleared, ({ data, subject }) => change(CountsByDay, { subject, day: data.day }, () => null)),
+      on(cleared, ({ data, subject }) => CountsByDay.change({ subject, day: data.day }, () => null)),
     ],
   });
 
@@ -98,7 +104,7 @@ export const tags = (): Projection =>
     on: [
       on(noted, ({ data, subject }) => {
         const tag = readable(data.text) ?? '';
-        return change(Tags, { subject, tag }, (row) => ({ subject, tag, uses: (row?.uses ?? 0) + 1 }));
+        return Tags.change({ subject, tag }, (row) => ({ subject, tag, uses: (row?.uses ?? 0) + 1 }));
       }),
     ],
   });
@@ -113,7 +119,7 @@ export const timeline = (): Projection =>
     appendOnly: [Entries],
     on: [],
     any: ({ subject, position, type, data }) =>
-      append(Entries, { subject, position }, { subject, position, kind: type, text: data.text ?? null }),
+      Entries.append({ subject, position }, { subject, position, kind: type, text: data.text ?? null }),
   });
 
 export const subjectOf = (n: number): string => derivedId('subject', String(n));

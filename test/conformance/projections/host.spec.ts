@@ -59,10 +59,10 @@ describe('a projection host', () => {
     expect(await host.progress.current(['test-counts', 'test-timeline'])).toBe(position);
     expect(await host.progress.recordedAt(position)).toEqual(new Date('2026-01-15T12:00:00Z'));
     const rows = await host.readModels.rows(
-      `select day, total, "lastPosition", "lastAt" from counts_by_day where subject = $1`,
+      `select day, total, last_position, last_at from counts_by_day where subject = $1`,
       [subjectOf(0)],
     );
-    expect(rows).toEqual([{ day: '2026-01-01', total: '7.70', lastPosition: '25', lastAt: expect.any(Date) }]);
+    expect(rows).toEqual([{ day: '2026-01-01', total: '7.70', last_position: '25', last_at: expect.any(Date) }]);
     await expect(host.progress.current(['nobody'])).rejects.toThrow('the projection nobody has no live build');
     await bus.close();
   });

@@ -4,7 +4,7 @@ import { partitionOf } from '#platform/event-bus/event-bus.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
-import { append, on, projection, type Projection } from '#platform/projections/definition/projection.js';
+import { on, projection, type Projection } from '#platform/projections/definition/projection.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
 import { BuildKeeper } from '#platform/projections/running/build-keeper.js';
 import { pausedPartitions } from '#platform/projections/running/paused-partitions.js';
@@ -248,7 +248,7 @@ describe('what goes wrong in one member', () => {
       appendOnly: [Entries],
       on: [],
       any: ({ subject, position, type }) =>
-        append(Entries, { subject, position }, { subject, position, kind: type, text: null }),
+        Entries.append({ subject, position }, { subject, position, kind: type, text: null }),
     });
 
   it('holds up no other: an operation has its checkpoints, or it is far behind', async () => {

@@ -1,7 +1,7 @@
 import { PARTITIONER } from '#platform/event-bus/event-bus.js';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { inShortTries, lockTimeout, TRY_MS } from './lock-waits.js';
-import { createIndexesSql, createKeySql, createTableSql, quote } from '../tables/ddl.js';
+import { commentsSql, createIndexesSql, createKeySql, createTableSql, quote } from '../tables/ddl.js';
 import type { TableShape } from '../tables/table-shape.js';
 import type { Model } from '../running/build-writer.js';
 
@@ -55,7 +55,10 @@ export async function createBuild(
   const generation = rows[0]!.next;
   const name = schema ?? `rm_${projection.name.replaceAll('-', '_')}_g${generation}`;
   await client.query(`create schema ${quote(name)}`);
-  for (const shape of shapes) await client.query(createTableSql(shape, name, status === 'live' || !shape.appendOnly));
+  for (const shape of shapes) {
+    await client.query(createTableSql(shape, name, status === 'live' || !shape.appendOnly));
+    await client.query(commentsSql(shape, name));
+  }
   const inserted = await client.query<Build>(
     `insert into projections.builds (projection, generation, version, schema, status, note) values ($1, $2, $3, $4, $5, $6) returning ${COLUMNS}`,
     [projection.name, generation, projection.version, name, status, note ?? null],
@@ -123,9 +126,19 @@ export async function pointViews(
       await dropView(client, view);
       await client.query(`create view ${view} ${as}`);
     }
+    await client.query(copyCommentsSql(view, `${quote(schema)}.${quote(name)}`));
     await client.query('release savepoint view');
   }
 }
+
+/** A view has the comments of the table that it shows, which may be of another version than this code. */
+const copyCommentsSql = (view: string, table: string): string => `do $do$ declare c record; begin
+  for c in select attname, col_description(attrelid, attnum) as words from pg_attribute
+            where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped loop
+    execute format('comment on column ${view}.%I is %L', c.attname, c.words);
+  end loop;
+  execute format('comment on view ${view} is %L', obj_description('${table}'::regclass, 'pg_class'));
+end $do$`;
 
 async function dropView(client: PoolClient, view: string): Promise<void> {
   try {

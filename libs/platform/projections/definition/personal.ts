@@ -1,20 +1,4 @@
 import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
-import type { TableClass } from './projection.js';
-
-const declared = new WeakMap<object, Set<string>>();
-
-/**
- * Declares that a column of a read model holds personal values: of type `text`, `json` or `jsonb`, beside TypeORM's
- * `@Column`. Values of personal fields go to such columns only, so that a purge knows where to look. Its property is the
- * value or `erased`; a text column is for single lines, which hold no control character.
- */
-export const Personal = (): PropertyDecorator => (prototype, property) => {
-  const columns = declared.get(prototype.constructor) ?? new Set();
-  declared.set(prototype.constructor, columns.add(String(property)));
-};
-
-/** The properties of a table that are declared personal. */
-export const personalColumnsOf = (table: TableClass): ReadonlySet<string> => declared.get(table) ?? new Set();
 
 /**
  * How an erased value stands in a text column: nothing that anybody can enter there, as it begins with a control

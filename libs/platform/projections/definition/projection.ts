@@ -1,42 +1,6 @@
-import { getMetadataArgsStorage } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
-
-/** A class that TypeORM knows as an entity: the shape of a read model's rows. */
-export type TableClass<Row extends object = any> = new () => Row;
-
-/** The columns that identify a row. The first is `subject`, the event's: rows belong to one subject. */
-export type Key = Readonly<Record<string, string | number | bigint | Date>>;
-
-/** A change of one row: which row, and what becomes of it. Null deletes the row. */
-export interface RowChange<Row extends object = any> {
-  readonly table: TableClass<Row>;
-  readonly key: Key;
-  readonly fold: (row: Row | undefined) => Row | null;
-  /** Set by `append`: no row has this key yet, so none is looked for. */
-  readonly fresh?: boolean;
-}
-
-/**
- * A change of the row with this key. The fold gets the row as it stands (undefined: there is none), must not
- * change it, and gives the new one (without the key columns it may be a full row; the key is filled in).
- */
-export const change = <Row extends object>(
-  table: TableClass<Row>,
-  key: Key,
-  fold: (row: Row | undefined) => Row | null,
-): RowChange<Row> => ({ table, key, fold });
-
-/**
- * A new row of an append-only table, whose key no other event can give (it holds the event's position or id): a
- * timeline's entry. Spares the look-up that `change` needs; the row is not kept in memory.
- */
-export const append = <Row extends object>(table: TableClass<Row>, key: Key, row: Row): RowChange<Row> => ({
-  table,
-  key,
-  fold: () => row,
-  fresh: true,
-});
+import type { RowChange, Table } from './table.js';
 
 export type Handler<Data> = (event: RecordedEvent<Data>) => RowChange | readonly RowChange[];
 
@@ -49,9 +13,9 @@ export interface Projection {
   readonly name: string;
   /** Raised when the fold or a table changes; the new version is built beside the old and swapped in. */
   readonly version: number;
-  readonly tables: readonly TableClass[];
+  readonly tables: readonly Table[];
   /** Those of the tables to whose rows nothing happens any more: filled by `append`, never by `change`. */
-  readonly appendOnly: ReadonlySet<TableClass>;
+  readonly appendOnly: ReadonlySet<Table>;
   readonly handlers: ReadonlyMap<string, Handler<any>>;
   /** The version in which the handlers know each type of event. At a newer one the projection waits for newer code. */
   readonly versions: ReadonlyMap<string, number>;
@@ -84,20 +48,16 @@ export const on = <Data>({ type, version }: EventContract<Data>, handler: Handle
   version,
 ];
 
-/**
- * Defines a projection.
- * @throws Error for a table whose key does not begin with the subject
- */
+/** Defines a projection. */
 export function projection(definition: {
   name: string;
   version: number;
-  tables: readonly TableClass[];
-  appendOnly?: readonly TableClass[];
+  tables: readonly Table[];
+  appendOnly?: readonly Table[];
   on: readonly EventHandler[];
   any?: Handler<any>;
   parkAtMost?: Partial<ParkingBound>;
 }): Projection {
-  for (const table of definition.tables) checkKey(definition.name, table);
   return {
     name: definition.name,
     version: definition.version,
@@ -108,15 +68,6 @@ export function projection(definition: {
     any: definition.any,
     parkAtMost: { ...usualParkingBound, ...definition.parkAtMost },
   };
-}
-
-// Customers' events come in any order among each other: a row that two of them change would depend on which was first.
-function checkKey(projection: string, table: TableClass): void {
-  const [first] = getMetadataArgsStorage().columns.filter(({ target, options }) => target === table && options.primary);
-  if (first?.propertyName === 'subject' && first.options.type === 'uuid') return;
-  throw new Error(
-    `${projection}: the key of ${table.name} does not begin with the subject, as a column 'subject' of type uuid`,
-  );
 }
 
 /** The row changes of one event. */

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { z } from 'zod';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { plaintext } from '#test/fixtures/stored-form.fixture.js';
@@ -7,23 +6,15 @@ import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { newId } from '#platform/kernel/ids.js';
 import { DecodedEvents } from './decoded-events.js';
 import { EventBatchFolder } from './event-batch-folder.js';
-import { append, change, on, projection } from '../definition/projection.js';
+import { bigint, json, text } from '../definition/columns.js';
+import { on, projection } from '../definition/projection.js';
+import { table } from '../definition/table.js';
 import { Ages, type TableRows } from './row-cache.js';
 import { describeTables } from '../tables/describe-tables.js';
 import type { Row } from '../tables/table-shape.js';
 
-@Entity('notes')
-class Note {
-  @PrimaryColumn('uuid') subject!: string;
-  @Column('text') text!: string;
-  @Column('jsonb') tags!: string[];
-}
-@Entity('note_lines')
-class NoteLine {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('bigint') position!: bigint;
-  @Column('text') text!: string;
-}
+const Note = table('notes', { about: 'Notes', columns: { text: text(), tags: json(z.array(z.string())) } });
+const NoteLine = table('note_lines', { about: 'Lines', columns: { position: bigint().key(), text: text() } });
 
 const noted = defineEvent({ type: 't.notes.noted', version: 1, fields: { text: open(z.string()) } });
 const noteProjection = projection({
@@ -33,8 +24,8 @@ const noteProjection = projection({
   appendOnly: [NoteLine],
   on: [
     on(noted, ({ subject, position, data: { text } }) => [
-      change(Note, { subject }, (row) => ({ subject, text, tags: [...(row?.tags ?? []), text] })),
-      append(NoteLine, { subject, position }, { subject, position, text }),
+      Note.change({ subject }, (row) => ({ subject, text, tags: [...(row?.tags ?? []), text] })),
+      NoteLine.append({ subject, position }, { subject, position, text }),
     ]),
   ],
 });
@@ -61,7 +52,7 @@ describe('folding', () => {
     ...{ data: JSON.stringify({ text }), personalData: null },
   });
   const folding = async (bulk: boolean, stored: readonly Row[] = []) => {
-    const shapes = await describeTables(noteProjection);
+    const shapes = describeTables(noteProjection);
     const made = new EventBatchFolder({
       projection: noteProjection,
       shapes,

@@ -3,14 +3,8 @@ import { envelopeOf, type DecodedEvents } from './decoded-events.js';
 import { Pass, type Step } from './fold-pass.js';
 import { Parking, type Parked } from './parking.js';
 import type { TableWrites, UnknownEvent, Writes } from './writes.js';
-import {
-  changesOf,
-  checkKind,
-  type Key,
-  type Projection,
-  type RowChange,
-  type TableClass,
-} from '../definition/projection.js';
+import { changesOf, checkKind, type Projection } from '../definition/projection.js';
+import type { Key, RowChange, Table } from '../definition/table.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { TableRows, weightOf, type Ages, type Entry } from './row-cache.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
@@ -45,7 +39,7 @@ const LARGE = 4096;
 const WEIGH_EVERY = 64;
 /** Folds events into rows in memory. Events of one subject must come in order, each once. */
 export class EventBatchFolder {
-  private readonly tables = new Map<TableClass, TableRows>();
+  private readonly tables = new Map<Table, TableRows>();
   private readonly parking: Parking;
   private readonly unknown = new Map<string, UnknownEvent>();
   private pendingWrites = 0;

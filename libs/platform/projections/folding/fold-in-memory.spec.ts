@@ -1,18 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { foldInMemory, tableNameOf } from './fold-in-memory.js';
-import { append, change, projection } from '../definition/projection.js';
+import { foldInMemory } from './fold-in-memory.js';
+import { count, integer } from '../definition/columns.js';
+import { projection } from '../definition/projection.js';
+import { table, type RowOf } from '../definition/table.js';
 
-@Entity('tallies')
-class Tally {
-  @PrimaryColumn('uuid') subject!: string;
-  @PrimaryColumn('integer') bucket!: number;
-  @Column('integer') count!: number;
-}
-class Stranger {
-  subject!: string;
-}
+const Tally = table('tallies', { about: 'Tallies', columns: { bucket: integer().key(), count: count() } });
+type Tally = RowOf<typeof Tally>;
+const Stranger = table('strangers', {
+  about: 'Of another projection',
+  columns: { bucket: integer().key(), count: count() },
+});
 
 const event = (type: string, bucket: number): RecordedEvent => ({
   id: '',
@@ -28,28 +26,14 @@ const event = (type: string, bucket: number): RecordedEvent => ({
   meta: { actor: '' },
   data: { bucket },
 });
-const tally = (fold: (row: Tally | undefined) => Tally | null, table: any = Tally) =>
+const tally = (fold: (row: Tally | undefined) => Tally | null, table = Tally) =>
   projection({
     name: 'tally',
     version: 1,
     tables: [Tally],
-    on: [
-      [
-        'counted',
-        ({ subject, data }) =>
-          change<Tally>(
-            table,
-            {
-              subject,
-              bucket: data.bucket,
-            },
-            fold,
-          ),
-        1,
-      ],
-    ],
+    on: [['counted', ({ subject, data }) => table.change({ subject, bucket: data.bucket }, fold), 1]],
   });
-const counting = tally((row) => ({ ...(row as Tally), count: (row?.count ?? 0) + 1 }));
+const counting = tally((row) => ({ ...row!, count: (row?.count ?? 0) + 1 }));
 
 describe('folding in memory', () => {
   it('gives the rows by table, sorted by key as the database sorts, the key filled in', () => {
@@ -74,21 +58,20 @@ describe('folding in memory', () => {
 
   it('refuses a fold that changes its row in place, and a table that is not the projection’s', () => {
     const spoiling = tally((row) => {
-      if (row) row.count++;
+      if (row) (row as { count: number }).count++;
       return row ?? { subject: '', bucket: 0, count: 1 };
     });
     expect(() => foldInMemory(spoiling, [event('counted', 1), event('counted', 1)])).toThrow(TypeError);
     const straying = tally(() => null, Stranger);
-    expect(() => foldInMemory(straying, [event('counted', 1)])).toThrow('tally changes Stranger');
-    expect(() => tableNameOf(Stranger)).toThrow('no @Entity decorator');
+    expect(() => foldInMemory(straying, [event('counted', 1)])).toThrow('tally changes strangers');
   });
 
   it('refuses to change a row that was appended, and to append where rows change', () => {
     const one = { name: 'tally', version: 1, tables: [Tally], on: [] };
     const key = { subject: 'a', bucket: 1 };
-    const changing = projection({ ...one, appendOnly: [Tally], any: () => change<Tally>(Tally, key, () => null) });
-    expect(() => foldInMemory(changing, [event('counted', 1)])).toThrow('Tally is append-only: append to it');
-    const appending = projection({ ...one, any: () => append(Tally, key, { ...key, count: 1 }) });
-    expect(() => foldInMemory(appending, [event('counted', 1)])).toThrow('Tally is not append-only: change it');
+    const changing = projection({ ...one, appendOnly: [Tally], any: () => Tally.change(key, () => null) });
+    expect(() => foldInMemory(changing, [event('counted', 1)])).toThrow('tallies is append-only: append to it');
+    const appending = projection({ ...one, any: () => Tally.append(key, { ...key, count: 1 }) });
+    expect(() => foldInMemory(appending, [event('counted', 1)])).toThrow('tallies is not append-only: change it');
   });
 });

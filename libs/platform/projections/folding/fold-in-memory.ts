@@ -1,13 +1,6 @@
-import { getMetadataArgsStorage } from 'typeorm';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { changesOf, checkKind, type Key, type Projection, type TableClass } from '../definition/projection.js';
-
-/** The name of the table that an entity class stands for. */
-export function tableNameOf(table: TableClass): string {
-  const entity = getMetadataArgsStorage().tables.find(({ target }) => target === table);
-  if (!entity?.name) throw new Error(`${table.name} has no @Entity decorator with a table name`);
-  return entity.name;
-}
+import { changesOf, checkKind, type Projection } from '../definition/projection.js';
+import type { Key } from '../definition/table.js';
 
 /**
  * The rows that a projection makes of these events, by table name, each table's sorted by key: what the
@@ -32,7 +25,7 @@ export function foldInMemory(
   }
   return new Map(
     [...tables].map(([table, rows]) => [
-      tableNameOf(table),
+      table.name,
       [...rows].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row),
     ]),
   );

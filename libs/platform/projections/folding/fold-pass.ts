@@ -1,5 +1,5 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import type { RowChange } from '../definition/projection.js';
+import type { RowChange } from '../definition/table.js';
 import type { Entry, TableRows } from './row-cache.js';
 
 /** An event and its changes: a stretch of the pass. */

@@ -1,6 +1,6 @@
 import { CopyRows } from '#platform/postgres/copy-rows.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
-import type { Key } from '../definition/projection.js';
+import type { Key } from '../definition/table.js';
 
 /** Rows that are ready for COPY are bytes: so many weigh as much as one that is held as an object. */
 const LIGHT = 4;

@@ -6,6 +6,7 @@ import type { Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
 import { personalOf } from '../definition/personal.js';
 import type { ReadModels } from '../definition/query.js';
+import { entityOf } from '../tables/entity.js';
 
 const DATE = 1082;
 const TEXT = 25;
@@ -69,7 +70,7 @@ export async function openReadModels(
   const dataSource = new DataSource({
     type: 'postgres',
     url: databaseUrl,
-    entities: projections.flatMap(({ tables }) => [...tables]),
+    entities: projections.flatMap(({ tables }) => tables.map(entityOf)),
     synchronize: false,
     // The server going away is told by the next query, not by ending the process.
     poolErrorHandler: () => {},

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import { Decimal } from '#platform/kernel/money.js';
-import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
+import type { ArrayType } from '#platform/postgres/arrays.js';
 import type { CopyType } from '#platform/postgres/copy-rows.js';
 import { fitsTimestamp, instantOfText } from '#platform/postgres/instants.js';
 import { personalOf, textOf } from '../definition/personal.js';
@@ -32,15 +32,6 @@ export interface ColumnType {
   readonly copy: CopyType;
   copyValue(value: unknown): unknown;
   equal(a: unknown, b: unknown): boolean;
-}
-
-export interface ColumnOptions {
-  readonly length?: string;
-  readonly precision?: number | null;
-  readonly scale?: number;
-  readonly isArray: boolean;
-  /** The property's class by decorator metadata: Number, BigInt, String, … */
-  readonly design: unknown;
 }
 
 const same = (value: unknown): unknown => value;
@@ -79,32 +70,21 @@ const storableText = (value: unknown): string => {
   return text.isWellFormed() ? text : text.toWellFormed();
 };
 
-const boundedText = (length: number): ColumnType =>
-  plain(`varchar(${length})`, 'text', (value) => {
-    const text = storableText(value);
-    return text.length <= length || [...text].length <= length ? text : misfit(value, `text of at most ${length}`);
-  });
+export const text = plain('text', 'text', storableText);
 
-/**
- * The type of a column that holds personal values: what was erased is `erased` in folds. In a document it stands as it is.
- * @throws Error for a type that has no place for it
- */
-export function personalType(type: ColumnType): ColumnType {
-  if (type.document) return type;
-  if (type.sql !== 'text') throw new Error(`a personal column is text, json or jsonb, not ${type.sql}`);
-  return {
-    ...type,
-    canonical: (value) => (isErased(value) ? erased : type.canonical(value)),
-    parse: personalOf,
-    encode: (value) => textOf(value as string | Erased),
-    copyValue: (value) => textOf(value as string | Erased),
-  };
-}
+/** A text that holds personal values: what was erased is `erased` in folds. */
+export const personalText: ColumnType = {
+  ...text,
+  canonical: (value) => (isErased(value) ? erased : storableText(value)),
+  parse: personalOf,
+  encode: (value) => textOf(value as string | Erased),
+  copyValue: (value) => textOf(value as string | Erased),
+};
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 // All changes of one event name the same subject.
 let lastUuid = '';
-const uuid = plain('uuid', 'uuid', (value) => {
+export const uuid = plain('uuid', 'uuid', (value) => {
   if (value === lastUuid && value !== '') return value;
   if (typeof value !== 'string') return misfit(value, 'uuid');
   if (UUID.test(value)) return (lastUuid = value);
@@ -112,33 +92,30 @@ const uuid = plain('uuid', 'uuid', (value) => {
   return UUID.test(lower) ? lower : misfit(value, 'uuid');
 });
 
-const integer = (sql: string, array: ArrayType, bits: number): ColumnType => {
-  const bound = 2 ** (bits - 1);
-  const fits = (value: unknown): unknown =>
-    Number.isInteger(value) && (value as number) >= -bound && (value as number) < bound ? value : misfit(value, sql);
-  return plain(sql, array, fits, Number);
-};
+export const integer = plain(
+  'integer',
+  'int4',
+  (value) =>
+    Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31
+      ? value
+      : misfit(value, 'integer'),
+  Number,
+);
 
-const wide = (value: unknown): bigint => {
-  const whole = typeof value === 'bigint' ? value : BigInt(value as string);
-  return BigInt.asIntN(64, whole) === whole ? whole : (misfit(value, 'bigint') as never);
-};
-
-/** In folds a bigint, a number or a string, as the property is declared; bigint when that cannot be told. */
-function bigInteger(design: unknown): ColumnType {
-  if (design === Number) {
-    const safe = (value: unknown): unknown =>
-      Number.isSafeInteger(Number(value)) ? Number(value) : misfit(value, 'safe integer');
-    return plain('bigint', 'int8', safe, Number);
-  }
-  if (design === String) return plain('bigint', 'int8', (value) => String(wide(value)));
-  return plain('bigint', 'int8', wide, BigInt);
-}
+export const bigint = plain(
+  'bigint',
+  'int8',
+  (value) => {
+    const whole = typeof value === 'bigint' ? value : BigInt(value as string);
+    return BigInt.asIntN(64, whole) === whole ? whole : misfit(value, 'bigint');
+  },
+  BigInt,
+);
 
 const PLAIN_DECIMAL = /^(?:-?[1-9]\d*|-?0(?=\.\d*[1-9])|0)(?:\.(\d+))?$/;
 
 /** Exact decimals travel as strings; a number would have lost its cents before it came here. */
-function numeric(precision: number | null | undefined, scale: number | undefined): ColumnType {
+export function numeric(precision?: number, scale?: number): ColumnType {
   const sql = precision ? `numeric(${precision},${scale ?? 0})` : 'numeric';
   const fixed = precision ? (scale ?? 0) : undefined;
   const bound = precision ? new Decimal(10).pow(precision - (scale ?? 0)) : undefined;
@@ -164,7 +141,7 @@ const decimalText = (value: unknown, decimal: Decimal): string => {
   return places === undefined ? decimal.toFixed() : decimal.toFixed(places);
 };
 
-const instant: ColumnType = {
+export const instant: ColumnType = {
   ...plain(
     'timestamptz',
     'timestamptz',
@@ -188,15 +165,15 @@ const isDay = (text: string): boolean => {
   return true;
 };
 
-const day = plain('date', 'date', (value) => {
+export const day = plain('date', 'date', (value) => {
   const text = value instanceof Date ? value.toISOString().slice(0, 10) : value;
   return typeof text === 'string' && isDay(text) ? text : misfit(value, 'day (YYYY-MM-DD)');
 });
 
-const json = (sql: 'json' | 'jsonb'): ColumnType => ({
+export const json: ColumnType = {
   ...plain(
-    sql,
-    sql,
+    'jsonb',
+    'jsonb',
     (value) => {
       const text = JSON.stringify(value);
       return text === undefined || text.includes('\\u0000') ? misfit(value, 'JSON value') : JSON.parse(text);
@@ -207,98 +184,11 @@ const json = (sql: 'json' | 'jsonb'): ColumnType => ({
   encode: JSON.stringify,
   copyValue: JSON.stringify,
   equal: isDeepStrictEqual,
-});
-
-const bytes: ColumnType = {
-  ...plain(
-    'bytea',
-    'bytea',
-    (value) => (Buffer.isBuffer(value) ? value : misfit(value, 'Buffer')),
-    (text) => Buffer.from(text.slice(2), 'hex'),
-  ),
-  equal: (a, b) => Buffer.isBuffer(a) && Buffer.isBuffer(b) && a.equals(b),
 };
 
-const double: ColumnType = {
-  ...plain(
-    'double precision',
-    'text',
-    (value) => (Number.isFinite(value) ? (value as number) + 0 : misfit(value, 'finite number')),
-    Number,
-  ),
-  cast: 'double precision',
-  encode: String,
-  copy: 'float8',
-};
-
-const list = (sql: 'text' | 'uuid'): ColumnType => ({
-  ...plain(
-    `${sql}[]`,
-    'text',
-    (value) => (Array.isArray(value) ? value.map(storableText) : misfit(value, 'list of texts')),
-    JSON.parse,
-  ),
-  cast: `${sql}[]`,
-  read: (column) => `to_jsonb(${column})`,
-  encode: (value) => `{${(value as string[]).map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`,
-  copy: 'raw',
-  copyValue: (value) => encodeArray(sql, value as string[]),
-  equal: isDeepStrictEqual,
-});
-
-/**
- * The column type for a TypeORM type in its normal form.
- * @throws Error for types that a read model cannot have
- */
-export function columnType(type: string, options: ColumnOptions): ColumnType {
-  if (options.isArray) {
-    if (type === 'text' || type === 'uuid') return list(type);
-    throw new Error(`lists of ${type} are not supported; use jsonb`);
-  }
-  switch (type) {
-    case 'text':
-      return plain('text', 'text', storableText);
-    case 'character varying':
-    case 'varchar':
-      return options.length ? boundedText(Number(options.length)) : plain('text', 'text', storableText);
-    case 'uuid':
-      return uuid;
-    case 'smallint':
-    case 'int2':
-      return integer('smallint', 'int2', 16);
-    case 'integer':
-    case 'int':
-    case 'int4':
-      return integer('integer', 'int4', 32);
-    case 'bigint':
-    case 'int8':
-      return bigInteger(options.design);
-    case 'numeric':
-    case 'decimal':
-      return numeric(options.precision, options.scale);
-    case 'boolean':
-    case 'bool':
-      return plain(
-        'boolean',
-        'bool',
-        (value) => (typeof value === 'boolean' ? value : misfit(value, 'boolean')),
-        (text) => text === 't',
-      );
-    case 'timestamp with time zone':
-    case 'timestamptz':
-      return instant;
-    case 'date':
-      return day;
-    case 'json':
-    case 'jsonb':
-      return json(type);
-    case 'bytea':
-      return bytes;
-    case 'double precision':
-    case 'float8':
-    case 'float':
-      return double;
-    default:
-      throw new Error(`the type '${type}' is not supported in a read model`);
-  }
-}
+export const boolean = plain(
+  'boolean',
+  'bool',
+  (value) => (typeof value === 'boolean' ? value : misfit(value, 'boolean')),
+  (text) => text === 't',
+);

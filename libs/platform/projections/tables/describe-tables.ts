@@ -1,61 +1,41 @@
-import { DataSource, type EntityMetadata } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
-import type { Projection, TableClass } from '../definition/projection.js';
-import { personalColumnsOf } from '../definition/personal.js';
-import { columnType, personalType } from './column-types.js';
+import { createHash } from 'node:crypto';
+import type { Column as Declared } from '../definition/columns.js';
+import type { Projection } from '../definition/projection.js';
+import type { Index, Table } from '../definition/table.js';
 import { quote } from './ddl.js';
-import { TableShape, type Column, type Row } from './table-shape.js';
+import { TableShape, type Column, type Row, type TableIndex } from './table-shape.js';
 
-/** The tables of a projection, as its entities declare them. */
-export async function describeTables(projection: Projection): Promise<TableShape[]> {
-  const source = new DataSource({ type: 'postgres', entities: [...projection.tables] });
-  // Metadata without a connection: what initialize() does after it has connected.
-  await (source as unknown as { buildMetadatas(): Promise<void> }).buildMetadatas();
-  return projection.tables.map((target) => {
-    if (!source.hasMetadata(target)) throw new Error(`${projection.name}: ${target.name} is not a TypeORM entity`);
-    try {
-      return shapeOf(source, source.getMetadata(target), target, projection.appendOnly.has(target));
-    } catch (error) {
-      throw new Error(`${projection.name}, ${target.name}: ${(error as Error).message}`, { cause: error });
-    }
+/** The tables of a projection as the runtime knows them. */
+export const describeTables = ({ tables, appendOnly }: Projection): TableShape[] =>
+  tables.map((table) => {
+    const columns = Object.entries(table.columns).map(columnOf);
+    const indices = table.indexes.map((index) => indexOf(table, index));
+    return new TableShape(table, table.name, columns, indices, appendOnly.has(table));
   });
+
+function columnOf([property, { parts }]: [string, Declared]): Column {
+  const { type, isKey = false, isNullable = false, isPersonal, fallback, about } = parts;
+  const words = [isPersonal ? 'Personal.' : '', about ?? ''].filter((word) => word !== '');
+  return {
+    property,
+    // One function a column, so that each sees one property only.
+    get: new Function('row', `return row[${JSON.stringify(property)}]`) as (row: Row) => unknown,
+    name: quote(property),
+    type,
+    key: isKey,
+    nullable: isNullable,
+    fallback,
+    comment: words.length > 0 ? words.join(' ') : undefined,
+  };
 }
 
-function shapeOf(source: DataSource, metadata: EntityMetadata, target: TableClass, appendOnly: boolean): TableShape {
-  const columns = metadata.columns.map((column) => columnOf(source, column, target));
-  const indices = metadata.indices.map((index) => ({
-    name: quote(index.name),
-    columns: index.columns
-      .map(({ databaseName, databasePath }) => {
-        const order = index.columnNamesWithOrderingMap[databasePath];
-        return quote(databaseName) + (order === -1 ? ' desc' : '');
-      })
-      .join(', '),
-    unique: index.isUnique,
-    where: index.where,
-  }));
-  return new TableShape(target, metadata.tableName, columns, indices, appendOnly);
-}
+/** PostgreSQL cuts names that are longer. */
+const LONGEST_NAME = 63;
 
-function columnOf(source: DataSource, column: ColumnMetadata, target: TableClass): Column {
-  const { propertyName, databaseName, isArray, length, precision, scale } = column;
-  const type = source.driver.normalizeType(column);
-  const design: unknown = Reflect.getMetadata('design:type', target.prototype, propertyName);
-  try {
-    if (column.isGenerated) throw new Error('generated values would differ from one rebuild to the next');
-    if (typeof column.default === 'function') throw new Error('defaults of the database would differ between rebuilds');
-    const columnOfType = columnType(type, { isArray, length, precision, scale, design });
-    return {
-      property: propertyName,
-      // One function a column, so that each sees one property only.
-      get: new Function('row', `return row[${JSON.stringify(propertyName)}]`) as (row: Row) => unknown,
-      name: quote(databaseName),
-      type: personalColumnsOf(target).has(propertyName) ? personalType(columnOfType) : columnOfType,
-      key: column.isPrimary,
-      nullable: column.isNullable,
-      fallback: column.default,
-    };
-  } catch (error) {
-    throw new Error(`column ${propertyName}: ${(error as Error).message}`, { cause: error });
-  }
+function indexOf(table: Table, index: Index): TableIndex {
+  const { columns, where, name } = 'columns' in index ? index : { columns: index, where: undefined, name: undefined };
+  // Of a partial index, the condition is a part of its name: with another condition it is another index.
+  const condition = where === undefined ? '' : `_${createHash('sha1').update(where).digest('hex').slice(0, 6)}`;
+  const made = `${[table.name, ...columns].join('_').slice(0, LONGEST_NAME - condition.length)}${condition}`;
+  return { name: quote(name ?? made), columns: columns.map(quote).join(', '), where };
 }

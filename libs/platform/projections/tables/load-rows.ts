@@ -1,6 +1,6 @@
 import { encodeArray } from '#platform/postgres/arrays.js';
 import type { PipelineQuery } from '#platform/postgres/pool.js';
-import type { Key } from '../definition/projection.js';
+import type { Key } from '../definition/table.js';
 import { castOf, statement } from './prepared-statements.js';
 import { quote } from './ddl.js';
 import type { Row, TableShape } from './table-shape.js';

@@ -1,6 +1,7 @@
 import type { CopyRows } from '#platform/postgres/copy-rows.js';
 import type { ColumnType } from './column-types.js';
-import type { Key, TableClass } from '../definition/projection.js';
+
+import type { Key, Table } from '../definition/table.js';
 
 /** A row as folds see it: by property name, every column present, in canonical form. */
 export type Row = Record<string, unknown>;
@@ -12,6 +13,7 @@ export interface Column {
   readonly type: ColumnType;
   readonly key: boolean;
   readonly nullable: boolean;
+  readonly comment?: string;
   /** The column's value of a row. */
   readonly get: (row: Row) => unknown;
   /** Taken when a fold leaves the column out. */
@@ -21,17 +23,16 @@ export interface Column {
 export interface TableIndex {
   readonly name: string;
   readonly columns: string;
-  readonly unique: boolean;
   readonly where?: string;
 }
 
-/** What the runtime knows of a read model's table, from its TypeORM entity. */
+/** What the runtime knows of a read model's table, from its declaration. */
 export class TableShape {
   readonly keys: readonly Column[];
   private readonly values: readonly Column[];
 
   constructor(
-    readonly target: TableClass,
+    readonly target: Table,
     readonly name: string,
     readonly columns: readonly Column[],
     readonly indices: readonly TableIndex[],
@@ -95,7 +96,7 @@ export class TableShape {
       return `${name}: ${canonical}`;
     });
     const source = `return (folded, key, before, fresh) => ({ ${fields.join(', ')} });`;
-    // oxlint-disable-next-line no-implied-eval -- names come from the entities, quoted
+    // oxlint-disable-next-line no-implied-eval -- names come from the declarations, quoted
     const make = new Function('columns', 'canonical', source);
     return make(this.columns, (column: Column, value: unknown, fresh = false) => this.canonical(column, value, fresh));
   }
