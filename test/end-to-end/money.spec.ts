@@ -196,7 +196,8 @@ describe('money', () => {
       }
     };
     const paths = Object.entries<any>((apiDocument() as any).paths).filter(
-      ([path, { get }]) => get && path.startsWith('/v1/'),
+      // Schemas of events are no answers about anybody.
+      ([path, { get }]) => get && path.startsWith('/v1/') && !path.startsWith('/v1/schemas'),
     );
     for (const [path, { get }] of paths) {
       const at = path
