@@ -57,6 +57,7 @@ const documentWords: DocumentWords = {
     invoice: 'INV-2041',
     key: 'C-10293',
     licence: 'CC-BY-4.0',
+    aggregate: 'order',
     name: 'Ada Lovelace',
     note: 'Rang at noon: please deliver to the neighbour.',
     number: 'A-4711',

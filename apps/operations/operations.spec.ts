@@ -23,7 +23,7 @@ describe('the operations app', () => {
     const placed = await client.post('/v1/orders', order, { 'yad-actor': 'ada', 'yad-reason': 'by telephone' });
     expect(placed.status).toBe(201);
     const { status, body } = await client.get(
-      `/v1/audit/streams/order-${placed.body.id}/events?minPosition=${placed.body.position}`,
+      `/v1/audit/streams/order/${placed.body.id}/events?minPosition=${placed.body.position}`,
     );
     expect(status).toBe(200);
     expect(body.data).toEqual([

@@ -105,7 +105,7 @@ describe('lists', () => {
     past.refund('c1', ann, '2026-01-07', '3.05');
     past.openCase('late', ann);
     past.openCase('lost', ben);
-    const at = { stream: `case-${idOf('late')}`, subject: ann, on: '2026-01-06T09:00:00Z' };
+    const at = { aggregate: 'case', aggregateId: idOf('late'), subject: ann, on: '2026-01-06T09:00:00Z' };
     const resolved = { ...caseAbout(ann), status: 'resolved', resolution: 'sent', reopenings: 0 } as const;
     past.add(at, service.caseFirstResponseRecorded({ ...caseAbout(ann), status: 'in-progress', via: 'web' }));
     past.add(at, service.caseResolved(resolved));
@@ -147,7 +147,12 @@ describe('lists', () => {
 
   it('shows of a merged case where it is worked on, and how that stands, merges followed', async () => {
     for (const name of ['first', 'second', 'third']) past.openCase(name, ann);
-    const at = (name: string) => ({ stream: `case-${idOf(name)}`, subject: ann, on: '2026-01-06T09:00:00Z' });
+    const at = (name: string) => ({
+      aggregate: 'case',
+      aggregateId: idOf(name),
+      subject: ann,
+      on: '2026-01-06T09:00:00Z',
+    });
     const mergedInto = (into: string) =>
       service.caseMerged({ ...caseAbout(ann), status: 'duplicate', into: idOf(into), previousStatus: 'new' });
     past.add(at('first'), mergedInto('second'));

@@ -33,7 +33,7 @@ function past(): CustomerHistory {
   of.sell('B-1', ben, '2026-01-05', '5');
   of.refund('D-3', dee, '2026-01-06', '7', order);
   of.openCase('lost', dee);
-  const at = { stream: `case-${idOf('lost')}`, subject: dee, on: '2026-01-06T09:00:00Z' };
+  const at = { aggregate: 'case', aggregateId: idOf('lost'), subject: dee, on: '2026-01-06T09:00:00Z' };
   const about = { ...caseAbout(dee), number: 'D-4', assignee: 'omid', status: 'assigned' } as const;
   of.add(at, service.caseAssigned(about));
   return of;

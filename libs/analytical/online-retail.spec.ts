@@ -75,7 +75,8 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
     : orderCompleted({ ...about, kind, placedAt, net: amount(net), lines, saleLines, saleValue: amount(saleValue) });
   return {
     id,
-    stream: `${number.startsWith('C') ? 'return' : 'order'}-${id}`,
+    aggregate: number.startsWith('C') ? 'return' : 'order',
+    aggregateId: id,
     revision: 1,
     position: BigInt(index + 1),
     type: event.contract.type,

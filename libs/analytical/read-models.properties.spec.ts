@@ -43,7 +43,7 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 function historyOf(steps: readonly Step[]): EventLogFixture {
   const log = new EventLogFixture();
   for (const name of CONTACTS) {
-    const at = { stream: `contact-${idOf(name)}`, subject: idOf(name), on: '2025-01-01T00:00:00Z' };
+    const at = { aggregate: 'contact', aggregateId: idOf(name), subject: idOf(name), on: '2025-01-01T00:00:00Z' };
     log.add(
       at,
       contact.contactRegistered({ kind: 'person', status: 'identified', stage: 'lead', name: { full: name } }),
@@ -56,15 +56,15 @@ function historyOf(steps: readonly Step[]): EventLogFixture {
     const own = idOf(`thing ${n}`);
     const net = plainNumber((cents / 100).toFixed(2));
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: net }];
-    const onContact = { stream: `contact-${subject}`, subject, on };
+    const onContact = { aggregate: 'contact', aggregateId: subject, subject, on };
     const sell = (whom: string | undefined, kind: 'sale' | 'adjustment') => {
-      const at = { stream: `order-${own}`, subject: whom ?? own, on };
+      const at = { aggregate: 'order', aggregateId: own, subject: whom ?? own, on };
       const about = { contact: whom, currency, zone, kind, net };
       log.add(at, order.orderPlaced({ ...about, lines }));
       const sale = cents > 0 ? { saleLines: 1, saleValue: net } : { saleLines: 0, saleValue: '0' };
       log.add(at, order.orderCompleted({ ...about, placedAt: on, lines: 1, ...sale }));
     };
-    const onCase = { stream: `case-${idOf(`case of ${who}`)}`, subject, on };
+    const onCase = { aggregate: 'case', aggregateId: idOf(`case of ${who}`), subject, on };
     const about = { contact: subject, kind: 'question', channel: 'web', priority: 'low', openedAt: on } as const;
     const relation = { kind: 'household', other: idOf(other), direction: 'to' } as const;
     const reach = { kind: 'email', address: `${who}@example.com` } as const;
@@ -81,15 +81,15 @@ function historyOf(steps: readonly Step[]): EventLogFixture {
         if (!walkIn) return;
         const made =
           what === 'attach' ? order.orderAttached({ contact: subject }) : order.orderDetached({ contact: subject });
-        return void log.add({ stream: `order-${walkIn}`, subject: walkIn, on }, made);
+        return void log.add({ aggregate: 'order', aggregateId: walkIn, subject: walkIn, on }, made);
       }
       case 'draft':
         return void log.add(
-          { stream: `order-${own}`, subject, on },
+          { aggregate: 'order', aggregateId: own, subject, on },
           order.orderDrafted({ contact: subject, currency, zone, kind: 'sale', lines, net }),
         );
       case 'refund': {
-        const at = { stream: `return-${own}`, subject, on };
+        const at = { aggregate: 'return', aggregateId: own, subject, on };
         const terms = { contact: subject, currency, zone };
         log.add(at, back.returnRequested({ ...terms, lines, value: net }));
         return void log.add(
@@ -99,7 +99,7 @@ function historyOf(steps: readonly Step[]): EventLogFixture {
       }
       case 'pay': {
         // Of an order that is paid too much, cancelled and paid back.
-        const at = { stream: `order-${own}`, subject, on };
+        const at = { aggregate: 'order', aggregateId: own, subject, on };
         const terms = { contact: subject, currency };
         const amount = String(Math.abs(cents));
         log.add(at, order.orderPlaced({ ...terms, zone, kind: 'sale', lines, net }));
@@ -108,7 +108,7 @@ function historyOf(steps: readonly Step[]): EventLogFixture {
         return void log.add(at, order.orderPaymentRefunded({ ...terms, amount, outstanding: '0', overpaid: '0' }));
       }
       case 'exchange': {
-        const at = { stream: `return-${own}`, subject, on };
+        const at = { aggregate: 'return', aggregateId: own, subject, on };
         const terms = { contact: subject, currency, zone };
         const replacement = idOf('replacement');
         log.add(at, back.returnRequested({ ...terms, lines, value: net }));
@@ -215,7 +215,7 @@ describe('the read models, over random histories', () => {
       fc.property(history, (steps) => {
         const log = historyOf(steps);
         const before = lasting(log.events);
-        const at = { stream: `contact-${idOf('ann')}`, subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
+        const at = { aggregate: 'contact', aggregateId: idOf('ann'), subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
         log.add(at, contact.contactMerged({ into: idOf('ben'), previousStatus: 'identified' }));
         const merged = lasting(log.events);
         log.add(at, contact.contactUnmerged({ from: idOf('ben'), status: 'identified' }));
@@ -233,7 +233,7 @@ describe('the read models, over random histories', () => {
         const tablesOf = (events: readonly RecordedEvent[]) =>
           new Map(foldAll(events).flatMap((tables) => [...tables]));
         const before = tablesOf(log.events);
-        const at = { stream: `contact-${idOf('ann')}`, subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
+        const at = { aggregate: 'contact', aggregateId: idOf('ann'), subject: idOf('ann'), on: '2025-12-01T00:00:00Z' };
         log.add(at, contact.contactMerged({ into: idOf('ben'), previousStatus: 'identified' }));
         const changed = [...tablesOf(log.events)].filter(
           ([table, rows]) => JSON.stringify(rows, big) !== JSON.stringify(before.get(table), big),

@@ -102,7 +102,8 @@ function eventOf(subject: string, n: number): EventToAppend {
   const { type, version } = events[n % TYPES]!;
   return {
     id: newId(),
-    stream: `thing-${newId()}`,
+    aggregate: 'thing',
+    aggregateId: newId(),
     revision: 0,
     type,
     schemaVersion: version,

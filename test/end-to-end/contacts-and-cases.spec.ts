@@ -66,12 +66,12 @@ describe('contacts and cases, from outside', () => {
     expect(await ask(`/cases/${first}`)).toMatchObject({ status: 'duplicate', mergedInto: second });
     const listed = (await ask(`/cases?status=duplicate`)).find(({ id }: { id: string }) => id === first);
     expect(listed.original).toMatchObject({ id: second, status: 'new' });
-    const events = await ask(`/audit/streams/case-${first}/events`);
+    const events = await ask(`/audit/streams/case/${first}/events`);
     expect(events.at(-1).data.text).toBe('It still leaks');
     const circle = await client.post(`/v1/cases/${second}/merge`, { into: first });
     expect([circle.status, circle.body.rule]).toEqual([409, 'original-stands']);
 
-    const state = (query: string) => client.get(`/v1/audit/streams/case-${first}/state?${query}`);
+    const state = (query: string) => client.get(`/v1/audit/streams/case/${first}/state?${query}`);
     expect((await state('revision=2')).status).toBe(200);
     expect((await state('revision=3')).status).toBe(404);
     expect((await state(`position=${(await system.head()) + 1n}`)).status).toBe(404);

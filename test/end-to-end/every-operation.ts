@@ -73,7 +73,7 @@ export function everyOperation(requests: number): void {
       );
       const request = fc.record({
         id,
-        stream: id.map((each) => (known['cases']!.includes(each) ? `case-${each}` : `order-${each}`)),
+        aggregate: fc.constantFrom('order', 'case', 'contact', 'thing'),
         position: fc.oneof(fc.integer({ min: 1, max: 20 }).map(String), drawn({})),
         query: valuesOf('query'),
         // Most come without: a role or revision drawn at random would have the body refused unread.

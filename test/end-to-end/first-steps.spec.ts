@@ -188,7 +188,7 @@ describe('first steps', () => {
   });
 
   it('auditors see the events of a stream, a customer and a span, and any state as it was', async () => {
-    const stream = `order-${order}`;
+    const stream = `order/${order}`;
     const events = await ask(`/audit/streams/${stream}/events`);
     expect(events.map(({ type }: any) => type.split('.').at(-1))).toEqual([
       'placed',

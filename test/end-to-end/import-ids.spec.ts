@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { importFile, type ImportReport } from '#apps/cli/import/import-file.js';
 import { Mapping } from '#apps/cli/import/mapping.js';
-import { partsOfStream } from '#platform/kernel/envelope.js';
 import { derivedId } from '#platform/kernel/ids.js';
 import { startSystem, type System } from '../support/system.js';
 
@@ -45,7 +44,7 @@ describe('an id of an import tells nobody whose it is', () => {
   /** The ids of the contacts on a log, by the address, which stands in the open here. */
   const idsOn = async ({ store }: System): Promise<Map<string, string>> => {
     const events = await store.readAll({ after: 0n, limit: 5000 });
-    return new Map(events.map(({ stream, data }) => [JSON.parse(data).owner, partsOfStream(stream).id]));
+    return new Map(events.map(({ aggregateId, data }) => [JSON.parse(data).owner, aggregateId]));
   };
 
   it('gives other ids on another log, and none that can be worked out from the file', async () => {

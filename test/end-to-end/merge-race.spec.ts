@@ -48,7 +48,9 @@ describe('merges that race in two processes', () => {
   };
   const intoOf = async (id: string): Promise<string | null> => {
     const source = { store: stores[0]!, codec, aggregates: [Contact] };
-    return ((await stateAsOf(source, `contact-${id}`))!.state as { mergedInto: string | null }).mergedInto;
+    return (
+      (await stateAsOf(source, { aggregate: 'contact', aggregateId: id }))!.state as { mergedInto: string | null }
+    ).mergedInto;
   };
   /** Where a chain of aliases ends. @throws Error when it goes round. */
   const survivorOf = async (id: string): Promise<string> => {

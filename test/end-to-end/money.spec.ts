@@ -202,15 +202,15 @@ describe('money', () => {
     for (const [path, { get }] of paths) {
       const at = path
         .slice('/v1'.length)
+        .replace('{aggregate}/{id}', `order/${order}`)
         .replace('{id}', ids[path.split('/')[2]!] ?? contact)
-        .replace('{stream}', `order-${order}`)
         .replace('{position}', String(await system.head()));
       const needs = get.parameters.some(({ name, required }: any) => name === 'currency' && required);
       if (path === '/v1/cases/{id}') continue;
       look(await ask(`${at}${needs ? '?currency=GBP' : ''}`), path);
     }
-    look(await ask(`/audit/streams/return-${back}/events`), 'return');
-    look(await ask(`/audit/streams/return-${back}/state`), 'return');
+    look(await ask(`/audit/streams/return/${back}/events`), 'return');
+    look(await ask(`/audit/streams/return/${back}/state`), 'return');
     expect(wrong).toEqual([]);
     expect(decimals).toBeGreaterThan(300);
     expect(system.troubles).toEqual([]);

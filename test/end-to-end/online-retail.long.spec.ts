@@ -52,7 +52,7 @@ describeWithFile('a year of a shop', () => {
   it('keeps every column of the file', async () => {
     // By the log, as an auditor reads it: order 536370, the first that was not sold at home.
     const invoice = await idOf(shop.url, 'online-retail', 'invoice', '536370');
-    const answer = await fetch(`${shop.url}/v1/audit/streams/order-${invoice}/events`);
+    const answer = await fetch(`${shop.url}/v1/audit/streams/order/${invoice}/events`);
     const [placed] = ((await answer.json()) as any).data;
     expect(placed.data).toMatchObject({ number: '536370', country: 'France', contact: expect.any(String) });
     expect(placed.data.lines).toHaveLength(20);

@@ -192,7 +192,15 @@ describe('an append lock that does not come free', () => {
     );
     const request = (actor: string) => {
       const id = newId();
-      const event = { id: newId(), stream: `thing-${id}`, revision: 0, type: 't.x', schemaVersion: 1, subject: id };
+      const event = {
+        id: newId(),
+        aggregate: 'thing',
+        aggregateId: id,
+        revision: 0,
+        type: 't.x',
+        schemaVersion: 1,
+        subject: id,
+      };
       const parts = { occurredAt: new Date(), data: '{}', personalData: null, meta: { actor } };
       return { commandId: newId(), fingerprint: null, events: [{ ...event, ...parts }] };
     };

@@ -45,7 +45,14 @@ async function largeLog(): Promise<Log> {
   for (const data of [order(2000, 'a line of an order with ', 34), JSON.stringify({ ...JSON.parse(most), channel })]) {
     const id = newId();
     const event = {
-      ...{ id: newId(), stream: `order-${id}`, revision: 0, type: 'crm.sales.order.placed', schemaVersion: 1 },
+      ...{
+        id: newId(),
+        aggregate: 'order',
+        aggregateId: id,
+        revision: 0,
+        type: 'crm.sales.order.placed',
+        schemaVersion: 1,
+      },
       ...{ occurredAt: new Date(), subject: id, data, personalData: null, meta: { actor: 'large' } },
     };
     await store.append([{ commandId: newId(), fingerprint: null, events: [event] }]);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { streamName, type StoredEvent } from '#platform/kernel/envelope.js';
 import { Program, yad } from '../end-to-end/processes.js';
 import type { Fleet } from './fleet.js';
 
@@ -94,7 +94,9 @@ export function wrongInLog(events: readonly StoredEvent[], shop: Shop): string[]
   if (events.some(({ position }, i) => position !== BigInt(i + 1))) wrong.push('positions have a hole');
   const byStream = new Map<string, number>();
   const numbers = new Map<string, number>();
-  for (const { stream, revision, type, data } of events) {
+  for (const event of events) {
+    const { revision, type, data } = event;
+    const stream = streamName(event);
     if (revision !== (byStream.get(stream) ?? 0)) wrong.push(`${stream}: revision ${revision} is out of order`);
     byStream.set(stream, revision + 1);
     if (type !== 'crm.sales.order.placed') continue;

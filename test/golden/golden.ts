@@ -129,7 +129,8 @@ const read = (file: string): Golden => JSON.parse(readFileSync(file, 'utf8')) as
 /** A golden sample as the store would give it back. */
 export const storedEvent = ({ type, version, samples }: Golden, extent: Extent): StoredEvent => ({
   id: '0198f3a0-1b2c-7d3e-8f40-00000000000e',
-  stream: 'golden-0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  aggregate: 'golden',
+  aggregateId: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
   revision: 0,
   position: 1n,
   type,

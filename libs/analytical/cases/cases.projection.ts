@@ -1,7 +1,7 @@
 import * as service from '#contracts/service/case.events.js';
 import type { CaseStatus } from '#contracts/service/case.events.js';
 import type { DomainEvent, EventContract } from '#platform/kernel/event-contract.js';
-import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { on, projection, type EventHandler } from '#platform/projections/definition/projection.js';
 import { CaseRow } from './case.table.js';
 
@@ -15,8 +15,8 @@ function ofCase<Data extends About>(
   more: (event: RecordedEvent<Data>, row: CaseRow | undefined) => Partial<CaseRow> = () => ({}),
 ): EventHandler {
   return on(contract, (event) => {
-    const { subject, stream, occurredAt, data } = event;
-    const key = { subject, id: partsOfStream(stream).id };
+    const { subject, aggregateId, occurredAt, data } = event;
+    const key = { subject, id: aggregateId };
     return CaseRow.change(key, (row) => ({
       number: data.number ?? null,
       contact: data.contact ?? null,

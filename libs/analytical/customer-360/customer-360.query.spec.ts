@@ -115,7 +115,7 @@ describe('customer 360', () => {
     const before = await figures();
 
     past.add(
-      { stream: `order-${walkIn}`, subject: walkIn, on: '2026-01-20T00:00:00Z' },
+      { aggregate: 'order', aggregateId: walkIn, subject: walkIn, on: '2026-01-20T00:00:00Z' },
       order.orderAttached({ contact: ann }),
     );
     past.merge('ann', 'ben');
@@ -163,7 +163,7 @@ describe('customer 360', () => {
     past.unmerge('ben', 'cem');
     past.unmerge('ann', 'ben');
     past.add(
-      { stream: `order-${walkIn}`, subject: walkIn, on: '2026-02-20T00:00:00Z' },
+      { aggregate: 'order', aggregateId: walkIn, subject: walkIn, on: '2026-02-20T00:00:00Z' },
       order.orderDetached({ contact: ann }),
     );
     await read.fold(past.events);

@@ -22,7 +22,8 @@ const completed = (given: Partial<Parameters<typeof orderCompleted>[0]>) =>
 
 function rowsOf(...happened: [on: string, event: Parameters<EventLogFixture['add']>[1], subject?: string][]) {
   const log = new EventLogFixture();
-  for (const [on, event, subject = ann] of happened) log.add({ stream: `order-${order}`, subject, on }, event);
+  for (const [on, event, subject = ann] of happened)
+    log.add({ aggregate: 'order', aggregateId: order, subject, on }, event);
   return foldInMemory(ordersByCustomerDay, log.events).get('orders_by_customer_day');
 }
 

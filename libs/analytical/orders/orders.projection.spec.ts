@@ -12,7 +12,7 @@ describe('orders, the fold', () => {
     const log = new EventLogFixture();
     const id = idOf('o');
     const add = (day: number, event: Parameters<EventLogFixture['add']>[1]) =>
-      log.add({ stream: `order-${id}`, subject: ann, on: `2026-01-0${day}T00:00:00Z` }, event);
+      log.add({ aggregate: 'order', aggregateId: id, subject: ann, on: `2026-01-0${day}T00:00:00Z` }, event);
     const row = () => tables(log).get('orders')![0]!;
     const about = { contact: ann, currency: 'GBP' };
     const terms = { ...about, zone: 'UTC', kind: 'sale' as const };

@@ -1,12 +1,12 @@
 import * as order from '#contracts/sales/order.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
-import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, payable, plus } from '#platform/kernel/money.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
 import { CustomerSales, OrderRow } from './order.table.js';
 
-const keyOf = ({ subject, stream }: RecordedEvent) => ({ subject, id: partsOfStream(stream).id });
+const keyOf = ({ subject, aggregateId }: RecordedEvent) => ({ subject, id: aggregateId });
 
 /** Changes the row of the event's order, which its first event made. */
 const ofOrder = (event: RecordedEvent, fold: (row: OrderRow) => Partial<OrderRow>): RowChange<OrderRow> =>

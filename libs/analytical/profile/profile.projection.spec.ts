@@ -12,7 +12,7 @@ const attribute = (value: string) => ({ name: 'size', content: { type: 'string',
 const registered = () => {
   const log = new EventLogFixture();
   const add = (on: string, event: Parameters<EventLogFixture['add']>[1]) =>
-    log.add({ stream: `contact-${ann}`, subject: ann, on: `${on}T00:00:00Z` }, event);
+    log.add({ aggregate: 'contact', aggregateId: ann, subject: ann, on: `${on}T00:00:00Z` }, event);
   add(
     '2026-01-10',
     contact.contactRegistered({
@@ -92,7 +92,7 @@ describe('profiles', () => {
 
   it('sees a customer earlier when history is imported after the registration', () => {
     const { log } = registered();
-    const at = { stream: `order-${idOf('o')}`, subject: ann, on: '2020-05-05T00:00:00Z' };
+    const at = { aggregate: 'order', aggregateId: idOf('o'), subject: ann, on: '2020-05-05T00:00:00Z' };
     const lines = [{ line: 1, sku: 'A', quantity: '1', unitPrice: '1' }];
     log.add(at, order.orderPlaced({ contact: ann, currency: 'GBP', zone: 'UTC', kind: 'sale', net: '1', lines }));
     expect(tables(log).get('customer_activity')).toMatchObject([

@@ -1,12 +1,12 @@
 import * as back from '#contracts/sales/return.events.js';
 import { dayOf } from '#platform/kernel/calendar.js';
-import { partsOfStream, type RecordedEvent } from '#platform/kernel/envelope.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { minus, plus } from '#platform/kernel/money.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
 import { CustomerReturns, ReturnRow } from './return.table.js';
 
-const keyOf = ({ subject, stream }: RecordedEvent) => ({ subject, id: partsOfStream(stream).id });
+const keyOf = ({ subject, aggregateId }: RecordedEvent) => ({ subject, id: aggregateId });
 
 /** Changes the row of the event's return, which its first event made. */
 const ofReturn = (event: RecordedEvent, fold: (row: ReturnRow) => Partial<ReturnRow>): RowChange<ReturnRow> =>

@@ -30,9 +30,9 @@ export const timeline = projection({
   appendOnly: [TimelineEntry],
   on: [],
   any: (event) => {
-    const { subject, position, occurredAt, type, stream } = event;
+    const { subject, position, occurredAt, type, aggregate, aggregateId } = event;
     const key = { subject, occurred_at: occurredAt, position };
     // A spread before many properties makes V8 build the object slowly; so keys come last, here and in other folds.
-    return TimelineEntry.append(key, { type, stream, summary: summaryOf(event), ...key });
+    return TimelineEntry.append(key, { type, aggregate, aggregate_id: aggregateId, summary: summaryOf(event), ...key });
   },
 });

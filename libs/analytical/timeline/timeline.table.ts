@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bigint, instant, json, text } from '#platform/projections/definition/columns.js';
+import { bigint, instant, json, text, uuid } from '#platform/projections/definition/columns.js';
 import { table, type RowOf } from '#platform/projections/definition/table.js';
 
 // By far the most rows, so as narrow as can be.
@@ -10,7 +10,8 @@ export const TimelineEntry = table('timeline', {
     occurred_at: instant().key(),
     position: bigint().key().describe('Position in the log: `GET /v1/audit/events/:position` has the whole event'),
     type: text(),
-    stream: text(),
+    aggregate: text(),
+    aggregate_id: uuid(),
     // A few open fields of the event, never a personal one.
     summary: json(z.record(z.string(), z.unknown())),
   },

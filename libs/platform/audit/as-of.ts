@@ -1,13 +1,12 @@
 import type { Aggregate } from '#platform/kernel/aggregate.js';
-import { partsOfStream } from '#platform/kernel/envelope.js';
+import type { StreamId } from '#platform/kernel/envelope.js';
 import { NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 
 const PAGE = 1000;
 
-export interface AsOf {
-  stream: string;
+export interface AsOf extends StreamId {
   revision: number;
   position: bigint;
   occurredAt: Date;
@@ -18,16 +17,16 @@ export interface AsOf {
 /**
  * The state of an aggregate after its events up to a revision or position (both inclusive; all when neither is
  * given), folded from the log. Undefined when it had none by then.
- * @throws NotFound when no aggregate has streams of this name
+ * @throws NotFound when there is no aggregate of this name
  */
 export async function stateAsOf(
   source: { store: Pick<EventStore, 'readStream'>; codec: EventCodec; aggregates: readonly Aggregate[] },
-  stream: string,
+  { aggregate: name, aggregateId }: StreamId,
   bound: { revision?: number; through?: bigint } = {},
 ): Promise<AsOf | undefined> {
-  const { aggregate: name } = partsOfStream(stream);
   const aggregate = source.aggregates.find((each) => each.name === name);
-  if (!aggregate) throw new NotFound(`there is no stream ${stream}: no aggregate is named ${name}`);
+  if (!aggregate) throw new NotFound(`no aggregate is named ${name}`);
+  const stream = { aggregate: name, aggregateId };
   let state = aggregate.initial;
   let last: Omit<AsOf, 'state'> | undefined;
   for (;;) {
@@ -39,7 +38,7 @@ export async function stateAsOf(
     for (const stored of page) {
       state = aggregate.evolve(state, source.codec.decode(stored));
       const { revision, position, occurredAt, recordedAt } = stored;
-      last = { stream, revision, position, occurredAt, recordedAt };
+      last = { aggregate: name, aggregateId, revision, position, occurredAt, recordedAt };
     }
     if (page.length < left && !page.cut) break;
   }

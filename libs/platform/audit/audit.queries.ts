@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { Role } from '#platform/kernel/command.js';
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { streamName, type StoredEvent } from '#platform/kernel/envelope.js';
 import { orErased } from '#platform/kernel/erased.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
@@ -28,6 +28,8 @@ const limit = z.coerce
   .describe('Events in one page; fewer where they are large');
 /** Bytes of the events in one answer, about: several of them are made at once. */
 const ANSWER_BYTES = 2 * 1024 * 1024;
+/** Whose events are asked for. */
+const Stream = { aggregate: z.string().max(50).describe('Name of the aggregate: `order`'), id: Id };
 const Revision = z.coerce.number().int().min(0).max(2_147_483_646);
 
 /** A recorded event as auditors see it: the whole envelope, in the version of today. */
@@ -35,7 +37,8 @@ export const AuditedEvent = z
   .object({
     position: Position,
     id: Id,
-    stream: z.string(),
+    aggregate: z.string(),
+    aggregateId: Id,
     revision: z.int(),
     type: z.string(),
     schemaVersion: z.int(),
@@ -54,7 +57,8 @@ export const AuditedEvent = z
 
 const StateAsOf = z
   .object({
-    stream: z.string(),
+    aggregate: z.string(),
+    aggregateId: Id,
     revision: z.int(),
     position: Position,
     occurredAt: Instant,
@@ -76,7 +80,8 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
     return {
       position: String(event.position),
       id: event.id,
-      stream: event.stream,
+      aggregate: event.aggregate,
+      aggregateId: event.aggregateId,
       revision: event.revision,
       type: event.type,
       schemaVersion: event.schemaVersion,
@@ -112,14 +117,15 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
     pagedQuery({
       name: 'EventsOfStream',
       summary: 'The events of one aggregate, by revision',
-      route: 'GET /v1/audit/streams/:stream/events',
+      route: 'GET /v1/audit/streams/:aggregate/:id/events',
       allowed,
-      parameters: z.strictObject({ stream: z.string().max(100), limit }),
+      parameters: z.strictObject({ ...Stream, limit }),
       item: AuditedEvent,
-      run: async ({ stream, limit: size }, context) => {
+      run: async ({ aggregate, id, limit: size }, context) => {
+        const stream = { aggregate, aggregateId: id };
         const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
         const found = await store.readStream(stream, { fromRevision, limit: size + 1, bytes: ANSWER_BYTES });
-        if (found.length === 0 && fromRevision === 0) throw new NotFound(`there is no stream ${stream}`);
+        if (found.length === 0 && fromRevision === 0) throw new NotFound(`there is no stream ${streamName(stream)}`);
         return pageUpTo(size, found, ({ revision }) => revision);
       },
     }),
@@ -172,16 +178,17 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
     query({
       name: 'StateAsOf',
       summary: 'An aggregate as it was at a revision, a position or a time of recording; as it is when none is named',
-      route: 'GET /v1/audit/streams/:stream/state',
+      route: 'GET /v1/audit/streams/:aggregate/:id/state',
       allowed,
       parameters: z.strictObject({
-        stream: z.string().max(100),
+        ...Stream,
         revision: Revision.optional(),
         position: Position.optional(),
         at: Instant.optional(),
       }),
       answer: StateAsOf,
-      run: async ({ stream, revision, position, at }, { now }) => {
+      run: async ({ aggregate, id, revision, position, at }, { now }) => {
+        const stream = { aggregate, aggregateId: id };
         if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
           throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);
         }
@@ -199,9 +206,9 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
         const through =
           position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
         const found = await stateAsOf({ store, codec, aggregates }, stream, { revision, through });
-        if (!found) throw new NotFound(`${stream} had no event then`);
+        if (!found) throw new NotFound(`${streamName(stream)} had no event then`);
         if (revision !== undefined && revision > found.revision) {
-          throw new NotFound(`${stream} has no revision ${revision}: its last is ${found.revision}`);
+          throw new NotFound(`${streamName(stream)} has no revision ${revision}: its last is ${found.revision}`);
         }
         return {
           ...found,

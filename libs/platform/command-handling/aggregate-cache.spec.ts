@@ -6,9 +6,9 @@ const any = { name: 'any', initial: {} } as unknown as Aggregate;
 const states = (capacity: number, characters: number): AggregateCache => new AggregateCache(capacity, characters);
 /** How many of the streams are held after each was put there with an event of so many characters. */
 const heldOf = (cache: AggregateCache, streams: number, length: number): number => {
-  const names = Array.from({ length: streams }, (_, i) => `any-${i}`);
-  for (const name of names) cache.weigh(cache.fresh(any, name), { data: 'x'.repeat(length), personalData: null });
-  return names.filter((name) => cache.peek(name)).length;
+  const ids = Array.from({ length: streams }, (_, i) => String(i));
+  for (const id of ids) cache.weigh(cache.fresh(any, id), { data: 'x'.repeat(length), personalData: null });
+  return ids.filter((id) => cache.peek('any', id)).length;
 };
 
 it('few large states are held, or many small ones: memory does not grow with what orders hold', () => {
@@ -20,13 +20,13 @@ it('few large states are held, or many small ones: memory does not grow with wha
 
 it('a state is as large as the largest of its events, and what is forgotten weighs nothing', () => {
   const cache = states(1_000, 1_000);
-  const hot = cache.fresh(any, 'any-hot');
+  const hot = cache.fresh(any, 'hot');
   for (let i = 0; i < 1_000; i++) cache.weigh(hot, { data: 'x'.repeat(100), personalData: 'x'.repeat(50) });
   expect(hot.weight).toBe(150);
   for (let i = 0; i < 100; i++) {
-    const entry = cache.fresh(any, `any-${i}`);
+    const entry = cache.fresh(any, String(i));
     cache.weigh(entry, { data: 'x'.repeat(400), personalData: null });
     cache.drop(entry);
   }
-  expect(cache.peek('any-hot')).toBe(hot);
+  expect(cache.peek('any', 'hot')).toBe(hot);
 });

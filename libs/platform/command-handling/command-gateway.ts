@@ -3,6 +3,7 @@ import type { CommandMessage } from './command-message.js';
 /** The answer to a command: where its events are. The same again for a repeat. */
 export interface CommandResult {
   readonly id: string;
+  /** `<aggregate>-<id>`. */
   readonly stream: string;
   /** Revision of the aggregate after the command. */
   readonly revision: number;

@@ -116,7 +116,7 @@ function setUp() {
   /** After each event. */
   const balances = async (id: string) => {
     let balance = 0;
-    return (await store.readStream(`account-${id}`)).map(({ data }) => {
+    return (await store.readStream({ aggregate: 'account', aggregateId: id })).map(({ data }) => {
       const { limit, amount } = JSON.parse(data) as { limit?: number; amount?: number };
       return (balance += limit ?? amount!);
     });
@@ -141,7 +141,7 @@ describe('the command pipeline', () => {
     const id = newId();
     const result = await pipeline.execute(message(openAccount, id, { owner: 'Ada', limit: 5 }, { reason: 'why' }));
     expect(result).toEqual({ id, stream: `account-${id}`, revision: 0, position: 1n, events: 1, repeated: false });
-    expect(await store.readStream(`account-${id}`)).toMatchObject([
+    expect(await store.readStream({ aggregate: 'account', aggregateId: id })).toMatchObject([
       {
         data: '{"limit":5}',
         personalData: '{"sealed":0,"parts":{"profile":{"owner":"Ada"},"reason":{"reason":"why"}}}',
@@ -249,7 +249,7 @@ describe('the command pipeline', () => {
     await pipeline.execute(message(openAccount, to, { owner: 'Eve', limit: 0 }));
     const result = await pipeline.execute(message(pay, from, { amount: 2, to }));
     expect(result).toMatchObject({ revision: 1, position: 4n, events: 2 });
-    expect(await store.readStream(`account-${to}`)).toMatchObject([
+    expect(await store.readStream({ aggregate: 'account', aggregateId: to })).toMatchObject([
       { subject: to },
       { data: '{"amount":2}', subject: to },
     ]);
@@ -485,7 +485,9 @@ describe('the command pipeline', () => {
       const id = newId();
       await make(fast).execute(message(openAccount, id, { owner: 'Ada', limit: 9 }));
       await make(clock).execute(message(pay, id, { amount: 1 }));
-      const dates = (await store.readStream(`account-${id}`)).map(({ occurredAt }) => occurredAt);
+      const dates = (await store.readStream({ aggregate: 'account', aggregateId: id })).map(
+        ({ occurredAt }) => occurredAt,
+      );
       expect(dates).toEqual([fast.now(), fast.now()]);
       // A clock that is wrong by more dates nothing else.
       fast.set(minutesAfter(clock.now(), 6));

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
-import { streamOf } from '#platform/kernel/envelope.js';
+import { streamName } from '#platform/kernel/envelope.js';
 import { KeyReused, RuleViolation, TooContended } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Appender, type AppenderOptions } from '#platform/event-store/appender.js';
@@ -95,27 +95,27 @@ export class CommandPipeline implements CommandGateway {
 
   private async run(message: CommandMessage): Promise<CommandResult> {
     const { definition, id } = message;
-    const stream = streamOf(definition.on.name, id);
+    const { name } = definition.on;
     let lock: StreamLock | undefined;
-    const takeLock = (): StreamLock | undefined => (lock ??= this.locks.take(stream));
+    const takeLock = (): StreamLock | undefined => (lock ??= this.locks.take(name, id));
     try {
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         // One that has to wait and decide again, or to load, must not be overtaken by those that came after it.
-        for (let other = this.locks.other(stream, lock); other; other = this.locks.other(stream, lock)) {
+        for (let other = this.locks.other(name, id, lock); other; other = this.locks.other(name, id, lock)) {
           await other.released;
         }
         // A command that creates finds nothing in the usual case; the append tells if it is otherwise.
         const mayBeNew = attempt === 0;
-        let participants = this.participants.peek(message, stream, mayBeNew);
+        let participants = this.participants.peek(message, mayBeNew);
         if (!participants) {
           takeLock();
-          participants = await this.participants.load(message, stream, mayBeNew);
+          participants = await this.participants.load(message, mayBeNew);
         }
         const result = await this.attempt(message, participants, takeLock);
         if (result === 'others-first') attempt--;
         else if (result !== 'again') return result;
       }
-      throw new TooContended(stream);
+      throw new TooContended({ aggregate: name, aggregateId: id });
     } finally {
       if (lock) this.locks.release(lock);
     }
@@ -184,7 +184,7 @@ export class CommandPipeline implements CommandGateway {
     const dependsOn = pendingAppends(entries);
     const { events, touched, reserves } = this.placement.place(message, plan, occurredAt);
     const kept = fingerprint && (this.codec.fingerprint(events[0]!.subject, fingerprint) ?? null);
-    const { stream, revision } = own;
+    const { revision } = own;
     const readSet = readSetOf(entries, touched);
     const incarnation = this.store.identity.current.number;
     const request: AppendRequest = { commandId, fingerprint: kept, events, dependsOn, readSet, incarnation, reserves };
@@ -206,13 +206,16 @@ export class CommandPipeline implements CommandGateway {
     }
     if (outcome.kind === 'stored') {
       const position = outcome.firstPosition + BigInt(events.length - 1);
-      return { id, stream, revision, position, events: events.length, repeated: false };
+      return { id, stream: streamName(own), revision, position, events: events.length, repeated: false };
     }
     for (const entry of entries) this.states.drop(entry);
     if (outcome.kind === 'repeated') return this.receipts.repeated(message, outcome.receipt);
     if (outcome.kind === 'taken') {
       const { reservation, holder } = outcome;
-      throw new RuleViolation(`${reservation.scope}-is-unique`, `${holder} has this ${reservation.scope} already`);
+      throw new RuleViolation(
+        `${reservation.scope}-is-unique`,
+        `${streamName(holder)} has this ${reservation.scope} already`,
+      );
     }
     takeLock();
     return outcome.dependencyFailed ? 'others-first' : 'again';

@@ -39,7 +39,7 @@ export function decide(
       throw new NotFound(`there is no ${definition.on.name} ${message.id}`);
     }
     if (expectedRevision !== undefined && expectedRevision !== own.revision) {
-      throw new StaleRevision(own.stream, expectedRevision, own.revision);
+      throw new StaleRevision(own, expectedRevision, own.revision);
     }
     if (message.occurredAt) assertNotAhead(occurredAt.getTime(), now.getTime(), toleranceMs);
     const events = eventsOf(definition.decide(own.state, message.input, contextOf(message, participants, occurredAt)));

@@ -82,12 +82,24 @@ export class EventPlacement {
   place(message: CommandMessage, plan: readonly PlannedEvent[], occurredAt: Date): PlacedEvents {
     // All that may throw comes before the first state moves: one that had moved without an append would mislead.
     const meta = metaOf(message);
-    const events = plan.map(({ entry: { stream }, event, revision, subject }): EventToAppend => {
-      const at = { id: newId(), stream, subject };
+    const events = plan.map(({ entry: { aggregate, aggregateId }, event, revision, subject }): EventToAppend => {
+      const at = { id: newId(), aggregate, aggregateId, subject };
       const { data, personalData } = this.encodeWithinBounds(event, at, message.reason);
       const { type, version: schemaVersion } = event.contract;
       // All fields by name: spreading a part of them costs a seventh of an append's processor time.
-      return { id: at.id, stream, subject, revision, type, schemaVersion, occurredAt, data, personalData, meta };
+      return {
+        id: at.id,
+        aggregate,
+        aggregateId,
+        subject,
+        revision,
+        type,
+        schemaVersion,
+        occurredAt,
+        data,
+        personalData,
+        meta,
+      };
     });
     const reserves = this.reservations(plan);
     const touched: CachedAggregate[] = [];
@@ -122,7 +134,8 @@ export class EventPlacement {
       for (const { scope, words } of event.contract.reserves?.(event.data) ?? []) {
         this.reservationKey ??= this.store.identity.lastingKeyFor('reservations');
         const key = createHmac('sha256', this.reservationKey).update(JSON.stringify(words)).digest();
-        (claimed ??= []).push({ scope, key, stream: entry.stream });
+        const { aggregate, aggregateId } = entry;
+        (claimed ??= []).push({ scope, key, aggregate, aggregateId });
       }
     }
     return claimed;

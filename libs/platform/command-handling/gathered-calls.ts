@@ -59,19 +59,19 @@ export class GatheredCalls<Item> {
   }
 }
 
-interface Asked<Value> {
-  readonly key: string;
+interface Asked<Key, Value> {
+  readonly key: Key;
   readonly resolve: (value: Value | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Looks keys up for many commands in one call. A look-up begins after it was asked for: it tells nothing of before. */
-export class GatheredLookup<Value> {
-  private readonly calls: GatheredCalls<Asked<Value>>;
+export class GatheredLookup<Key, Value> {
+  private readonly calls: GatheredCalls<Asked<Key, Value>>;
 
   /** @param look for many keys at once; what it leaves out is not there */
-  constructor(look: (keys: string[]) => Promise<ReadonlyMap<string, Value>>) {
-    const call = async (asked: Asked<Value>[]): Promise<void> => {
+  constructor(look: (keys: Key[]) => Promise<ReadonlyMap<Key, Value>>) {
+    const call = async (asked: Asked<Key, Value>[]): Promise<void> => {
       try {
         const found = await look([...new Set(asked.map(({ key }) => key))]);
         for (const { key, resolve } of asked) resolve(found.get(key));
@@ -83,7 +83,7 @@ export class GatheredLookup<Value> {
   }
 
   /** The value of a key, if it has one. */
-  find(key: string): Promise<Value | undefined> {
+  find(key: Key): Promise<Value | undefined> {
     return new Promise((resolve, reject) => this.calls.add({ key, resolve, reject }));
   }
 }

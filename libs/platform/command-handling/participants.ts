@@ -1,6 +1,5 @@
 import type { AppendRequest, StreamRevision } from '#platform/event-store/event-store.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
-import { streamOf } from '#platform/kernel/envelope.js';
 import type { AggregateCache, CachedAggregate } from './aggregate-cache.js';
 import type { CommandMessage } from './command-message.js';
 import type { StateLoader } from './state-loader.js';
@@ -29,17 +28,16 @@ export class ParticipantSource {
    * taken at once.
    * @param mayBeNew take a stream that a command creates for new, without a look: the append tells if it is not
    */
-  peek(message: CommandMessage, stream: string, mayBeNew: boolean): Participants | undefined {
-    const { definition, input } = message;
-    let own = this.states.peek(stream);
-    if (!own && definition.creates && mayBeNew) own = this.states.fresh(definition.on, stream);
+  peek({ definition, id: ownId, input }: CommandMessage, mayBeNew: boolean): Participants | undefined {
+    let own = this.states.peek(definition.on.name, ownId);
+    if (!own && definition.creates && mayBeNew) own = this.states.fresh(definition.on, ownId);
     if (!own) return undefined;
     const refs: Participants['refs'] = {};
     for (const name in definition.refs) {
       const { aggregate, id: idOf } = definition.refs[name]!;
       const id = idOf(input, own.state);
       if (id === undefined) continue;
-      const entry = this.states.peek(streamOf(aggregate.name, id));
+      const entry = this.states.peek(aggregate.name, id);
       if (!entry) return undefined;
       refs[name] = { entry, aggregate, id };
     }
@@ -47,20 +45,19 @@ export class ParticipantSource {
   }
 
   /** All of a command's participants, read from the store where the cache does not hold them. */
-  async load(message: CommandMessage, stream: string, mayBeNew: boolean): Promise<Participants> {
-    const { definition, input } = message;
+  async load(message: CommandMessage, mayBeNew: boolean): Promise<Participants> {
+    const { definition, id: ownId, input } = message;
     for (;;) {
       const own =
-        this.states.peek(stream) ??
-        (definition.creates && mayBeNew ? undefined : await this.loader.load(definition.on, stream));
+        this.states.peek(definition.on.name, ownId) ??
+        (definition.creates && mayBeNew ? undefined : await this.loader.load(definition.on, ownId));
       const missing: Promise<CachedAggregate>[] = [];
       for (const { aggregate, id: idOf } of Object.values(definition.refs)) {
         const id = idOf(input, own?.state ?? definition.on.initial);
-        const refStream = id && streamOf(aggregate.name, id);
-        if (refStream && !this.states.peek(refStream)) missing.push(this.loader.load(aggregate, refStream));
+        if (id && !this.states.peek(aggregate.name, id)) missing.push(this.loader.load(aggregate, id));
       }
       if (missing.length > 0) await Promise.all(missing);
-      const participants = this.peek(message, stream, mayBeNew);
+      const participants = this.peek(message, mayBeNew);
       if (participants) return participants;
     }
   }
@@ -78,7 +75,9 @@ export function readSetOf(
   touched: readonly CachedAggregate[],
 ): StreamRevision[] | undefined {
   const left = entries.filter((entry) => !touched.includes(entry));
-  return left.length > 0 ? left.map(({ stream, revision }) => ({ stream, revision })) : undefined;
+  return left.length > 0
+    ? left.map(({ aggregate, aggregateId, revision }) => ({ aggregate, aggregateId, revision }))
+    : undefined;
 }
 
 /** The appends that the states count on, if there are any. */

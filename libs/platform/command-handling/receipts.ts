@@ -1,4 +1,5 @@
 import type { EventStore, Receipt } from '#platform/event-store/event-store.js';
+import { streamName } from '#platform/kernel/envelope.js';
 import { KeyReused } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { CachedAggregate } from './aggregate-cache.js';
@@ -8,7 +9,7 @@ import { GatheredLookup } from './gathered-calls.js';
 
 /** What commands were answered with before, and the answers of those that decided no event. */
 export class Receipts {
-  private readonly lookup: GatheredLookup<Receipt>;
+  private readonly lookup: GatheredLookup<string, Receipt>;
 
   constructor(
     private readonly store: Pick<EventStore, 'receipts' | 'keepReceipt' | 'head'>,
@@ -24,25 +25,26 @@ export class Receipts {
 
   /** The answer to a command that decided no event; remembered where it has a key. @throws KeyReused */
   async answerWithoutEvents(message: CommandMessage, own: CachedAggregate): Promise<CommandResult> {
-    const { stream, revision } = own;
+    const { aggregate, aggregateId, revision } = own;
     const { position } = await this.store.head();
     const { id, commandId, fingerprint } = message;
     if (fingerprint) {
       const subject = own.subject ?? id;
       await this.codec.prepare([subject]);
       const kept = this.codec.fingerprint(subject, fingerprint) ?? null;
-      const receipt: Receipt = { commandId, fingerprint: kept, subject, stream, revision, position, events: 0 };
+      const about = { commandId, fingerprint: kept, subject };
+      const receipt: Receipt = { ...about, aggregate, aggregateId, revision, position, events: 0 };
       const first = (await this.find(message)) ?? (await this.store.keepReceipt(receipt));
       if (first !== receipt) return this.repeated(message, first);
     }
-    return { id, stream, revision, position, events: 0, repeated: false };
+    return { id, stream: streamName(own), revision, position, events: 0, repeated: false };
   }
 
   /** The answer to a repeat. @throws KeyReused where another command was meant */
   async repeated({ id, commandId, fingerprint }: CommandMessage, receipt: Receipt): Promise<CommandResult> {
     if (fingerprint !== null && !(await this.isOf(receipt, fingerprint))) throw new KeyReused(commandId);
-    const { stream, revision, position, events } = receipt;
-    return { id, stream, revision, position, events, repeated: true };
+    const { revision, position, events } = receipt;
+    return { id, stream: streamName(receipt), revision, position, events, repeated: true };
   }
 
   /** Whether a receipt is of this body. Where its subject's key is gone nobody can tell, and it is taken for it. */

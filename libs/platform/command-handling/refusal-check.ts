@@ -23,13 +23,16 @@ export async function settle(entries: readonly CachedAggregate[]): Promise<boole
  * to ask. The look-ups of all refusals of a turn go in one call.
  */
 export class RefusalCheck {
-  private readonly revisions: GatheredLookup<number>;
+  private readonly revisions: GatheredLookup<CachedAggregate, number>;
 
   constructor(
     store: Pick<EventStore, 'lastRevisions'>,
     private readonly states: AggregateCache,
   ) {
-    this.revisions = new GatheredLookup((streams) => store.lastRevisions(streams));
+    this.revisions = new GatheredLookup(async (entries) => {
+      const found = await store.lastRevisions(entries);
+      return new Map(entries.map((entry, at) => [entry, found[at]!]));
+    });
   }
 
   /** Whether the store holds events that a decision did not know, or not those that it knew; such states are dropped. */
@@ -37,7 +40,7 @@ export class RefusalCheck {
     const newer = await Promise.all(
       seen.map(async ({ entry, revision }) => {
         // Lower too: a server that took over may have lost events.
-        const moved = ((await this.revisions.find(entry.stream)) ?? -1) !== revision;
+        const moved = (await this.revisions.find(entry)) !== revision;
         if (moved) this.states.drop(entry);
         return moved || entry.dropped;
       }),

@@ -1,5 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { streamOf, type RecordedEvent } from '#platform/kernel/envelope.js';
+import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 
@@ -23,7 +23,7 @@ export class ResourceReader {
 
   /** True when the aggregate's last event has this revision; costs one event, however long the stream is. */
   async isAt(resource: ResourceDefinition, id: string, revision: number): Promise<boolean> {
-    const stream = streamOf(resource.on.name, id);
+    const stream = { aggregate: resource.on.name, aggregateId: id };
     const page = await this.store.readStream(stream, { fromRevision: revision, limit: 2 });
     return page.length === 1 && !page.cut && page[0]!.revision === revision;
   }
@@ -31,7 +31,7 @@ export class ResourceReader {
   /** The aggregate; undefined when it has no event. */
   async read<Answer>(resource: ResourceDefinition<any, Answer>, id: string): Promise<ReadResource<Answer> | undefined> {
     const { on } = resource;
-    const stream = streamOf(on.name, id);
+    const stream = { aggregate: on.name, aggregateId: id };
     const reading = resource.read();
     const takers = new Map<string, (event: RecordedEvent) => void>(reading.on);
     let state = on.initial;

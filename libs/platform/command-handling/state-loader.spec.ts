@@ -4,7 +4,7 @@ import type { StreamEvents, StreamSpan } from '#platform/event-store/event-store
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
 import { command } from '#platform/kernel/command.js';
-import { streamOf } from '#platform/kernel/envelope.js';
+import type { StreamId } from '#platform/kernel/envelope.js';
 import { RuleViolation, rule } from '#platform/kernel/errors.js';
 import { plaintext, storedForm } from '#test/fixtures/stored-form.fixture.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
@@ -37,7 +37,7 @@ const count = command({
 /** A store that notes what it is asked for at once. */
 class WatchedStore extends MemoryEventStore {
   readonly reads: StreamSpan[][] = [];
-  readonly looks: (readonly string[])[] = [];
+  readonly looks: (readonly StreamId[])[] = [];
   onRead = (): void => {};
   override async readStreams(
     spans: readonly StreamSpan[],
@@ -48,7 +48,7 @@ class WatchedStore extends MemoryEventStore {
     this.onRead();
     return found;
   }
-  override async lastRevisions(streams: readonly string[]): Promise<Map<string, number>> {
+  override async lastRevisions(streams: readonly StreamId[]): Promise<number[]> {
     this.looks.push(streams);
     return super.lastRevisions(streams);
   }
@@ -62,7 +62,7 @@ async function setUp(lengths: readonly number[]) {
       commandId: newId(),
       fingerprint: null,
       events: Array.from({ length }, (_, revision) => ({
-        ...{ id: newId(), stream: streamOf('counter', ids[at]!), revision, type: 'counted', schemaVersion: 1 },
+        ...{ id: newId(), aggregate: 'counter', aggregateId: ids[at]!, revision, type: 'counted', schemaVersion: 1 },
         ...{ occurredAt: new Date('2026-01-15T12:00:00Z'), subject: ids[at]!, meta: { actor: 'spec' } },
         ...storedForm(counted({ by: 1 })),
       })),
@@ -71,7 +71,6 @@ async function setUp(lengths: readonly number[]) {
   const codec = plaintext([counted]);
   const cache = new AggregateCache();
   const loader = new StateLoader(store, codec, cache);
-  const streams = ids.map((id) => streamOf('counter', id));
   const pipeline = new CommandPipeline({ store, codec });
   const message = (id: string, by: number) => ({
     definition: count,
@@ -81,7 +80,7 @@ async function setUp(lengths: readonly number[]) {
     fingerprint: null,
     actor: 'spec',
   });
-  return { store, ids, streams, cache, loader, pipeline, message };
+  return { store, ids, cache, loader, pipeline, message };
 }
 
 describe('loading states', () => {
@@ -94,57 +93,55 @@ describe('loading states', () => {
   });
 
   it('reads a long stream on page by page, without keeping the short ones waiting', async () => {
-    const { store, streams, loader } = await setUp([3_000, 3, 16]);
+    const { store, ids, loader } = await setUp([3_000, 3, 16]);
     const done: string[] = [];
-    const entries = await Promise.all(
-      streams.map((stream) => loader.load(Counter, stream).finally(() => done.push(stream))),
-    );
+    const entries = await Promise.all(ids.map((id) => loader.load(Counter, id).finally(() => done.push(id))));
     expect(entries.map(({ state, revision }) => [state.sum, revision])).toEqual([
       [3_000, 2_999],
       [3, 2],
       [16, 15],
     ]);
-    expect(done.at(-1)).toBe(streams[0]);
+    expect(done.at(-1)).toBe(ids[0]);
     // Each event is asked for once: a page goes on where the one before has ended.
-    const from = store.reads.flat().filter(({ stream }) => stream === streams[0]);
+    const from = store.reads.flat().filter(({ aggregateId }) => aggregateId === ids[0]);
     expect(from.map(({ fromRevision }) => fromRevision)).toEqual([0, 16, 1_016, 2_016]);
   });
 
   it('fails the stream alone whose events this build does not know', async () => {
-    const { store, streams, loader, ids } = await setUp([1, 1]);
+    const { store, loader, ids } = await setUp([1, 1]);
     const {
       position: _p,
       recordedAt: _r,
       commandId,
       ordinal: _o,
       ...event
-    } = (await store.readStream(streams[0]!))[0]!;
+    } = (await store.readStream({ aggregate: 'counter', aggregateId: ids[0]! }))[0]!;
     const strange = { ...event, id: newId(), revision: 1, type: unknown.type };
     await store.append([{ commandId: `${commandId}-2`, fingerprint: null, events: [strange] }]);
-    const [first, second] = await Promise.allSettled(streams.map((stream) => loader.load(Counter, stream)));
+    const [first, second] = await Promise.allSettled(ids.map((id) => loader.load(Counter, id)));
     expect(first).toMatchObject({ reason: expect.objectContaining({ name: 'UnknownEventError' }) });
     expect(second).toMatchObject({ value: { revision: 0, subject: ids[1] } });
   });
 
   it('reads anew what it read before the log lost events', async () => {
-    const { store, streams, cache, loader } = await setUp([20, 2]);
+    const { store, ids, cache, loader } = await setUp([20, 2]);
     store.onRead = () => {
       store.onRead = () => {};
       store.failOver(5n);
       cache.clear();
     };
-    const [entry, lost] = await Promise.all(streams.map((stream) => loader.load(Counter, stream)));
+    const [entry, lost] = await Promise.all(ids.map((id) => loader.load(Counter, id)));
     expect([entry!.revision, entry!.state.sum, lost!.revision]).toEqual([4, 5, -1]);
   });
 
   it('tells all commands of a turn when the store cannot be read, and reads again for those that come then', async () => {
-    const { store, streams, loader } = await setUp([1, 1]);
+    const { store, ids, loader } = await setUp([1, 1]);
     const read = store.readStreams.bind(store);
     store.readStreams = () => Promise.reject(new Error('away'));
-    const settled = await Promise.allSettled(streams.map((stream) => loader.load(Counter, stream)));
+    const settled = await Promise.allSettled(ids.map((id) => loader.load(Counter, id)));
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     store.readStreams = read;
-    expect(await loader.load(Counter, streams[0]!)).toMatchObject({ revision: 0 });
+    expect(await loader.load(Counter, ids[0]!)).toMatchObject({ revision: 0 });
   });
 
   it('asks once whether the states are those of now, for the refusals of many commands', async () => {

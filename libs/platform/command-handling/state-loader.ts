@@ -2,6 +2,7 @@ import type { EventStore, StreamEvents } from '#platform/event-store/event-store
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Chronology } from '#platform/kernel/chronology.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import type { AggregateCache, CachedAggregate, LoadedAggregate } from './aggregate-cache.js';
 import { GatheredCalls } from './gathered-calls.js';
@@ -13,7 +14,7 @@ const LONG = { streams: 4, events: 1000 };
 
 interface Loading {
   readonly on: Aggregate;
-  readonly stream: string;
+  readonly id: string;
   /** Folded so far; nobody else sees it yet. */
   folded: LoadedAggregate;
   /** How often the cache had been cleared when its first event was read. */
@@ -27,7 +28,7 @@ interface Loading {
  * streams. A long stream is read on page by page. Each call is bounded in streams, in events of each, and in bytes.
  */
 export class StateLoader {
-  private readonly underWay = new Map<string, Promise<CachedAggregate>>();
+  private readonly underWay = new StreamMap<Promise<CachedAggregate>>();
   private readonly first = new GatheredCalls<Loading>((batch) => this.read(batch, MANY.events), {
     size: MANY.streams,
     atOnce: 2,
@@ -41,14 +42,14 @@ export class StateLoader {
   ) {}
 
   /** The state of a stream as the store has it, put into the cache. Who asks for the same stream meanwhile shares it. */
-  load(on: Aggregate, stream: string): Promise<CachedAggregate> {
-    let loading = this.underWay.get(stream);
+  load(on: Aggregate, id: string): Promise<CachedAggregate> {
+    let loading = this.underWay.get(on.name, id);
     if (!loading) {
       const { generation } = this.cache;
       loading = new Promise((resolve, reject) => {
-        this.first.add({ on, stream, folded: nothing(on), generation, resolve, reject });
+        this.first.add({ on, id, folded: nothing(on), generation, resolve, reject });
       });
-      this.underWay.set(stream, loading);
+      this.underWay.set(on.name, id, loading);
     }
     return loading;
   }
@@ -56,7 +57,11 @@ export class StateLoader {
   private async read(batch: Loading[], limit: number): Promise<void> {
     let found: StreamEvents[];
     try {
-      const spans = batch.map(({ stream, folded }) => ({ stream, fromRevision: folded.revision + 1 }));
+      const spans = batch.map(({ on, id, folded }) => ({
+        aggregate: on.name,
+        aggregateId: id,
+        fromRevision: folded.revision + 1,
+      }));
       found = await this.store.readStreams(spans, { limit });
       // Of a stream all events are about one subject.
       await this.codec.prepare(found.flatMap(({ events: [first] }) => (first ? [first.subject] : [])));
@@ -90,7 +95,7 @@ export class StateLoader {
   }
 
   private finish(loading: Loading): void {
-    const { stream, on, folded, generation, resolve } = loading;
+    const { id, on, folded, generation, resolve } = loading;
     // Some of what was read may be lost by now: all of it is read anew.
     if (this.cache.generation !== generation) {
       loading.generation = this.cache.generation;
@@ -98,12 +103,12 @@ export class StateLoader {
       this.first.add(loading);
       return;
     }
-    this.underWay.delete(stream);
-    resolve(this.cache.adopt(stream, folded));
+    this.underWay.delete(on.name, id);
+    resolve(this.cache.adopt({ aggregate: on.name, aggregateId: id }, folded));
   }
 
-  private fail({ stream, reject }: Loading, error: unknown): void {
-    this.underWay.delete(stream);
+  private fail({ on, id, reject }: Loading, error: unknown): void {
+    this.underWay.delete(on.name, id);
     reject(error);
   }
 }

@@ -5,11 +5,11 @@ import { Appender } from './appender.js';
 import type { AppendOutcome, AppendRequest } from './event-store.js';
 
 const stored: AppendOutcome = { kind: 'stored', firstPosition: 1n, recordedAt: new Date(0) };
-const conflict: AppendOutcome = { kind: 'conflict', stream: 'thing-1' };
+const conflict: AppendOutcome = { kind: 'conflict', stream: { aggregate: 'thing', aggregateId: '1' } };
 
 const aRequest = (...dependsOn: AppendRequest[]): AppendRequest => {
   const id = newId();
-  const event = { id, stream: `thing-${id}`, revision: 0, data: '{}', personalData: null };
+  const event = { id, aggregate: 'thing', aggregateId: id, revision: 0, data: '{}', personalData: null };
   return { commandId: id, fingerprint: null, events: [event as AppendRequest['events'][number]], dependsOn };
 };
 const ofSize = (characters: number): AppendRequest => {

@@ -1,4 +1,4 @@
-import type { EventToAppend, StoredEvent } from '#platform/kernel/envelope.js';
+import type { EventToAppend, StoredEvent, StreamId } from '#platform/kernel/envelope.js';
 import type { LogIdentity } from './log-identity.js';
 
 /** What one command asks the store to keep: all of its events or none, and its receipt. */
@@ -29,14 +29,12 @@ export interface AppendRequest {
   reserves?: readonly Reservation[];
 }
 
-/** A key that only one stream may have: a source's key, an identity elsewhere. */
-export interface Reservation {
+/** A key that only one stream may have, and that stream, one of the request's own: a source's key, an identity elsewhere. */
+export interface Reservation extends StreamId {
   /** Kind of the key; the same key in another scope is another key. */
   readonly scope: string;
   /** The key's HMAC: what is stored names nobody. */
   readonly key: Buffer;
-  /** Whose it is to be; one of the request's own streams. */
-  readonly stream: string;
 }
 
 /** A reservation's place in a map: its scope and key. */
@@ -44,19 +42,17 @@ export const reservationKey = ({ scope, key }: Pick<Reservation, 'scope' | 'key'
   `${scope} ${key.toString('base64')}`;
 
 /** A stream and the revision of an event in it; -1 for a stream without events. */
-export interface StreamRevision {
-  readonly stream: string;
+export interface StreamRevision extends StreamId {
   readonly revision: number;
 }
 
-/** What the store remembers of a command that it has answered. */
-export interface Receipt {
+/** What the store remembers of a command that it has answered, and the stream that it answered for. */
+export interface Receipt extends StreamId {
   commandId: string;
   fingerprint: Buffer | null;
   /** Whom the command's first event is about; of a command without events, whom it was about. */
   subject: string;
-  stream: string;
-  /** Revision of the last event of the command in `stream`; for a command without events, the revision it saw. */
+  /** Revision of the last event of the command in that stream; for a command without events, the revision it saw. */
   revision: number;
   /** Position of the command's last event, or of the head it saw when it had none. */
   position: bigint;
@@ -71,16 +67,24 @@ export type AppendOutcome =
    * Another writer was first: `stream` is not at the revision that the events follow or that was looked at, or what
    * the request depends on was not stored (`dependencyFailed`). Nothing was stored.
    */
-  | { kind: 'conflict'; stream: string; dependencyFailed?: true }
+  | { kind: 'conflict'; stream: StreamId; dependencyFailed?: true }
   /** Another stream has a key that was to be reserved. Nothing was stored. */
-  | { kind: 'taken'; reservation: Reservation; holder: string };
+  | { kind: 'taken'; reservation: Reservation; holder: StreamId };
+
+/** The outcome of a request whose stream is not as its decision saw it. */
+export const conflictOf = ({ aggregate, aggregateId }: StreamId): AppendOutcome & { kind: 'conflict' } => ({
+  kind: 'conflict',
+  stream: { aggregate, aggregateId },
+});
 
 /** The outcome of a request that depends on one which was not stored. */
 export const dependencyFailed = ({ events }: AppendRequest): AppendOutcome => ({
-  kind: 'conflict',
-  stream: events[0]!.stream,
+  ...conflictOf(events[0]!),
   dependencyFailed: true,
 });
+
+export const isSameStream = (one: StreamId, other: StreamId): boolean =>
+  one.aggregateId === other.aggregateId && one.aggregate === other.aggregate;
 
 export interface Head {
   /** 0 for an empty store. */
@@ -115,8 +119,7 @@ export interface ReadStreamOptions {
 export type EventPage = StoredEvent[] & { cut?: true };
 
 /** Which part of a stream is asked for, together with parts of others. */
-export interface StreamSpan {
-  readonly stream: string;
+export interface StreamSpan extends StreamId {
   readonly fromRevision: number;
 }
 
@@ -151,15 +154,15 @@ export interface EventStore {
   /** Receipts by command id. */
   receipts(commandIds: string[]): Promise<Map<string, Receipt>>;
   /** The events of a stream, by revision, 1,000 unless told otherwise; `through` bounds the position. */
-  readStream(stream: string, options?: ReadStreamOptions): Promise<EventPage>;
+  readStream(stream: StreamId, options?: ReadStreamOptions): Promise<EventPage>;
   /**
    * The first events of each span, in one call for all: the answers are in the order of the spans.
    * @param options `limit`: events of one stream at most; `bytes`: about how many bytes at most for all of them together,
    * PAGE_BYTES when absent. The first event is always there, however large.
    */
   readStreams(spans: readonly StreamSpan[], options: { limit: number; bytes?: number }): Promise<StreamEvents[]>;
-  /** The last revision of each of these streams that has events. */
-  lastRevisions(streams: readonly string[]): Promise<Map<string, number>>;
+  /** The last revision of each of these streams, in their order; -1 where one has no events. */
+  lastRevisions(streams: readonly StreamId[]): Promise<number[]>;
   readAll(options: ReadAllOptions): Promise<EventPage>;
   /** Events about any of these subjects, by position. */
   readSubjects(subjects: string[], options: ReadAllOptions): Promise<EventPage>;

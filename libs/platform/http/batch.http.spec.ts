@@ -45,7 +45,9 @@ describe('POST /v1/commands:batch', () => {
     expect(pointers(outcomes[6])).toEqual(['/command']);
     expect(pointers(outcomes[10])).toEqual(['']);
     expect(outcomes[9]).toMatchObject({ id, revision: 3 });
-    expect((await store.readStream(`parcel-${id}`)).map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+    expect((await store.readStream({ aggregate: 'parcel', aggregateId: id })).map(({ revision }) => revision)).toEqual([
+      0, 1, 2, 3,
+    ]);
   });
 
   it('fails no other item for a hostile one', async () => {
@@ -67,7 +69,7 @@ describe('POST /v1/commands:batch', () => {
     const moves = Array.from({ length: 500 }, (_, i) => ({ command: 'MoveParcel', id, input: { to: `stop ${i}` } }));
     const { outcomes } = await batch([{ command: 'SendParcel', input: { id, label: 'x' } }, ...moves]);
     expect(outcomes.map(({ revision }) => revision)).toEqual(Array.from({ length: 501 }, (_, i) => i));
-    const events = await store.readStream(`parcel-${id}`);
+    const events = await store.readStream({ aggregate: 'parcel', aggregateId: id });
     expect(JSON.parse(events.at(-1)!.data)).toEqual({ to: 'stop 499' });
   });
 

@@ -192,7 +192,7 @@ describe('commands over HTTP', () => {
       const [here, there] = await Promise.all(
         [{ app, store }, other].map(async (each) => {
           const { body } = await (await conformingClient(each.app)).post('/v1/parcels', { label: 'x' }, key);
-          const [event] = await each.store.readStream(`parcel-${body.id}`);
+          const [event] = await each.store.readStream({ aggregate: 'parcel', aggregateId: body.id });
           const receipt = (await each.store.receipts([event!.commandId])).get(event!.commandId)!;
           return [body.id, event!.commandId, receipt.fingerprint!.toString('hex')];
         }),
@@ -228,7 +228,7 @@ describe('commands over HTTP', () => {
         'yad-causation-id': 'c0',
       },
     );
-    const [event] = await store.readStream(`parcel-${body.id}`);
+    const [event] = await store.readStream({ aggregate: 'parcel', aggregateId: body.id });
     expect(event!.meta).toEqual({
       actor: 'ada',
       onBehalfOf: 'bob',
@@ -257,7 +257,7 @@ describe('commands over HTTP', () => {
 describe('the shell', () => {
   it.each([
     ['overloaded', new Overloaded(), 503],
-    ['too-contended', new TooContended('parcel-1'), 409],
+    ['too-contended', new TooContended({ aggregate: 'parcel', aggregateId: '1' }), 409],
     ['outcome-unknown', new OutcomeUnknown(true), 503],
   ])('says when to come back: %s', async (kind, error, expected) => {
     const { app } = await startParcels({ gateway: { execute: () => Promise.reject(error) } });

@@ -48,7 +48,7 @@ describe('POST /v1/ids', () => {
   it('does not serve to try out whose a command was', async () => {
     const headers = { 'idempotency-key': 'ada@example.com', 'yad-actor': 'shop' };
     const { body } = await client.post('/v1/parcels', { label: 'books' }, headers);
-    const { commandId } = (await parcels.store.readStream(`parcel-${body.id}`))[0]!;
+    const { commandId } = (await parcels.store.readStream({ aggregate: 'parcel', aggregateId: body.id }))[0]!;
     const tried = await idsOf([
       ['shop', 'ada@example.com'],
       ['parcel', commandId],

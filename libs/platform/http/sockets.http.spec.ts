@@ -155,7 +155,9 @@ describe('requests as bytes', () => {
     it('may begin with a byte order mark', async () => {
       const { status, body } = await send(post(`\ufeff${sound}`));
       expect(status).toBe(201);
-      expect((await store.readStream(`parcel-${body.id}`))[0]!.data).toBe('{"label":"books"}');
+      expect((await store.readStream({ aggregate: 'parcel', aggregateId: body.id }))[0]!.data).toBe(
+        '{"label":"books"}',
+      );
     });
 
     it.each(['br', 'deflate', 'gzip, br'])('that is compressed by %s is refused', async (encoding) => {
@@ -243,7 +245,7 @@ describe('requests as bytes', () => {
 
     it('in a header keep them', async () => {
       const { body } = await send(header('Yad-Actor', utf8('Jörg سارا')));
-      const [event] = await store.readStream(`parcel-${body.id}`);
+      const [event] = await store.readStream({ aggregate: 'parcel', aggregateId: body.id });
       expect(event!.meta.actor).toBe('Jörg سارا');
     });
 

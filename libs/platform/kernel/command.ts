@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Aggregate } from './aggregate.js';
 import { assertBegun, type Chronology } from './chronology.js';
 import { DayPaths } from './day-paths.js';
+import { streamName, type StreamId } from './envelope.js';
 import type { DomainEvent } from './event-contract.js';
 
 export type Role = 'service' | 'analyst' | 'auditor' | 'privacy' | 'admin';
@@ -119,8 +120,7 @@ export const reference = <State, Input = any, Own = any>(
 ): Reference<State, Input, Own> => ({ aggregate, id });
 
 /** A stream that a decision is about or looks at. */
-export interface DatedStream {
-  readonly stream: string;
+export interface DatedStream extends StreamId {
   readonly state: any;
   readonly dates: Chronology;
 }
@@ -139,7 +139,7 @@ export function assertInOrder(
   for (const name in refs) {
     const { entry } = refs[name]!;
     if (at < entry.dates.latest && !references[name]!.aggregate.existedBefore)
-      assertBegun(entry.dates, at, entry.stream);
+      assertBegun(entry.dates, at, streamName(entry));
   }
   for (const item of decided) {
     const addressed = 'at' in item;
@@ -148,6 +148,6 @@ export function assertInOrder(
     if (!target || at >= target.dates.latest) continue;
     const { contract, data } = addressed ? item.event : item;
     const aggregate = addressed ? references[item.at]!.aggregate : on;
-    target.dates.check(aggregate.dating(target.state, { type: contract.type, data }), at, target.stream);
+    target.dates.check(aggregate.dating(target.state, { type: contract.type, data }), at, streamName(target));
   }
 }

@@ -15,11 +15,19 @@ export interface EventMeta {
 /** The part of it that is stored in the clear; `reason` is free text, and so among the personal data. */
 export type StoredMeta = Omit<EventMeta, 'reason'>;
 
+/** A stream: the events of one aggregate, by its name and id. An event is one too: it names its stream. */
+export interface StreamId {
+  /** Name of the aggregate. */
+  readonly aggregate: string;
+  readonly aggregateId: string;
+}
+
 /** An event as the store takes it: decided, serialised, with the exact revision it must get. */
 export interface EventToAppend {
   id: string;
-  /** `<aggregate>-<uuid>`. */
-  stream: string;
+  /** Name of the aggregate that it happened to, and its id: together its stream. */
+  aggregate: string;
+  aggregateId: string;
   /** 0 for the first event of a stream. */
   revision: number;
   type: string;
@@ -51,7 +59,8 @@ export interface StoredEvent extends EventToAppend {
 /** An event as folds see it: decoded, upcast to the current version, personal fields in place. */
 export interface RecordedEvent<Data = any> {
   id: string;
-  stream: string;
+  aggregate: string;
+  aggregateId: string;
   revision: number;
   position: bigint;
   type: string;
@@ -64,14 +73,5 @@ export interface RecordedEvent<Data = any> {
   data: Data;
 }
 
-/** The stream of an aggregate: its name and id. */
-export const streamOf = (aggregate: string, id: string): string => `${aggregate}-${id}`;
-
-const ID_LENGTH = 36;
-
-/** The aggregate's name and id in a stream's name; what is not named like a stream is an aggregate's name without id. */
-export function partsOfStream(stream: string): { aggregate: string; id: string } {
-  const dash = stream.length - ID_LENGTH - 1;
-  if (dash < 1 || stream.charCodeAt(dash) !== 45) return { aggregate: stream, id: '' };
-  return { aggregate: stream.slice(0, dash), id: stream.slice(dash + 1) };
-}
+/** A stream in one text, `<aggregate>-<id>`, for those who read it: answers, messages of errors, logs. */
+export const streamName = ({ aggregate, aggregateId }: StreamId): string => `${aggregate}-${aggregateId}`;

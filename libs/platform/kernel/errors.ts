@@ -1,3 +1,5 @@
+import { streamName, type StreamId } from './envelope.js';
+
 /** One place in the input and what is wrong there. */
 export interface InputIssue {
   /** JSON pointer into the body, e.g. `/lines/0/quantity`. */
@@ -41,11 +43,11 @@ export class NotFound extends YadError {
 export class StaleRevision extends YadError {
   readonly kind = 'stale-revision';
   constructor(
-    readonly stream: string,
+    readonly stream: StreamId,
     readonly expected: number,
     readonly actual: number,
   ) {
-    super(`${stream} is at revision ${actual}, not at ${expected}`);
+    super(`${streamName(stream)} is at revision ${actual}, not at ${expected}`);
   }
 }
 
@@ -60,8 +62,8 @@ export class KeyReused extends YadError {
 /** Other writers were faster several times over; the same command may be sent again. */
 export class TooContended extends YadError {
   readonly kind = 'too-contended';
-  constructor(readonly stream: string) {
-    super(`${stream} changed under the command again and again; send it again`);
+  constructor(readonly stream: StreamId) {
+    super(`${streamName(stream)} changed under the command again and again; send it again`);
   }
 }
 

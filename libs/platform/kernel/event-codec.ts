@@ -2,7 +2,7 @@ import type { EventToAppend, RecordedEvent, StoredEvent } from './envelope.js';
 import type { DomainEvent } from './event-contract.js';
 
 /** Where an event is to stand: what its personal fields are bound to, so that they cannot be moved. */
-export type EventPlace = Pick<EventToAppend, 'id' | 'stream' | 'subject'>;
+export type EventPlace = Pick<EventToAppend, 'id' | 'aggregate' | 'aggregateId' | 'subject'>;
 
 /** The stored form of what an event says. */
 export type StoredForm = Pick<EventToAppend, 'data' | 'personalData'>;

@@ -25,7 +25,8 @@ const closed = defineEvent({ type: 'crm.spec.account.closed', fields: { limit: o
 const codec = plaintext([opened, closed]);
 const place = {
   id: '0198f3a0-1b2c-7d3e-8f40-00000000000e',
-  stream: 'account-0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  aggregate: 'account',
+  aggregateId: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
   subject: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
 };
 const stored = (form: object, more: Partial<StoredEvent> = {}): StoredEvent =>

@@ -37,7 +37,8 @@ export class PlaintextCodec implements EventCodec {
     if (gone) markErased(this.catalogue.get(type), current, gone);
     return {
       id: stored.id,
-      stream: stored.stream,
+      aggregate: stored.aggregate,
+      aggregateId: stored.aggregateId,
       revision: stored.revision,
       position: stored.position,
       type,

@@ -15,7 +15,7 @@ export interface OpenBus {
 
 /** Appends one event to each of `count` new streams; their subjects spread over the partitions. */
 export async function append(store: EventStore, count: number, data?: string): Promise<void> {
-  const requests = Array.from({ length: count }, () => aRequest(`thing-${newId()}`));
+  const requests = Array.from({ length: count }, () => aRequest({ aggregate: 'thing', aggregateId: newId() }));
   for (const { events } of data === undefined ? [] : requests) for (const event of events) event.data = data!;
   await store.append(requests);
 }
@@ -65,7 +65,7 @@ export function eventBusConformance(name: string, open: (store: EventStore) => P
       const seen: unknown[] = [];
       consumer.onApplied = ({ event }) => seen.push(event);
       await bus.subscribe('identical', consumer);
-      const request = aRequest(`thing-${newId()}`, 0, 2);
+      const request = aRequest({ aggregate: 'thing', aggregateId: newId() }, 0, 2);
       Object.assign(request.events[1]!, {
         data: '{"b":1.50,  "a":"\\u0000\\u2028 \u2028 سلام 😀"}',
         personalData: '{"name": "یاد"}',

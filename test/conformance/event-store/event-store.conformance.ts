@@ -1,19 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { TestClock } from '#platform/kernel/clock.js';
-import { partsOfStream, streamOf, type EventToAppend, type StoredEvent } from '#platform/kernel/envelope.js';
+import { streamName, type EventToAppend, type StoredEvent, type StreamId } from '#platform/kernel/envelope.js';
 import { derivedId, fingerprint, newId } from '#platform/kernel/ids.js';
-import type { AppendRequest, EventPage, EventStore } from '#platform/event-store/event-store.js';
+import type { AppendRequest, EventPage, EventStore, StreamRevision } from '#platform/event-store/event-store.js';
+
+/** Whom a stream of these specs is about. */
+export const subjectOf = (stream: StreamId): string => derivedId(streamName(stream));
 
 /** An event as a command would place it. */
-export const anEvent = (stream: string, revision: number, more: Partial<EventToAppend> = {}): EventToAppend => ({
+export const anEvent = (
+  { aggregate, aggregateId }: StreamId,
+  revision: number,
+  more: Partial<EventToAppend> = {},
+): EventToAppend => ({
   id: newId(),
-  stream,
+  aggregate,
+  aggregateId,
   revision,
   type: 'test.thing.happened',
   schemaVersion: 1,
   occurredAt: new Date('2026-01-15T12:00:00Z'),
-  subject: derivedId(stream),
+  subject: subjectOf({ aggregate, aggregateId }),
   data: JSON.stringify({ revision, text: 'سلام "world" \u0000 \u2028' }),
   personalData: null,
   meta: { actor: 'spec' },
@@ -21,15 +29,15 @@ export const anEvent = (stream: string, revision: number, more: Partial<EventToA
 });
 
 /** A command's append of `count` events to one stream from a revision on. */
-export const aRequest = (stream: string, from = 0, count = 1, commandId = newId()): AppendRequest => ({
+export const aRequest = (stream: StreamId, from = 0, count = 1, commandId = newId()): AppendRequest => ({
   commandId,
   fingerprint: fingerprint(commandId),
   events: Array.from({ length: count }, (_, i) => anEvent(stream, from + i)),
 });
 
-const newStream = (): string => streamOf('thing', newId());
+const newStream = (): StreamId => ({ aggregate: 'thing', aggregateId: newId() });
 /** The stream of a thing that is known by a word. */
-export const thing = (word: string): string => streamOf('thing', derivedId(word));
+export const thing = (word: string): StreamId => ({ aggregate: 'thing', aggregateId: derivedId(word) });
 
 /** What every adapter of the event store promises. `open` gives an empty store, whose clock is the one given. */
 export function eventStoreConformance(name: string, open: (clock: TestClock) => Promise<EventStore>): void {
@@ -47,8 +55,8 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(await store.head()).toEqual({ position: 0n, recordedAt: null });
       expect(await all()).toEqual([]);
       expect(await store.readStream(newStream())).toEqual([]);
-      expect(await store.readStream('thing')).toEqual([]);
-      expect(await store.readStream(newStream().toUpperCase())).toEqual([]);
+      expect(await store.readStream({ aggregate: 'thing', aggregateId: '' })).toEqual([]);
+      expect(await store.readStream({ aggregate: 'thing', aggregateId: newId().toUpperCase() })).toEqual([]);
     });
 
     it('gives back what was stored, byte for byte', async () => {
@@ -143,7 +151,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const right = { ...request, events: [anEvent(one, 0), anEvent(two, 1)] };
       expect(await store.append([right])).toMatchObject([{ kind: 'stored' }]);
       expect(await store.receipts([right.commandId])).toEqual(
-        new Map([[right.commandId, expect.objectContaining({ stream: one, revision: 0, events: 2 })]]),
+        new Map([[right.commandId, expect.objectContaining({ ...one, revision: 0, events: 2 })]]),
       );
     });
 
@@ -175,23 +183,19 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('stores nothing that looked at a stream which has moved on since', async () => {
       const [own, seen, empty] = [newStream(), newStream(), newStream()];
       await store.append([aRequest(seen, 0, 2)]);
-      const looking = (...readSet: { stream: string; revision: number }[]) => ({ ...aRequest(own), readSet });
-      expect(await store.append([looking({ stream: seen, revision: 0 })])).toEqual([
-        { kind: 'conflict', stream: seen },
-      ]);
-      expect(await store.append([looking({ stream: seen, revision: -1 })])).toEqual([
-        { kind: 'conflict', stream: seen },
-      ]);
+      const looking = (...readSet: StreamRevision[]) => ({ ...aRequest(own), readSet });
+      expect(await store.append([looking({ ...seen, revision: 0 })])).toEqual([{ kind: 'conflict', stream: seen }]);
+      expect(await store.append([looking({ ...seen, revision: -1 })])).toEqual([{ kind: 'conflict', stream: seen }]);
       // What is moved in the same call was moved by a decision that came after, or is what the decision saw.
       const outcomes = await store.append([
-        looking({ stream: seen, revision: 1 }, { stream: empty, revision: -1 }),
+        looking({ ...seen, revision: 1 }, { ...empty, revision: -1 }),
         aRequest(seen, 2),
-        { ...aRequest(own, 1), readSet: [{ stream: seen, revision: 2 }] },
+        { ...aRequest(own, 1), readSet: [{ ...seen, revision: 2 }] },
         aRequest(empty),
       ]);
       expect(outcomes.map(({ kind }) => kind)).toEqual(['stored', 'stored', 'stored', 'stored']);
       // One that is refused for it takes none of its neighbours with it.
-      const late = { ...aRequest(own, 2), readSet: [{ stream: seen, revision: 1 }] };
+      const late = { ...aRequest(own, 2), readSet: [{ ...seen, revision: 1 }] };
       const [refused, stored] = await store.append([late, aRequest(newStream())]);
       expect([refused?.kind, stored?.kind]).toEqual(['conflict', 'stored']);
     });
@@ -200,13 +204,13 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const [own, seen] = [newStream(), newStream()];
       await store.append([aRequest(seen, 0, 2)]);
       // As a state does that was read from a server which has lost its last commits since.
-      const late = { ...aRequest(own), readSet: [{ stream: seen, revision: 5 }] };
+      const late = { ...aRequest(own), readSet: [{ ...seen, revision: 5 }] };
       expect(await store.append([late])).toEqual([{ kind: 'conflict', stream: seen }]);
-      const never = { ...aRequest(own), readSet: [{ stream: newStream(), revision: 0 }] };
+      const never = { ...aRequest(own), readSet: [{ ...newStream(), revision: 0 }] };
       expect((await store.append([never]))[0]!.kind).toBe('conflict');
       expect(await store.readStream(own)).toEqual([]);
       // What the same call brings is there.
-      const reader = { ...aRequest(own), readSet: [{ stream: seen, revision: 2 }] };
+      const reader = { ...aRequest(own), readSet: [{ ...seen, revision: 2 }] };
       expect(await store.append([aRequest(seen, 2), reader])).toMatchObject([{ kind: 'stored' }, { kind: 'stored' }]);
     });
 
@@ -222,13 +226,13 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('reserves a key for one stream only', async () => {
       const [first, second] = [newStream(), newStream()];
       const key = fingerprint(newId());
-      const claim = (stream: string, revision: number, scope = 'identity') => ({
+      const claim = (stream: StreamId, revision: number, scope = 'identity') => ({
         ...aRequest(stream, revision),
-        reserves: [{ scope, key, stream }],
+        reserves: [{ scope, key, ...stream }],
       });
       expect(await store.append([claim(first, 0)])).toMatchObject([{ kind: 'stored' }]);
       const before = await store.head();
-      const taken = { kind: 'taken', holder: first, reservation: { scope: 'identity', key, stream: second } };
+      const taken = { kind: 'taken', holder: first, reservation: { scope: 'identity', key, ...second } };
       expect(await store.append([claim(second, 0)])).toEqual([taken]);
       expect(await store.head()).toEqual(before);
       // The same key by the same stream, or in another scope, is no clash; and one that clashes hinders no other.
@@ -237,13 +241,14 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       const [third, fourth, fresh] = [newStream(), newStream(), fingerprint(newId())];
       const both = [third, fourth].map((stream) => ({
         ...aRequest(stream),
-        reserves: [{ scope: 'identity', key: fresh, stream }],
+        reserves: [{ scope: 'identity', key: fresh, ...stream }],
       }));
       expect((await store.append(both)).map(({ kind }) => kind)).toEqual(['stored', 'taken']);
       const racing = await Promise.all(
         [1, 2, 3].map(async () => {
           const stream = newStream();
-          return (await store.append([{ ...aRequest(stream), reserves: [{ scope: 'race', key, stream }] }]))[0]!.kind;
+          return (await store.append([{ ...aRequest(stream), reserves: [{ scope: 'race', key, ...stream }] }]))[0]!
+            .kind;
         }),
       );
       expect(racing.toSorted()).toEqual(['stored', 'taken', 'taken']);
@@ -262,7 +267,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
           commandId: request.commandId,
           fingerprint: request.fingerprint,
           subject: request.events[0]!.subject,
-          stream,
+          ...stream,
           revision: 2,
           position: first.firstPosition + 2n,
           events: 3,
@@ -290,7 +295,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
         commandId,
         fingerprint: fingerprint('x'),
         subject: newId(),
-        stream: newStream(),
+        ...newStream(),
         revision: 4,
         position: 7n,
         events: 0,
@@ -308,14 +313,14 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
         commandId,
         fingerprint,
         subject: newId(),
-        stream: newStream(),
+        ...newStream(),
         revision: 7,
         position: 1n,
         events: 0,
       };
       const standing = await store.keepReceipt(nothing);
-      const [{ stream, subject }] = request.events as [EventToAppend];
-      expect(standing).toMatchObject({ stream, subject, revision: 1, events: 2 });
+      const [{ aggregate, aggregateId, subject }] = request.events as [EventToAppend];
+      expect(standing).toMatchObject({ aggregate, aggregateId, subject, revision: 1, events: 2 });
       expect(await store.receipts([commandId])).toEqual(new Map([[commandId, standing]]));
     });
 
@@ -326,7 +331,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       expect(stored.map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
       expect(await store.readStream(one, { fromRevision: 1, limit: 2 })).toEqual(stored.slice(1, 3));
       expect(await store.readStream(one, { through: stored[2]!.position })).toEqual(stored.slice(0, 3));
-      const subjects = [derivedId(one), derivedId(two)];
+      const subjects = [subjectOf(one), subjectOf(two)];
       const both = await store.readSubjects(subjects, { after: 0n, limit: 10 });
       expect(both.map(({ position }) => position)).toEqual(
         [0n, 1n, 2n, 3n, 4n, 5n].map((n) => stored[0]!.position + n),
@@ -341,15 +346,15 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('finds the events about a subject in whatever streams they are, page by page', async () => {
       // About the aggregate itself, about another, and both in one stream; two aggregates of one id.
       const ids = [newId(), newId(), newId()];
-      const names = ids.flatMap((id) => [streamOf('thing', id), streamOf('part', id)]);
-      const next = new Map(names.map((name) => [name, 0]));
+      const streams = ids.flatMap((aggregateId) => ['thing', 'part'].map((aggregate) => ({ aggregate, aggregateId })));
+      const next = new Map(streams.map((stream) => [stream, 0]));
       const start = (await store.head()).position;
-      const drawn = fc.sample(fc.tuple(fc.constantFrom(...names), fc.constantFrom(undefined, ...ids)), 300);
+      const drawn = fc.sample(fc.tuple(fc.constantFrom(...streams), fc.constantFrom(undefined, ...ids)), 300);
       await store.append(
         drawn.map(([stream, other]) => {
           const revision = next.get(stream)!;
           next.set(stream, revision + 1);
-          const subject = other ?? partsOfStream(stream).id;
+          const subject = other ?? stream.aggregateId;
           return { ...aRequest(stream, revision), events: [anEvent(stream, revision, { subject })] };
         }),
       );
@@ -375,7 +380,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
     it('ends a page before it has more bytes than were asked for, and says that more follow', async () => {
       const start = (await store.head()).position;
       const subject = newId();
-      const stream = streamOf('thing', subject);
+      const stream = { aggregate: 'thing', aggregateId: subject };
       // Runs of one letter are kept compressed, digits are not; large ones stand between small ones.
       const sizes = [10, 3_000, 9_000, 20, 50_000, 7_000, 30, 2_500, 100_000, 40];
       const textOf = (size: number, at: number): string =>
@@ -444,19 +449,21 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       it('are the same events as read one by one, each from its own revision on, in the order of the question', async () => {
         const streams = Array.from({ length: 40 }, newStream);
         await store.append(streams.map((stream, i) => aRequest(stream, 0, 1 + (i % 7))));
-        const spans = streams.map((stream, i) => ({ stream, fromRevision: i % 3 })).toReversed();
+        const spans = streams.map((stream, i) => ({ ...stream, fromRevision: i % 3 })).toReversed();
         const found = await store.readStreams(spans, { limit: 100 });
-        for (const [at, { stream, fromRevision }] of spans.entries()) {
-          expect(found[at]).toEqual({ events: await store.readStream(stream, { fromRevision }), more: false });
+        for (const [at, span] of spans.entries()) {
+          const { fromRevision } = span;
+          expect(found[at]).toEqual({ events: await store.readStream(span, { fromRevision }), more: false });
         }
       });
 
-      it('may be no streams at all, unknown ones, the same twice, or none by their names', async () => {
+      it('may be no streams at all, unknown ones, the same twice, or none by their ids', async () => {
         const stream = newStream();
         await store.append([aRequest(stream, 0, 2)]);
         expect(await store.readStreams([], { limit: 10 })).toEqual([]);
-        const spans = ['thing', newStream(), stream, 'thing-x', stream].map((each) => ({
-          stream: each,
+        const unnamed = { aggregate: 'thing', aggregateId: '' };
+        const spans = [unnamed, newStream(), stream, { ...unnamed, aggregateId: 'x' }, stream].map((each) => ({
+          ...each,
           fromRevision: 1,
         }));
         const found = await store.readStreams(spans, { limit: 10 });
@@ -472,7 +479,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       it('say where more may follow: a stream as long as the limit', async () => {
         const [short, exact, long] = [newStream(), newStream(), newStream()];
         await store.append([aRequest(short, 0, 2), aRequest(exact, 0, 3), aRequest(long, 0, 8)]);
-        const from = (fromRevision: number) => [short, exact, long].map((stream) => ({ stream, fromRevision }));
+        const from = (fromRevision: number) => [short, exact, long].map((stream) => ({ ...stream, fromRevision }));
         const first = await store.readStreams(from(0), { limit: 3 });
         expect(first.map(({ events, more }) => [revisionsOf(events), more])).toEqual([
           [[0, 1], false],
@@ -501,7 +508,7 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
         let open = streams;
         for (let calls = 1; open.length > 0; calls++) {
           expect(calls).toBeLessThan(20);
-          const spans = open.map((stream) => ({ stream, fromRevision: read.get(stream)!.length }));
+          const spans = open.map((stream) => ({ ...stream, fromRevision: read.get(stream)!.length }));
           const found = await store.readStreams(spans, { limit: 10, bytes: 7000 });
           const events = found.flatMap((each) => each.events);
           expect(events.length).toBeGreaterThan(0);
@@ -512,16 +519,12 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
         expect([...read.values()]).toEqual(streams.map(() => [0, 1, 2]));
       });
 
-      it('tell the last revision of each that has one', async () => {
+      it('tell the last revision of each, in the order of the question', async () => {
         const [one, two, none] = [newStream(), newStream(), newStream()];
         await store.append([aRequest(one, 0, 1), aRequest(two, 0, 5)]);
-        expect(await store.lastRevisions([one, none, two, 'thing'])).toEqual(
-          new Map([
-            [one, 0],
-            [two, 4],
-          ]),
-        );
-        expect(await store.lastRevisions([])).toEqual(new Map());
+        const asked = [one, none, two, { aggregate: 'thing', aggregateId: '' }, one];
+        expect(await store.lastRevisions(asked)).toEqual([0, -1, 4, -1, 0]);
+        expect(await store.lastRevisions([])).toEqual([]);
       });
     });
 

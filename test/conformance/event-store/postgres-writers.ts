@@ -30,7 +30,7 @@ export async function runWriters(url: string, writers: number, transactions: num
       let client = await connect(url);
       for (let i = 0; i < transactions; i++) {
         const requests = Array.from({ length: 1 + Math.floor(Math.random() * 4) }, () =>
-          aRequest(`thing-${newId()}`, 0, 1 + Math.floor(Math.random() * 3)),
+          aRequest({ aggregate: 'thing', aggregateId: newId() }, 0, 1 + Math.floor(Math.random() * 3)),
         );
         const ids = requests.flatMap(({ events }) => events.map(({ id }) => id));
         const fate = Math.random();

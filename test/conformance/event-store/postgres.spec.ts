@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { statements } from '#platform/event-store/postgres/statements.js';
-import { partsOfStream } from '#platform/kernel/envelope.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../support/postgres.js';
@@ -71,7 +70,7 @@ describe('event store: what the database itself sees to', () => {
     expect(await restored.append([aRequest(thing('lost'), 2)])).toMatchObject([{ kind: 'stored' }]);
     // As after a fail-over that lost the last moment, or from an older backup.
     await admin.query(`begin; set local session_replication_role = replica;
-      delete from store.events where aggregate_id = '${partsOfStream(thing('lost')).id}' and revision > 0; commit`);
+      delete from store.events where aggregate_id = '${thing('lost').aggregateId}' and revision > 0; commit`);
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'yad store: append' and datname = current_database()`);
     await admin.end();
@@ -85,7 +84,7 @@ describe('event store: what the database itself sees to', () => {
     await restored.close();
   });
 
-  it.each(['store/0001-events', 'store/0100-log'])(
+  it.each(['store/0001-events', 'store/0100-log', 'store/0200-log'])(
     'refuses a log of before, %s, and leaves it as it is',
     async (name) => {
       const url = await aDatabase();
@@ -138,7 +137,7 @@ describe('event store: what the database itself sees to', () => {
     };
     const { rows } = await client.query(`select command_id, subject from store.events order by position limit 1`);
     const { command_id: id, subject } = rows[0];
-    const own = partsOfStream(thing('long')).id;
+    const own = thing('long').aggregateId;
     const events = Array.from({ length: 3000 }, (_, revision) => anEvent(thing('long'), revision, { subject: own }));
     const [last] = await store.append([{ ...aRequest(thing('long')), events }]);
     if (last?.kind !== 'stored') throw new Error('not stored');
@@ -164,7 +163,7 @@ describe('event store: what the database itself sees to', () => {
     expect(await touched(through)).toBeLessThan(100);
     const spans = statements.readStreams.text
       .replace('$1', `'{thing,thing}'`)
-      .replace('$2', `'{${own},${partsOfStream(thing('0-0')).id}}'`)
+      .replace('$2', `'{${own},${thing('0-0').aggregateId}}'`)
       .replace('$3', `'{0,0}'`)
       .replaceAll('$4', '16')
       .replaceAll('$5', '4096');

@@ -37,7 +37,7 @@ const decoded = (events: readonly StoredEvent[], without: Gone): RecordedEvent[]
 
 const stateOf = (on: Aggregate, id: string, events: readonly RecordedEvent[]): any =>
   events
-    .filter(({ stream }) => stream === `${on.name}-${id}`)
+    .filter(({ aggregate, aggregateId }) => aggregate === on.name && aggregateId === id)
     .reduce((state, each) => on.evolve(state, each), on.initial);
 
 const textOf = (value: unknown): string =>
@@ -192,7 +192,9 @@ describe('what is erased', () => {
     for (const definition of resources) {
       for (const subject of subjects) {
         const id = streamIdOf(definition.on.name, subject);
-        const events = decoded(plain, allGone).filter(({ stream }) => stream === `${definition.on.name}-${id}`);
+        const events = decoded(plain, allGone).filter(
+          ({ aggregate, aggregateId }) => aggregate === definition.on.name && aggregateId === id,
+        );
         const reading = definition.read();
         const takers = new Map(reading.on);
         for (const event of events) takers.get(event.type)?.(event);

@@ -179,7 +179,8 @@ export class World {
         events: [
           {
             id: newId(),
-            stream: `thing-${this.revision++}`,
+            aggregate: 'thing',
+            aggregateId: String(this.revision++),
             revision: 0,
             type: event.contract.type,
             schemaVersion: event.contract.version,

@@ -54,7 +54,8 @@ describe('swaps under load', () => {
             events: [
               {
                 id: newId(),
-                stream: `thing-${newId()}`,
+                aggregate: 'thing',
+                aggregateId: newId(),
                 revision: 0,
                 type: event.contract.type,
                 schemaVersion: event.contract.version,

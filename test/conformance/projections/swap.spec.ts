@@ -470,7 +470,8 @@ describe('verifying', () => {
           events: [
             {
               id: newId(),
-              stream: `thing-${i % 4}`,
+              aggregate: 'thing',
+              aggregateId: String(i % 4),
               revision: Math.floor(i / 4),
               type: 'test.noted',
               schemaVersion: 1,

@@ -10,7 +10,8 @@ import { MessageAuthenticator, type LogSource } from './message-authenticator.js
 
 const event: StoredEvent = {
   position: 9007199254740993n,
-  stream: 'order-0198f3a0-1b2c-7d3e-8f40-123456789abc',
+  aggregate: 'order',
+  aggregateId: '0198f3a0-1b2c-7d3e-8f40-123456789abc',
   revision: 3,
   id: '0198f3a0-1b2c-7d3e-8f40-00000000000a',
   type: 'crm.sales.order.placed',
@@ -61,7 +62,8 @@ describe('a message on Kafka', () => {
     ).toMatchObject({
       data: { total: 1.5 },
       personalData: { sealed: 0, parts: { profile: { name: 'یاد' } } },
-      stream: event.stream,
+      aggregate: event.aggregate,
+      aggregateId: event.aggregateId,
     });
   });
 

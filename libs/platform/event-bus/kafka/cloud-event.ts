@@ -10,7 +10,8 @@ const PERSONAL_DATA_GAP = 16;
 
 /** What the body holds beside `data` and `personalData`; the id, type and subject are in the headers and the key. */
 interface Envelope {
-  stream: string;
+  aggregate: string;
+  aggregateId: string;
   revision: number;
   schemaVersion: number;
   occurredAt: string;
@@ -33,7 +34,8 @@ export function toKafkaMessage(
 ): Message {
   const { data, personalData } = event;
   const envelope: Envelope = {
-    stream: event.stream,
+    aggregate: event.aggregate,
+    aggregateId: event.aggregateId,
     revision: event.revision,
     schemaVersion: event.schemaVersion,
     occurredAt: event.occurredAt.toISOString(),
@@ -149,7 +151,8 @@ export function toStoredEvent(message: Pick<KafkaMessage, 'key' | 'value' | 'hea
   const envelope = JSON.parse(`{${text.slice(rest + 1)}`) as Envelope;
   return {
     position: frame.position,
-    stream: envelope.stream,
+    aggregate: envelope.aggregate,
+    aggregateId: envelope.aggregateId,
     revision: envelope.revision,
     id: header(headers, 'ce_id'),
     type: header(headers, 'ce_type'),

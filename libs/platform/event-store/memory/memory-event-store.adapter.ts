@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import type { StoredEvent, StreamId } from '#platform/kernel/envelope.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { newId } from '#platform/kernel/ids.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
 import {
+  conflictOf,
   dependencyFailed,
+  isSameStream,
   reservationKey,
   type AppendOutcome,
   type AppendRequest,
@@ -22,9 +25,9 @@ import { LogIdentity } from '../log-identity.js';
 /** The event store for specs: the same promises as any adapter, kept in this process's memory. */
 export class MemoryEventStore implements EventStore {
   private readonly log: StoredEvent[] = [];
-  private readonly streams = new Map<string, StoredEvent[]>();
+  private readonly streams = new StreamMap<StoredEvent[]>();
   private readonly kept = new Map<string, Receipt>();
-  private readonly holders = new Map<string, string>();
+  private readonly holders = new Map<string, StreamId>();
   private readonly waiting = new Set<() => void>();
   private readonly listeners = new Set<(identity: LogIdentity) => void>();
   identity: LogIdentity;
@@ -49,8 +52,8 @@ export class MemoryEventStore implements EventStore {
   /** What a failover does: the events above a position are lost, and another incarnation begins. */
   failOver(through: bigint): void {
     const lost = this.log.splice(this.indexAfter(through));
-    for (const { stream, commandId } of lost.toReversed()) {
-      this.streams.get(stream)!.pop();
+    for (const { aggregate, aggregateId, commandId } of lost.toReversed()) {
+      this.streams.get(aggregate, aggregateId)!.pop();
       this.kept.delete(commandId);
     }
     const { id, incarnations } = this.identity;
@@ -94,23 +97,27 @@ export class MemoryEventStore implements EventStore {
     const receipt = this.kept.get(request.commandId);
     if (receipt) return { kind: 'repeated', receipt };
     if (request.dependsOn?.some((each) => refused.has(each))) return dependencyFailed(request);
-    for (const { stream, revision } of request.readSet ?? []) {
-      if ((this.streams.get(stream)?.length ?? 0) - 1 !== revision) return { kind: 'conflict', stream };
+    for (const look of request.readSet ?? []) {
+      if (this.lengthOf(look) - 1 !== look.revision) return conflictOf(look);
     }
     if ((request.incarnation ?? this.identity.current.number) !== this.identity.current.number) {
-      return { kind: 'conflict', stream: request.events[0]!.stream };
+      return conflictOf(request.events[0]!);
     }
-    const next = new Map<string, number>();
-    for (const { stream, revision } of request.events) {
-      const expected = next.get(stream) ?? this.streams.get(stream)?.length ?? 0;
-      if (revision !== expected) return { kind: 'conflict', stream };
-      next.set(stream, expected + 1);
+    const next = new StreamMap<number>();
+    for (const event of request.events) {
+      const { aggregate, aggregateId, revision } = event;
+      const expected = next.get(aggregate, aggregateId) ?? this.lengthOf(event);
+      if (revision !== expected) return conflictOf(event);
+      next.set(aggregate, aggregateId, expected + 1);
     }
     for (const reservation of request.reserves ?? []) {
       const holder = this.holders.get(reservationKey(reservation));
-      if (holder !== undefined && holder !== reservation.stream) return { kind: 'taken', reservation, holder };
+      if (holder !== undefined && !isSameStream(holder, reservation)) return { kind: 'taken', reservation, holder };
     }
-    for (const each of request.reserves ?? []) this.holders.set(reservationKey(each), each.stream);
+    for (const each of request.reserves ?? []) {
+      const { aggregate, aggregateId } = each;
+      this.holders.set(reservationKey(each), { aggregate, aggregateId });
+    }
     const firstPosition = this.nextPosition;
     const now = this.clock.now();
     const last = this.log.at(-1)?.recordedAt;
@@ -119,17 +126,18 @@ export class MemoryEventStore implements EventStore {
       const position = this.nextPosition;
       const stored = { ...event, position, recordedAt, commandId: request.commandId, ordinal };
       this.log.push(stored);
-      const stream = this.streams.get(event.stream);
+      const stream = this.streams.get(event.aggregate, event.aggregateId);
       if (stream) stream.push(stored);
-      else this.streams.set(event.stream, [stored]);
+      else this.streams.set(event.aggregate, event.aggregateId, [stored]);
     });
-    const { stream } = request.events[0]!;
+    const { aggregate, aggregateId, subject } = request.events[0]!;
     this.kept.set(request.commandId, {
       commandId: request.commandId,
       fingerprint: request.fingerprint,
-      subject: request.events[0]!.subject,
-      stream,
-      revision: next.get(stream)! - 1,
+      subject,
+      aggregate,
+      aggregateId,
+      revision: next.get(aggregate, aggregateId)! - 1,
       position: this.log.at(-1)!.position,
       events: request.events.length,
     });
@@ -152,10 +160,10 @@ export class MemoryEventStore implements EventStore {
   }
 
   async readStream(
-    stream: string,
+    stream: StreamId,
     { fromRevision = 0, through, limit = 1000, bytes }: ReadStreamOptions = {},
   ): Promise<EventPage> {
-    const events = (this.streams.get(stream) ?? []).slice(fromRevision);
+    const events = this.eventsOf(stream).slice(fromRevision);
     const bounded = through === undefined ? events : events.filter((event) => event.position <= through);
     return cutTo(bounded.slice(0, limit), bytes);
   }
@@ -164,9 +172,7 @@ export class MemoryEventStore implements EventStore {
     spans: readonly StreamSpan[],
     { limit, bytes }: { limit: number; bytes?: number },
   ): Promise<StreamEvents[]> {
-    const parts = spans.map(({ stream, fromRevision }) =>
-      (this.streams.get(stream) ?? []).slice(fromRevision, fromRevision + limit),
-    );
+    const parts = spans.map((span) => this.eventsOf(span).slice(span.fromRevision, span.fromRevision + limit));
     const all = parts.flat();
     let left = cutTo(all, bytes).length;
     return parts.map((part) => {
@@ -176,9 +182,16 @@ export class MemoryEventStore implements EventStore {
     });
   }
 
-  async lastRevisions(streams: readonly string[]): Promise<Map<string, number>> {
-    const known = streams.filter((stream) => this.streams.get(stream)?.length);
-    return new Map(known.map((stream) => [stream, this.streams.get(stream)!.length - 1]));
+  async lastRevisions(streams: readonly StreamId[]): Promise<number[]> {
+    return streams.map((stream) => this.lengthOf(stream) - 1);
+  }
+
+  private eventsOf({ aggregate, aggregateId }: StreamId): readonly StoredEvent[] {
+    return this.streams.get(aggregate, aggregateId) ?? [];
+  }
+
+  private lengthOf(stream: StreamId): number {
+    return this.eventsOf(stream).length;
   }
 
   async readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {

@@ -1,5 +1,9 @@
+import type { StreamId } from '#platform/kernel/envelope.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
 import {
+  conflictOf,
   dependencyFailed,
+  isSameStream,
   reservationKey,
   type AppendOutcome,
   type AppendRequest,
@@ -9,16 +13,15 @@ import {
 /**
  * Which requests of a refused batch clash, seen in order, with what the store holds. Those without an outcome
  * may be appended together: each follows the store or one of them that stands before it.
- * @param revisions the last stored revision by stream; absent: the stream has no events
+ * @param now the last stored revision by stream; absent: the stream has no events. What is accepted moves it on.
  * @param holders the streams that have reserved keys, by `reservationKey`
  */
 export function resolve(
   requests: readonly AppendRequest[],
   receipts: ReadonlyMap<string, Receipt>,
-  revisions: ReadonlyMap<string, number>,
-  holders: ReadonlyMap<string, string> = new Map(),
+  now: StreamMap<number>,
+  holders: ReadonlyMap<string, StreamId> = new Map(),
 ): (AppendOutcome | undefined)[] {
-  const now = new Map(revisions);
   const held = new Map(holders);
   const accepted = new Set<string>();
   const refused = new Set<AppendRequest>();
@@ -34,28 +37,32 @@ export function resolve(
     if (request.dependsOn?.some((each) => refused.has(each))) return dependencyFailed(request);
     // The same command twice in one batch: the first is not stored yet, so it has no receipt to give. As a
     // conflict the sender tries again, and then finds the receipt.
-    if (accepted.has(request.commandId)) return { kind: 'conflict', stream: request.events[0]!.stream };
+    if (accepted.has(request.commandId)) return conflictOf(request.events[0]!);
     const clash = clashOf(request, now);
-    if (clash !== undefined) return { kind: 'conflict', stream: clash };
+    if (clash) return conflictOf(clash);
     for (const reservation of request.reserves ?? []) {
       const holder = held.get(reservationKey(reservation));
-      if (holder !== undefined && holder !== reservation.stream) return { kind: 'taken', reservation, holder };
+      if (holder !== undefined && !isSameStream(holder, reservation)) return { kind: 'taken', reservation, holder };
     }
-    for (const each of request.reserves ?? []) held.set(reservationKey(each), each.stream);
+    for (const each of request.reserves ?? []) {
+      const { aggregate, aggregateId } = each;
+      held.set(reservationKey(each), { aggregate, aggregateId });
+    }
     accepted.add(request.commandId);
-    for (const { stream, revision } of request.events) now.set(stream, revision);
+    for (const { aggregate, aggregateId, revision } of request.events) now.set(aggregate, aggregateId, revision);
     return undefined;
   }
 }
 
-function clashOf(request: AppendRequest, revisions: ReadonlyMap<string, number>): string | undefined {
-  for (const { stream, revision } of request.readSet ?? [])
-    if ((revisions.get(stream) ?? -1) !== revision) return stream;
-  const next = new Map<string, number>();
-  for (const { stream, revision } of request.events) {
-    const expected = next.get(stream) ?? (revisions.get(stream) ?? -1) + 1;
-    if (revision !== expected) return stream;
-    next.set(stream, revision + 1);
+function clashOf(request: AppendRequest, revisions: StreamMap<number>): StreamId | undefined {
+  for (const look of request.readSet ?? [])
+    if ((revisions.get(look.aggregate, look.aggregateId) ?? -1) !== look.revision) return look;
+  const next = new StreamMap<number>();
+  for (const event of request.events) {
+    const { aggregate, aggregateId, revision } = event;
+    const expected = next.get(aggregate, aggregateId) ?? (revisions.get(aggregate, aggregateId) ?? -1) + 1;
+    if (revision !== expected) return event;
+    next.set(aggregate, aggregateId, revision + 1);
   }
   return undefined;
 }

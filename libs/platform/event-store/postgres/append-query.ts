@@ -1,6 +1,7 @@
-import { partsOfStream, type StoredMeta } from '#platform/kernel/envelope.js';
+import type { StoredMeta, StreamId } from '#platform/kernel/envelope.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
 import { encodeArray, type ArrayType } from '#platform/postgres/arrays.js';
-import type { AppendRequest, Reservation, StreamRevision } from '../event-store.js';
+import { isSameStream, type AppendRequest, type Reservation, type StreamRevision } from '../event-store.js';
 import type { StoredRevisions } from './stored-revisions.js';
 
 /** What is looked up before the insert: aggregate, its id, revision, whether it must be there. */
@@ -71,8 +72,8 @@ export function appendQuery(
     !request!.readSet?.length &&
     !request!.reserves?.length
   ) {
-    const { stream, revision } = request!.events[0]!;
-    if (revision === 0 || stored.has(stream, revision - 1)) {
+    const { aggregate, aggregateId, revision } = request!.events[0]!;
+    if (revision === 0 || stored.has(aggregate, aggregateId, revision - 1)) {
       return { name: 'append-one', text: APPEND_ONE, values: [...clocks, ...rowOf(request!, 0).map(textOfDate)] };
     }
   }
@@ -84,20 +85,16 @@ export function appendQuery(
 
 function reservations(reserved: readonly Reservation[]): Buffer[] {
   const columns = new Columns(RESERVED);
-  for (const { scope, key, stream } of reserved) {
-    const { aggregate, id } = partsOfStream(stream);
-    columns.add([scope, key, aggregate, id]);
-  }
+  for (const { scope, key, aggregate, aggregateId } of reserved) columns.add([scope, key, aggregate, aggregateId]);
   return columns.encoded();
 }
 
 /** An event and its place in its command, as `EVENT` has it. */
 function rowOf({ commandId, fingerprint, events }: AppendRequest, ordinal: number): unknown[] {
   const event = events[ordinal]!;
-  const { aggregate, id } = partsOfStream(event.stream);
   return [
-    aggregate,
-    id,
+    event.aggregate,
+    event.aggregateId,
     event.revision,
     event.id,
     event.type,
@@ -116,31 +113,31 @@ function rowOf({ commandId, fingerprint, events }: AppendRequest, ordinal: numbe
 /** The revisions that must be there, or not be there yet; then one element an event, in order. */
 function arrays(requests: readonly AppendRequest[], stored: Pick<StoredRevisions, 'has'>): Buffer[] {
   const expected = new Columns(EXPECTED);
-  const expect = (stream: string, revision: number, there: boolean): void => {
-    const { aggregate, id } = partsOfStream(stream);
-    expected.add([aggregate, id, revision, there]);
+  const expect = ({ aggregate, aggregateId }: StreamId, revision: number, there: boolean): void => {
+    expected.add([aggregate, aggregateId, revision, there]);
   };
   const appended = new Columns(EVENT);
   // The revision that the batch itself has brought a stream to: what follows it needs no look-up.
-  const reached = new Map<string, number>();
+  const reached = new StreamMap<number>();
   let last: StreamRevision | undefined;
   for (const request of requests) {
     for (const look of request.readSet ?? []) {
       // Commands that come together often look at the same: one look-up of the last is as good as many.
-      if (last?.stream === look.stream && last.revision === look.revision) continue;
+      if (last && last.revision === look.revision && isSameStream(last, look)) continue;
       last = look;
-      expect(look.stream, look.revision + 1, false);
+      const { aggregate, aggregateId, revision } = look;
+      expect(look, revision + 1, false);
       // A server that took over may have lost it.
-      const brought = (reached.get(look.stream) ?? -1) >= look.revision;
-      if (look.revision >= 0 && !brought && !stored.has(look.stream, look.revision)) {
-        expect(look.stream, look.revision, true);
-      }
+      const brought = (reached.get(aggregate, aggregateId) ?? -1) >= revision;
+      if (revision >= 0 && !brought && !stored.has(aggregate, aggregateId, revision)) expect(look, revision, true);
     }
-    for (const [ordinal, { stream, revision }] of request.events.entries()) {
-      if (revision > 0 && reached.get(stream) !== revision - 1 && !stored.has(stream, revision - 1)) {
-        expect(stream, revision - 1, true);
+    for (const [ordinal, event] of request.events.entries()) {
+      const { aggregate, aggregateId, revision } = event;
+      const follows = revision - 1;
+      if (revision > 0 && reached.get(aggregate, aggregateId) !== follows) {
+        if (!stored.has(aggregate, aggregateId, follows)) expect(event, follows, true);
       }
-      reached.set(stream, revision);
+      reached.set(aggregate, aggregateId, revision);
       appended.add(rowOf(request, ordinal));
     }
   }

@@ -1,8 +1,9 @@
-import { partsOfStream, streamOf, type StoredEvent } from '#platform/kernel/envelope.js';
+import type { StoredEvent, StreamId } from '#platform/kernel/envelope.js';
 import { isId } from '#platform/kernel/ids.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import { MAX_POSITION } from '#platform/kernel/position.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import { migrateAt } from '#platform/postgres/migrations.js';
 import {
@@ -16,6 +17,7 @@ import {
 } from '#platform/postgres/pool.js';
 import { ClocksApart } from '#platform/kernel/errors.js';
 import {
+  conflictOf,
   reservationKey,
   type AppendOutcome,
   type AppendRequest,
@@ -169,7 +171,7 @@ export class PostgresEventStore implements EventStore {
         if (error instanceof StaleDecisions) {
           const gone = (index: number): boolean => error.requests.has(requests[index]!);
           for (const index of open.filter(gone)) {
-            outcomes[index] = { kind: 'conflict', stream: requests[index]!.events[0]!.stream };
+            outcomes[index] = conflictOf(requests[index]!.events[0]!);
           }
           open = open.filter((index) => !gone(index));
           continue;
@@ -225,7 +227,7 @@ export class PostgresEventStore implements EventStore {
       this.receipts(batch.map((request) => request.commandId)),
       this.revisions(
         this.writers,
-        batch.flatMap(({ events, readSet = [] }) => [...events, ...readSet].map(({ stream }) => stream)),
+        batch.flatMap(({ events, readSet = [] }) => [...events, ...readSet]),
       ),
       this.holders(batch.flatMap(({ reserves = [] }) => reserves)),
     ]);
@@ -238,24 +240,30 @@ export class PostgresEventStore implements EventStore {
     return left;
   }
 
-  private async revisions(pool: Pool, streams: readonly string[]): Promise<Map<string, number>> {
-    const parts = [...new Set(streams)].map(partsOfStream).filter(({ id }) => isId(id));
+  /** The last revisions of those streams that have events. */
+  private async revisions(pool: Pool, streams: readonly StreamId[]): Promise<StreamMap<number>> {
+    const distinct = new StreamMap<StreamId>();
+    for (const each of streams) if (isId(each.aggregateId)) distinct.set(each.aggregate, each.aggregateId, each);
+    const asked = [...distinct.values()];
     const rows = await this.query(pool, statements.revisions, [
       encodeArray(
         'text',
-        parts.map(({ aggregate }) => aggregate),
+        asked.map(({ aggregate }) => aggregate),
       ),
       encodeArray(
         'uuid',
-        parts.map(({ id }) => id),
+        asked.map(({ aggregateId }) => aggregateId),
       ),
     ]);
-    const known = (rows as [string, string, number | null][]).filter(([, , revision]) => revision !== null);
-    return new Map(known.map(([aggregate, id, revision]) => [streamOf(aggregate, id), revision!]));
+    const found = new StreamMap<number>();
+    for (const [aggregate, id, revision] of rows as [string, string, number | null][]) {
+      if (revision !== null) found.set(aggregate, id, revision);
+    }
+    return found;
   }
 
   /** The streams that have keys, by `reservationKey`. */
-  private async holders(reserved: readonly Reservation[]): Promise<Map<string, string>> {
+  private async holders(reserved: readonly Reservation[]): Promise<Map<string, StreamId>> {
     if (reserved.length === 0) return new Map();
     const rows = await this.query(this.writers, statements.reservations, [
       encodeArray(
@@ -268,18 +276,18 @@ export class PostgresEventStore implements EventStore {
       ),
     ]);
     return new Map(
-      (rows as [string, Buffer, string, string][]).map(([scope, key, aggregate, id]) => [
+      (rows as [string, Buffer, string, string][]).map(([scope, key, aggregate, aggregateId]) => [
         reservationKey({ scope, key }),
-        streamOf(aggregate, id),
+        { aggregate, aggregateId },
       ]),
     );
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {
-    const { commandId, fingerprint, subject, stream, revision, position } = receipt;
+    const { commandId, fingerprint, subject, aggregate, aggregateId, revision, position } = receipt;
     const { rows } = await this.writers.query<{ kept: boolean }>(
-      `select store.keep_receipt($1, $2, $3, $4, $5, $6) as kept`,
-      [commandId, fingerprint, subject, stream, revision, position],
+      `select store.keep_receipt($1, $2, $3, $4, $5, $6, $7) as kept`,
+      [commandId, fingerprint, subject, aggregate, aggregateId, revision, position],
     );
     return rows[0]!.kept ? receipt : (await this.receipts([commandId])).get(commandId)!;
   }
@@ -290,15 +298,14 @@ export class PostgresEventStore implements EventStore {
   }
 
   async readStream(
-    stream: string,
+    { aggregate, aggregateId }: StreamId,
     { fromRevision = 0, through, limit = 1000, bytes }: ReadStreamOptions = {},
   ): Promise<EventPage> {
-    const { aggregate, id } = partsOfStream(stream);
-    // What is not named like a stream is none, and so without events.
-    if (!isId(id)) return [];
+    // The log has no other ids.
+    if (!isId(aggregateId)) return [];
     return through === undefined
-      ? this.read(statements.readStream, [aggregate, id, fromRevision], limit, bytes)
-      : this.read(statements.readStreamThrough, [aggregate, id, fromRevision, through], limit, bytes);
+      ? this.read(statements.readStream, [aggregate, aggregateId, fromRevision], limit, bytes)
+      : this.read(statements.readStreamThrough, [aggregate, aggregateId, fromRevision, through], limit, bytes);
   }
 
   async readStreams(
@@ -313,8 +320,9 @@ export class PostgresEventStore implements EventStore {
     return query.answers(rows, cutAt, limit);
   }
 
-  async lastRevisions(streams: readonly string[]): Promise<Map<string, number>> {
-    return this.revisions(this.readers, streams);
+  async lastRevisions(streams: readonly StreamId[]): Promise<number[]> {
+    const found = await this.revisions(this.readers, streams);
+    return streams.map(({ aggregate, aggregateId }) => found.get(aggregate, aggregateId) ?? -1);
   }
 
   readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {

@@ -1,4 +1,4 @@
-import { streamOf, type StoredEvent, type StoredMeta } from '#platform/kernel/envelope.js';
+import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import { instantOfText } from '#platform/postgres/instants.js';
 import type { Receipt } from '../event-store.js';
 
@@ -30,7 +30,8 @@ export type LargeRow = [bigint, string, string | null];
 
 export const toStoredEvent = (row: readonly [...EventRow, ...unknown[]]): StoredEvent => ({
   position: row[0],
-  stream: streamOf(row[1], row[2]),
+  aggregate: row[1],
+  aggregateId: row[2],
   revision: row[3],
   id: row[4],
   type: row[5],
@@ -74,14 +75,15 @@ function parseMeta(text: string): StoredMeta {
 }
 parsers[114] = identity;
 
-export type ReceiptRow = [string, Buffer | null, string, string, number, bigint, number];
+export type ReceiptRow = [string, Buffer | null, string, string, string, number, bigint, number];
 
 export const toReceipt = (row: ReceiptRow): Receipt => ({
   commandId: row[0],
   fingerprint: row[1],
   subject: row[2],
-  stream: row[3],
-  revision: row[4],
-  position: row[5],
-  events: row[6],
+  aggregate: row[3],
+  aggregateId: row[4],
+  revision: row[5],
+  position: row[6],
+  events: row[7],
 });

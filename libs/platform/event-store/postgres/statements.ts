@@ -135,8 +135,8 @@ export const statements = {
   },
   receipts: {
     name: 'receipts',
-    text: `select c.id, first.fingerprint, coalesce(first.subject, first.aggregate_id), first.aggregate || '-' || first.aggregate_id, whole.revision, whole.position,
-                  whole.events
+    text: `select c.id, first.fingerprint, coalesce(first.subject, first.aggregate_id), first.aggregate, first.aggregate_id,
+                  whole.revision, whole.position, whole.events
            from unnest($1::uuid[]) c(id)
            cross join lateral (select e.fingerprint, e.subject, e.aggregate, e.aggregate_id from store.events e
              where e.command_id = c.id and e.ordinal = 0) first
@@ -145,7 +145,7 @@ export const statements = {
                max(e.position) as position, count(*)::int as events
              from store.events e where e.command_id = c.id) whole
            union all
-           select c.id, r.fingerprint, r.subject, r.stream, r.revision, r.position, 0 from unnest($1::uuid[]) c(id)
+           select c.id, r.fingerprint, r.subject, r.aggregate, r.aggregate_id, r.revision, r.position, 0 from unnest($1::uuid[]) c(id)
            cross join lateral (select * from store.receipts r where r.command_id = c.id) r`,
     parameters: 'uuid[]',
     index: 'events_command_ordinal',

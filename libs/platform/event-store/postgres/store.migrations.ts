@@ -5,10 +5,10 @@ import { readFunctions } from './functions/reads.sql.js';
 
 export const storeMigrations: readonly Migration[] = [
   {
-    name: 'store/0200-log',
+    name: 'store/0300-log',
     sql: `
 do $$ begin
-  if exists (select from public.yad_migrations where name in ('store/0001-events', 'store/0100-log')) then
+  if exists (select from public.yad_migrations where name in ('store/0001-events', 'store/0100-log', 'store/0200-log')) then
     raise exception 'this log was made by an earlier Yad, in a form that is no longer read: import its sources into a new database';
   end if;
 end $$;
@@ -41,19 +41,20 @@ create index events_subject on store.events (subject, position) where subject is
 
 comment on table store.events is 'The log: the only truth. Never updated, never deleted.';
 comment on column store.events.position is 'Total order, taken under the append lock; without holes but where an incarnation begins.';
-comment on column store.events.aggregate_id is 'With aggregate, the stream: <aggregate>-<aggregate_id>.';
+comment on column store.events.aggregate_id is 'With aggregate, the stream.';
 comment on column store.events.recorded_at is 'By the database''s clock; never decreases with the position.';
 comment on column store.events.subject is 'The customer it is about; null where that is aggregate_id itself.';
 comment on column store.events.fingerprint is 'Tells a repeated command from another body under the same key; with command_id and ordinal it is the receipt.';
 comment on column store.events.personal_data is 'Personal fields, apart from data: a part for each retention class, in a form that it names itself.';
 
 create table store.receipts (
-  command_id  uuid    primary key,
-  fingerprint bytea,
-  subject     uuid    not null,
-  stream      text    collate "C" not null,
-  revision    integer not null,
-  position    bigint  not null
+  command_id   uuid    primary key,
+  fingerprint  bytea,
+  subject      uuid    not null,
+  aggregate    text    collate "C" not null,
+  aggregate_id uuid    not null,
+  revision     integer not null,
+  position     bigint  not null
 );
 comment on table store.receipts is 'Answers of commands that decided no event; all others have their receipt in the log itself.';
 

@@ -1,4 +1,5 @@
-import type { AppendRequest } from '../event-store.js';
+import { StreamMap } from '#platform/kernel/stream-map.js';
+import type { AppendRequest, StreamRevision } from '../event-store.js';
 
 /**
  * The last revision of each stream that one connection is known to have stored or found. As long as the connection lives the
@@ -6,12 +7,12 @@ import type { AppendRequest } from '../event-store.js';
  * append costs the server. With the connection goes the knowledge, as what comes after may be an older backup.
  */
 export class StoredRevisions {
-  private readonly revisions = new Map<string, number>();
+  private readonly revisions = new StreamMap<number>();
 
   constructor(private readonly capacity = 100_000) {}
 
-  has(stream: string, revision: number): boolean {
-    return (this.revisions.get(stream) ?? -1) >= revision;
+  has(aggregate: string, aggregateId: string, revision: number): boolean {
+    return (this.revisions.get(aggregate, aggregateId) ?? -1) >= revision;
   }
 
   /** Takes note of what the server has confirmed. */
@@ -19,10 +20,12 @@ export class StoredRevisions {
     // Forgetting costs look-ups, nothing else.
     if (this.revisions.size > this.capacity) this.revisions.clear();
     for (const { events, readSet } of requests) {
-      for (const { stream, revision } of events) if (!this.has(stream, revision)) this.revisions.set(stream, revision);
-      for (const { stream, revision } of readSet ?? []) {
-        if (!this.has(stream, revision)) this.revisions.set(stream, revision);
-      }
+      for (const event of events) this.note(event);
+      if (readSet) for (const look of readSet) this.note(look);
     }
+  }
+
+  private note({ aggregate, aggregateId, revision }: StreamRevision): void {
+    if (!this.has(aggregate, aggregateId, revision)) this.revisions.set(aggregate, aggregateId, revision);
   }
 }

@@ -1,4 +1,3 @@
-import { partsOfStream } from '#platform/kernel/envelope.js';
 import { isId } from '#platform/kernel/ids.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import type { StreamEvents, StreamSpan } from '../event-store.js';
@@ -12,19 +11,18 @@ const ORDINAL = 15;
 export class SpansQuery {
   /** Aggregates, their ids, first revisions. */
   readonly values: Buffer[];
-  /** The spans that the query asks for: what is not named like a stream is none, and so without events. */
+  /** The spans that the query asks for: what has no id of the log's kind has no events. */
   private readonly asked: number[] = [];
 
   constructor(private readonly spans: readonly StreamSpan[]) {
     const aggregates: string[] = [];
     const ids: string[] = [];
     const revisions: number[] = [];
-    spans.forEach(({ stream, fromRevision }, at) => {
-      const { aggregate, id } = partsOfStream(stream);
-      if (!isId(id)) return;
+    spans.forEach(({ aggregate, aggregateId, fromRevision }, at) => {
+      if (!isId(aggregateId)) return;
       this.asked.push(at);
       aggregates.push(aggregate);
-      ids.push(id);
+      ids.push(aggregateId);
       revisions.push(fromRevision);
     });
     this.values = [encodeArray('text', aggregates), encodeArray('uuid', ids), encodeArray('int4', revisions)];

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { isWhole, LogCheck, type LogReport } from './log-check.js';
 
-const event = (position: number, stream: string, revision: number): StoredEvent =>
-  ({ position: BigInt(position), stream, revision }) as StoredEvent;
+/** An event of the stream `s-<id>`. */
+const event = (position: number, id: string | number, revision: number): StoredEvent =>
+  ({ position: BigInt(position), aggregate: 's', aggregateId: String(id), revision }) as StoredEvent;
 
 const storeOf = (events: readonly StoredEvent[]) => ({
   head: async () => ({ position: events.at(-1)?.position ?? 0n, recordedAt: null }),
@@ -22,9 +23,9 @@ function expected(events: readonly StoredEvent[]): Pick<LogReport, 'holesInAll' 
   for (let at = 1; at <= Math.max(0, ...there); at++)
     if (!there.has(at) && (at === 1 || there.has(at - 1))) holesInAll++;
   const streams: LogReport['streams'][number][] = [];
-  for (const [at, { stream, revision, position }] of events.entries()) {
-    const after = events.slice(0, at).findLast((each) => each.stream === stream)?.revision ?? -1;
-    if (revision !== after + 1) streams.push({ stream, after, next: revision, position });
+  for (const [at, { aggregateId, revision, position }] of events.entries()) {
+    const after = events.slice(0, at).findLast((each) => each.aggregateId === aggregateId)?.revision ?? -1;
+    if (revision !== after + 1) streams.push({ stream: `s-${aggregateId}`, after, next: revision, position });
   }
   return { holesInAll, streamsInAll: streams.length, streams };
 }
@@ -40,7 +41,7 @@ describe('the check of the log', () => {
           const whole = streams.map((stream, at) => {
             const revision = revisions.get(stream) ?? 0;
             revisions.set(stream, revision + 1);
-            return event(at + 1, `s-${stream}`, revision);
+            return event(at + 1, stream, revision);
           });
           expect(isWhole(await check(whole))).toBe(true);
           const damaged = whole.filter((_, at) => !taken.includes(at));
@@ -53,7 +54,7 @@ describe('the check of the log', () => {
   });
 
   it('names the first hundred of many, and counts all', async () => {
-    const every = Array.from({ length: 500 }, (_, i) => event(i * 2 + 1, `s-${i}`, 1));
+    const every = Array.from({ length: 500 }, (_, i) => event(i * 2 + 1, i, 1));
     const report = await check(every);
     expect([report.holes.length, report.holesInAll]).toEqual([100, 499]);
     expect([report.streams.length, report.streamsInAll]).toEqual([100, 500]);
@@ -61,9 +62,7 @@ describe('the check of the log', () => {
   });
 
   it('keeps thousands of streams apart', async () => {
-    const events = Array.from({ length: 50_000 }, (_, i) =>
-      event(i + 1, `stream-${i % 20_000}`, Math.floor(i / 20_000)),
-    );
+    const events = Array.from({ length: 50_000 }, (_, i) => event(i + 1, i % 20_000, Math.floor(i / 20_000)));
     const taking = new LogCheck();
     taking.take(events);
     expect(isWhole(await taking.finish(storeOf(events)))).toBe(true);

@@ -1,5 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { streamName, type StoredEvent, type StreamId } from '#platform/kernel/envelope.js';
 
 /** Positions without an event, both ends included. */
 export interface Hole {
@@ -9,6 +9,7 @@ export interface Hole {
 
 /** A stream whose revisions do not follow each other from 0: after `after` (-1: none) came `next`. */
 export interface BrokenStream {
+  /** `<aggregate>-<id>`. */
   readonly stream: string;
   readonly after: number;
   readonly next: number;
@@ -63,19 +64,22 @@ export class LogCheck {
 
   /** The next events of the log. */
   take(page: readonly StoredEvent[]): void {
-    for (const { position, stream, revision } of page) {
+    for (const event of page) {
+      const { position } = event;
       if (position > this.at + 1n) this.hole({ from: this.at + 1n, to: position - 1n });
-      if (this.start === 0n) this.follow(stream, revision, position);
+      if (this.start === 0n) this.follow(event);
       this.at = position;
       this.events++;
     }
   }
 
-  private follow(stream: string, revision: number, position: bigint): void {
-    const after = this.revisions.put(stream, revision);
+  private follow(event: StoredEvent): void {
+    const { revision, position } = event;
+    const after = this.revisions.put(event, revision);
     if (revision === after + 1) return;
     this.streamsInAll++;
-    if (this.streams.length < MOST_NAMED) this.streams.push({ stream, after, next: revision, position });
+    if (this.streams.length >= MOST_NAMED) return;
+    this.streams.push({ stream: streamName(event), after, next: revision, position });
   }
 
   /** Reads on to the head. */
@@ -109,7 +113,7 @@ export class LogCheck {
 const EMPTY = -1;
 
 /**
- * The last revision of each stream, by a hash of its name of 53 bits: some 25 bytes for a stream, where a map of names
+ * The last revision of each stream, by a hash of 53 bits of its aggregate and id: some 25 bytes for a stream, where a map of names
  * would take eight times as much. That two of ten million streams meet is less likely than 1 in 100, and would name a
  * stream that is whole.
  */
@@ -119,9 +123,9 @@ class LastRevisions {
   private taken = 0;
 
   /** Keeps the revision of a stream; the one before is its answer, -1 when there was none. */
-  put(stream: string, revision: number): number {
+  put(stream: StreamId, revision: number): number {
     if (this.taken * 2 >= this.revisions.length) this.grow();
-    const hash = hashOf(stream);
+    const hash = hashOf(stream.aggregate, stream.aggregateId);
     const slot = this.slotOf(hash);
     const before = this.revisions[slot]!;
     if (before === EMPTY) {
@@ -152,11 +156,14 @@ class LastRevisions {
   }
 }
 
-/** cyrb53: quick, and spread well over 53 bits. */
-function hashOf(text: string): number {
-  let [a, b] = [0xdeadbeef, 0x41c6ce57];
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
+/** cyrb53 of two texts: quick, and spread well over 53 bits. */
+function hashOf(first: string, second: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  const { length } = first;
+  for (let i = 0; i <= length + second.length; i++) {
+    // A character of no text between the two, so that they do not run into each other.
+    const code = i < length ? first.charCodeAt(i) : i === length ? 0xffff : second.charCodeAt(i - length - 1);
     a = Math.imul(a ^ code, 2654435761);
     b = Math.imul(b ^ code, 1597334677);
   }

@@ -53,11 +53,12 @@ function* subjectsOf(events: readonly StoredEvent[]): Iterable<string> {
 
 /** What can be told of an event whose data this code cannot read. */
 export function envelopeOf(stored: StoredEvent): RecordedEvent<Record<string, never>> {
-  const { id, stream, revision, position, type, schemaVersion } = stored;
+  const { id, aggregate, aggregateId, revision, position, type, schemaVersion } = stored;
   const { occurredAt, recordedAt, subject, commandId, meta } = stored;
   return {
     id,
-    stream,
+    aggregate,
+    aggregateId,
     revision,
     position,
     type,

@@ -35,7 +35,8 @@ describe('folding', () => {
   const event = (text: string, subject = newId()): StoredEvent => ({
     ...{
       position: ++position,
-      stream: `note-${subject}`,
+      aggregate: 'note',
+      aggregateId: subject,
       revision: 0,
       id: newId(),
       type: noted.type,

@@ -14,7 +14,8 @@ const Stranger = table('strangers', {
 
 const event = (type: string, bucket: number): RecordedEvent => ({
   id: '',
-  stream: 's-1',
+  aggregate: 's',
+  aggregateId: '1',
   revision: 0,
   position: 1n,
   type,

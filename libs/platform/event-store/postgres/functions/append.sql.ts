@@ -139,12 +139,13 @@ const keepReceipt = `
 -- Keeps the answer of a command without events, unless the command is known; tells whether it was kept. Under the
 -- lock, so that of a command's two answers, one with events and one without, only the first is ever given.
 create function store.keep_receipt(
-  p_command_id uuid, p_fingerprint bytea, p_subject uuid, p_stream text, p_revision int, p_position bigint
+  p_command_id uuid, p_fingerprint bytea, p_subject uuid, p_aggregate text, p_aggregate_id uuid, p_revision int,
+  p_position bigint
 ) returns boolean language plpgsql as $$
 begin
   perform pg_advisory_xact_lock(${APPEND_LOCK});
-  insert into store.receipts (command_id, fingerprint, subject, stream, revision, position)
-  select p_command_id, p_fingerprint, p_subject, p_stream, p_revision, p_position
+  insert into store.receipts (command_id, fingerprint, subject, aggregate, aggregate_id, revision, position)
+  select p_command_id, p_fingerprint, p_subject, p_aggregate, p_aggregate_id, p_revision, p_position
    where not exists (select from store.events e where e.command_id = p_command_id)
   on conflict do nothing;
   return found;
