@@ -1,5 +1,6 @@
 // npm test: every spec but the long ones, on a PostgreSQL server of its own. npm run test:long: the long ones, on a
-// durable server and a real Kafka broker. More words are given to Jest: npm test -- rfm
+// durable server and a real Kafka broker, in two runs side by side: those in which servers fail mostly wait for them.
+// More words are given to Jest: npm test -- rfm
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,10 @@ const given = process.argv.slice(2).filter((word) => word !== '--long');
 
 install();
 build();
+
+/** Where the specs are that wait for servers which fail. */
+const WAITING = ['**/test/faults/*.long.spec.ts', '**/test/conformance/event-bus/*.long.spec.ts'];
+const WAITING_PATHS = ['/test/faults/', '/test/conformance/event-bus/'];
 
 const stops = [];
 const env = {
@@ -43,14 +48,27 @@ async function main() {
       console.log(`No Kafka broker (${error.message}): the specs that need one are skipped.`);
     }
   }
-  const args = [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...given];
-  if (long) args.push('--runInBand', '--testTimeout=600000', '--testMatch', '**/*.long.spec.ts');
-  else args.push('--testPathIgnorePatterns', '\\.long\\.spec\\.ts$', '/node_modules/', '--maxWorkers=2');
-  if (process.env.YAD_TEST_RESULTS) args.push('--json', `--outputFile=${process.env.YAD_TEST_RESULTS}`);
-  const jest = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => jest.kill(signal));
+  const results = process.env.YAD_TEST_RESULTS;
+  if (!long) {
+    return jest(['--testPathIgnorePatterns', '\\.long\\.spec\\.ts$', '/node_modules/', '--maxWorkers=2'], results);
+  }
+  const longOnes = ['--runInBand', '--testTimeout=600000', '--testMatch'];
+  if (given.length > 0) return jest([...longOnes, '**/*.long.spec.ts'], results);
+  const codes = await Promise.all([
+    jest([...longOnes, ...WAITING], results?.replace(/\.json$/, '-faults.json')),
+    jest([...longOnes, '**/*.long.spec.ts', '--testPathIgnorePatterns', ...WAITING_PATHS, '/node_modules/'], results),
+  ]);
+  return codes.find((code) => code !== 0) ?? 0;
+}
+
+/** Runs Jest; resolves to its exit code. */
+function jest(options, results) {
+  const args = [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...given, ...options];
+  if (results) args.push('--json', `--outputFile=${results}`);
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
-    jest.on('exit', (code, signal) => resolve(signal ? 1 : code));
+    child.on('exit', (code, signal) => resolve(signal ? 1 : code));
   });
 }
 
