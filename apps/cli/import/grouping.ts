@@ -1,4 +1,5 @@
 import type { BrokenRow } from './csv-source.js';
+import { RecentKeys, REMEMBERED } from './recent-keys.js';
 import { cellOf, type Mapping, type SourceLine } from './mapping.js';
 
 /** Lines that belong together, in the order of the file. */
@@ -9,10 +10,14 @@ export interface Group {
   broken?: number;
 }
 
+/** Groups with a line that cannot be read, which no later line may complete: so many are kept in mind. */
+const MOST_SPOILT = 100_000;
+
 /**
  * Gathers lines into groups by what their cells say, white space around it aside. A group is given out when none of
  * its lines has come for `groupWithin` lines, so memory depends on that and not on the file; a line that comes later
- * still is told to `onLate`.
+ * still is told to `onLate`. After `remembered` other groups it makes a group of its own, which the server refuses: it
+ * has the natural key with other content.
  *
  * An order without one of its lines is a wrong order, and once it is stored the right one is refused for its key. So
  * a line that cannot be read spoils its group; where it does not even tell its group, those of its neighbours.
@@ -20,7 +25,7 @@ export interface Group {
 export class Grouping {
   // In the order of each group's last line: the first is the next to go.
   private readonly open = new Map<string, Group & { last: number }>();
-  private readonly done = new Set<string>();
+  private readonly done: RecentKeys<true>;
   /** Groups with a broken line, and its number. */
   private readonly spoilt = new Map<string, number>();
   private spoilsNext: number | undefined;
@@ -30,7 +35,10 @@ export class Grouping {
   constructor(
     private readonly mapping: Pick<Mapping, 'groupBy' | 'groupWithin'>,
     private readonly onLate: (line: SourceLine) => void,
-  ) {}
+    remembered = REMEMBERED,
+  ) {
+    this.done = new RecentKeys(remembered);
+  }
 
   /** Takes a line and gives the groups that it ends. */
   add(line: SourceLine): Group[] {
@@ -55,7 +63,10 @@ export class Grouping {
     return this.take((each) => each.last <= this.count - groupWithin);
   }
 
-  /** Takes note of a line that cannot be read. */
+  /**
+   * Takes note of a line that cannot be read.
+   * @throws Error where there are too many to keep in mind whose groups they spoil
+   */
   spoil({ number, readings }: BrokenRow): void {
     this.count++;
     const { groupBy } = this.mapping;
@@ -64,6 +75,9 @@ export class Grouping {
     const known = found.filter((cells): cells is string[] => cells.every((cell) => cell && !cell.includes('\ufffd')));
     for (const key of known.map(keyOf)) {
       this.spoilt.set(key, number);
+      if (this.spoilt.size > MOST_SPOILT) {
+        throw new Error(`line ${number} is one of more than ${MOST_SPOILT} that cannot be read: this is no such file`);
+      }
       const group = this.open.get(key);
       if (group) group.broken ??= number;
     }
@@ -89,7 +103,7 @@ export class Grouping {
     for (const group of this.open.values()) {
       if (!ended(group)) break;
       this.open.delete(group.key);
-      this.done.add(group.key);
+      this.done.set(group.key, true);
       taken.push(group);
     }
     return taken;

@@ -32,6 +32,8 @@ export interface ImportOptions {
   resume?: ResumePoint;
   /** How much of the file is read at once. */
   chunkBytes?: number;
+  /** How many natural keys and ended groups are remembered. */
+  remembered?: number;
   /** The most characters of one record. */
   maxRecord?: number;
   /** Told once, before the first row is sent: columns of the file that the mapping makes no use of. */
@@ -117,7 +119,7 @@ class Import {
     private readonly options: ImportOptions,
     private readonly source: CsvSource,
   ) {
-    const { mapping, url, signal, refusedFile } = options;
+    const { mapping, url, signal, refusedFile, remembered } = options;
     this.refused = new RefusedRows(refusedFile, source.columns);
     this.outcomes = new Outcomes({
       onRefused: (rows, reason) => this.refused.rows(rows, reason),
@@ -125,6 +127,7 @@ class Import {
         this.witness = command;
         if (position && BigInt(position) > this.position) this.position = BigInt(position);
       },
+      remembered,
     });
     this.server = new Server({ url, signal });
     this.ids = new IdsAhead({
@@ -133,9 +136,8 @@ class Import {
       onReady: (group, ids) => this.send(group, ids),
     });
     this.sender = new BatchSender({ server: this.server, reason: `import of ${mapping.name}` });
-    this.grouping = new Grouping(mapping, (line) =>
-      this.outcomes.refuse([line], `came more than ${mapping.groupWithin} lines after the rest of its group`),
-    );
+    const late = `came more than ${mapping.groupWithin} lines after the rest of its group`;
+    this.grouping = new Grouping(mapping, (line) => this.outcomes.refuse([line], late), remembered);
   }
 
   async run(): Promise<ImportReport> {

@@ -179,6 +179,12 @@ function expectedGrouped({ rows }: File, lines: number[]): Expected {
   return { stored, known: 0, refused: rows.length - stored, refusedLines };
 }
 
+const contactByColumns = {
+  command: 'RegisterContact',
+  key: { $column: 'id' },
+  input: { id: { $id: [{ $column: 'id' }] }, name: { full: { $column: 'name' } } },
+};
+
 describe('an import of any file', () => {
   let folder: string;
   let operations: Operations;
@@ -194,7 +200,12 @@ describe('an import of any file', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function expectImport(file: File, mapping: object, expectation: typeof expectedAlone): Promise<void> {
+  async function expectImport(
+    file: File,
+    mapping: object,
+    expectation: typeof expectedAlone,
+    remembered?: number,
+  ): Promise<void> {
     const { bytes, lines } = written(file);
     const path = join(folder, 'file.csv');
     const refusedFile = join(folder, 'refused.csv');
@@ -208,6 +219,7 @@ describe('an import of any file', () => {
       refusedFile,
       chunkBytes: file.chunkBytes,
       maxRecord: MAX,
+      remembered,
     });
     const { refusedLines, ...counts } = expectation(file, lines);
     expect(rows).toEqual({ read: file.rows.length, ...counts });
@@ -227,17 +239,25 @@ describe('an import of any file', () => {
             file,
             {
               name: 't',
-              commands: [
-                {
-                  command: 'RegisterContact',
-                  key: { $column: 'id' },
-                  input: { id: { $id: [{ $column: 'id' }] }, name: { full: { $column: 'name' } } },
-                },
-              ],
+              commands: [contactByColumns],
             },
             expectedAlone,
           ),
         ),
+        { numRuns: 100 },
+      ),
+    120_000,
+  );
+
+  it(
+    'brings each row to the same end where it remembers next to nothing: the server knows what was stored',
+    () =>
+      fc.assert(
+        fc.asyncProperty(aFile, fc.integer({ min: 1, max: 3 }), (given, remembered) => {
+          // Of a row that the server refused it keeps nothing, so the next of its key may be taken.
+          const file = { ...given, rows: given.rows.filter(({ kind }) => kind !== 'refused') };
+          return expectImport(file, { name: 't', commands: [contactByColumns] }, expectedAlone, remembered);
+        }),
         { numRuns: 100 },
       ),
     120_000,

@@ -1,5 +1,6 @@
 import type { SendOutcome } from './batch-sender.js';
 import type { Group } from './grouping.js';
+import { RecentKeys, REMEMBERED } from './recent-keys.js';
 import type { MappedCommand, PrintedCommand, SourceLine } from './mapping.js';
 
 /** What became of the rows of the file. When all is read and answered, `read = stored + known + refused`. */
@@ -43,16 +44,20 @@ interface Seen {
 export interface OutcomesOptions {
   onRefused: (rows: readonly SourceLine[], reason: string) => void;
   onStored: (command: MappedCommand, outcome: SendOutcome) => void;
+  /** How many natural keys are remembered; a repeat of an older one is sent, and the server tells. */
+  remembered?: number;
 }
 
 /** Follows each row to its end: stored, known or refused, once and only once. */
 export class Outcomes {
   readonly rows: RowCounts = { read: 0, stored: 0, known: 0, refused: 0 };
   readonly commands: CommandCounts = { commands: 0, stored: 0, repeated: 0 };
-  private readonly seen = new Map<string, Seen>();
+  private readonly seen: RecentKeys<Seen>;
   private readonly waiting = new Set<Waiting>();
 
-  constructor(private readonly options: OutcomesOptions) {}
+  constructor(private readonly options: OutcomesOptions) {
+    this.seen = new RecentKeys(options.remembered ?? REMEMBERED, ({ outcome }) => outcome !== undefined);
+  }
 
   /** Rows that were read and have no outcome yet. */
   get open(): number {
