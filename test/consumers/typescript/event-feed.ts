@@ -1,0 +1,41 @@
+import type { CustomerEvent } from './customer-tables.js';
+
+/** A part of the log. */
+export interface FeedPage {
+  events: CustomerEvent[];
+  /** All up to this position was looked at. */
+  through: bigint;
+}
+
+/** Reads the log itself, by `GET /v1/events`: what the topic no longer has, or never had. */
+export class EventFeed {
+  constructor(private readonly url: string) {}
+
+  /** The events after a position, page by page, up to another or to the end of the log as it is now. */
+  async *read({
+    after,
+    through,
+    subject,
+  }: {
+    after: bigint;
+    through?: bigint | undefined;
+    subject?: string;
+  }): AsyncGenerator<FeedPage> {
+    for (;;) {
+      const query = new URLSearchParams({ after: String(after), ...(subject && { subject }) });
+      const answer = await fetch(`${this.url}/v1/events?${query}`);
+      if (!answer.ok) throw new Error(`the feed answers ${answer.status}: ${await answer.text()}`);
+      const page: any = await answer.json();
+      const events = page.events.map(({ type, subject: about, yadposition, data }: any): CustomerEvent => ({
+        type,
+        subject: about,
+        position: BigInt(yadposition),
+        data,
+      }));
+      const upTo = (event: CustomerEvent): boolean => through === undefined || event.position <= through;
+      after = BigInt(page.through);
+      yield { events: events.filter(upTo), through: through !== undefined && after > through ? through : after };
+      if (!page.more || (through !== undefined && after >= through)) return;
+    }
+  }
+}
