@@ -37,7 +37,7 @@ export const registerContact = command({
     stage: LifecycleStage.optional().meta({ description: 'Else lead, or visitor of an anonymous contact' }),
   }),
   decide: (contact, { id: _id, name, points = [], identities = [], attributes = [], tags = [], ...more }) => {
-    rule('contact-is-new', contact.status === 'none', 'this contact assertExists already');
+    rule('contact-is-new', contact.status === 'none', 'this contact exists already');
     const names = new Set(attributes.map((attribute) => attribute.name));
     rule('attribute-named-once', names.size === attributes.length, 'an attribute is named twice');
 

@@ -96,7 +96,7 @@ describe('RegisterContact', () => {
       .when({ kind: 'organisation', name: { full: 'Acme' }, stage: 'customer' })
       .then(contactRegistered({ kind: 'organisation', status: 'active', stage: 'customer', name: { full: 'Acme' } })));
 
-  it('refuses a contact that assertExists', () => {
+  it('refuses a contact that exists', () => {
     specify(registerContact).given(sara).when({}).refused('contact-is-new');
     specify(registerContact)
       .given(anonymous)

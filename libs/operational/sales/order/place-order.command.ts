@@ -20,7 +20,7 @@ export const placeOrder = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (order, { draft, ...input }, { refs }) => {
-    rule('order-is-new', order.status === 'none', 'this order assertExists already');
+    rule('order-is-new', order.status === 'none', 'this order exists already');
     assertMayBuy(refs.contact);
     const { terms } = termsOf(input);
     rule('net-not-negative', compare(terms.net, '0') >= 0, `the lines sum to ${terms.net}`);

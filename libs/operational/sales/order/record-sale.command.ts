@@ -25,7 +25,7 @@ export const recordSale = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (order, { paid = '0', ...input }, { now, refs }) => {
-    rule('order-is-new', order.status === 'none', 'this order assertExists already');
+    rule('order-is-new', order.status === 'none', 'this order exists already');
     // A blocked contact passes: what has happened has happened.
     assertContactExists(refs.contact);
     const { terms, worth } = termsOf(input);

@@ -62,7 +62,7 @@ describe('RecordSale', () => {
       .when({ ...sale, country })
       .then(orderPlaced({ ...terms, country }), orderCompleted({ ...completed.data, country }));
   });
-  it('refuses an order that assertExists', () => specify(recordSale).given(placed).when(sale).refused('order-is-new'));
+  it('refuses an order that exists', () => specify(recordSale).given(placed).when(sale).refused('order-is-new'));
   it('records what a blocked contact did, but nothing of one that is not there', () => {
     const theirs = { ...sale, contact: customer };
     specify(recordSale)

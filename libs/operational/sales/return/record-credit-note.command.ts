@@ -35,7 +35,7 @@ export const recordCreditNote = command({
   }),
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   decide: (back, { id: _id, quantities, note, source, lines: given, ...about }, { refs }) => {
-    rule('return-is-new', back.status === 'none', 'this return assertExists already');
+    rule('return-is-new', back.status === 'none', 'this return exists already');
     assertContactExists(refs.contact);
     const numberedLines = numbered(given);
     const lines =

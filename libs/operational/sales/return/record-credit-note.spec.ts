@@ -49,7 +49,7 @@ describe('RecordCreditNote', () => {
     specify(recordCreditNote)
       .when({ ...note, lines: [{ ...teapots, quantity: '-2' }] })
       .refused('credit-not-negative'));
-  it('refuses a return that assertExists', () =>
+  it('refuses a return that exists', () =>
     specify(recordCreditNote)
       .given(requested)
       .when({ ...note, lines: [teapots] })

@@ -59,7 +59,7 @@ export const requestReturn = command({
   },
   decide: (back, asked, context) => {
     const { order: orderId, contact, number, currency, zone, country, salesperson, source, note, ...input } = asked;
-    rule('return-is-new', back.status === 'none', 'this return assertExists already');
+    rule('return-is-new', back.status === 'none', 'this return exists already');
     assertContactExists(context.refs.contact);
     const order = context.refs.order?.state;
     if (!order) {

@@ -36,7 +36,7 @@ export const openCase = command({
   refs: { contact: reference(Contact, (input: { contact?: string }) => input.contact) },
   // A blocked contact passes: whom we do not sell to may still complain.
   decide: ({ status }, { id: _id, ...input }, { now, refs }) => {
-    rule('case-is-new', status === 'none', 'this case assertExists already');
+    rule('case-is-new', status === 'none', 'this case exists already');
     assertContactExists(refs.contact);
     return caseOpened({ ...input, status: 'new', openedAt: now.toISOString() });
   },
