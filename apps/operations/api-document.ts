@@ -22,6 +22,6 @@ export function apiDocument(): Record<string, any> {
     commands,
     resources,
     published: events,
-    queries: [...queries, ...auditQueries({ ...log, aggregates: aggregatesOf(commands) })],
+    queries: [...queries, ...auditQueries({ ...log, events, aggregates: aggregatesOf(commands) })],
   });
 }

@@ -61,7 +61,7 @@ export const modules: readonly Module[] = [
   platform('schemas', ['kernel']),
   platform('command-handling', ['kernel', 'event-store']),
   platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
-  platform('audit', ['kernel', 'event-store', 'projections']),
+  platform('audit', ['kernel', 'event-store', 'projections', 'schemas']),
   platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
   // Where the keys of cursors lie. HTTP itself knows no database.
   platform('http/cursor-keys', ['postgres']),

@@ -61,6 +61,10 @@ describe('the OpenAPI document', () => {
        const order: Order = { currency: 'GBP', zone: 'UTC', lines: [{ sku: 'CUP', quantity: '1', unitPrice: '2' }] };
        type Found = paths['/v1/orders/{id}']['get']['responses'][200]['content']['application/json'];
        export const netOf = (found: Found): string => found.data.net;
+       type Event = paths['/v1/audit/events/{position}']['get']['responses'][200]['content']['application/json']['data'];
+       // What an event says follows from its type.
+       export const worthOf = (event: Event): string | undefined =>
+         event.known && event.type === 'crm.sales.order.placed' ? event.data.net : undefined;
        export async function roundTrip(): Promise<string> {
          const placed = await placeOrder(order);
          if (placed.status !== 201) throw new Error(placed.data.detail);

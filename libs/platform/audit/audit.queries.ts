@@ -3,9 +3,9 @@ import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { Role } from '#platform/kernel/command.js';
 import { streamName, type StoredEvent } from '#platform/kernel/envelope.js';
-import { orErased } from '#platform/kernel/erased.js';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
+import type { EventContract } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import type { EventPage, EventStore, ReadAllOptions } from '#platform/event-store/event-store.js';
@@ -17,6 +17,7 @@ import {
   type QueryDefinition,
 } from '#platform/projections/definition/query.js';
 import { stateAsOf } from './as-of.js';
+import { audited, auditedEvent, type AuditedEvent } from './audited-event.js';
 
 const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
 const limit = z.coerce
@@ -31,29 +32,6 @@ const ANSWER_BYTES = 2 * 1024 * 1024;
 /** Whose events are asked for. */
 const Stream = { aggregate: z.string().max(50).describe('Name of the aggregate: `order`'), id: Id };
 const Revision = z.coerce.number().int().min(0).max(2_147_483_646);
-
-/** A recorded event as auditors see it: the whole envelope, in the version of today. */
-export const AuditedEvent = z
-  .object({
-    position: Position,
-    id: Id,
-    aggregate: z.string(),
-    aggregateId: Id,
-    revision: z.int(),
-    type: z.string(),
-    schemaVersion: z.int(),
-    occurredAt: Instant,
-    recordedAt: Instant,
-    subject: Id,
-    commandId: Id,
-    actor: z.string(),
-    onBehalfOf: z.string().optional(),
-    reason: orErased(z.string()).optional(),
-    correlationId: z.string().optional(),
-    causationId: z.string().optional(),
-    data: z.record(z.string(), z.unknown()),
-  })
-  .meta({ id: 'AuditedEvent' });
 
 const StateAsOf = z
   .object({
@@ -70,34 +48,19 @@ const StateAsOf = z
 export interface AuditOptions {
   store: EventStore;
   codec: EventCodec;
+  /** Whose data are shown in their types. */
+  events: readonly EventContract<any>[];
   aggregates: readonly Aggregate[];
 }
 
 /** The auditors' API: what is in the log, and any aggregate as it was. Reads the store, never a read model. */
-export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryDefinition[] {
-  const show = (stored: StoredEvent): z.infer<typeof AuditedEvent> => {
-    const event = codec.decode(stored);
-    return {
-      position: String(event.position),
-      id: event.id,
-      aggregate: event.aggregate,
-      aggregateId: event.aggregateId,
-      revision: event.revision,
-      type: event.type,
-      schemaVersion: event.schemaVersion,
-      occurredAt: event.occurredAt.toISOString(),
-      recordedAt: event.recordedAt.toISOString(),
-      subject: event.subject,
-      commandId: event.commandId,
-      ...event.meta,
-      data: event.data,
-    };
-  };
+export function auditQueries({ store, codec, events, aggregates }: AuditOptions): QueryDefinition[] {
+  const item = auditedEvent(events);
   const pageOf = async (
     size: number,
     context: LogQueryContext,
     read: (options: ReadAllOptions) => Promise<EventPage>,
-  ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
+  ): Promise<Page<AuditedEvent>> => {
     const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1, bytes: ANSWER_BYTES });
     return pageUpTo(size, found, ({ position }) => String(position));
   };
@@ -106,11 +69,11 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
     size: number,
     found: EventPage,
     keyOf: (last: StoredEvent) => string | number,
-  ): Promise<Page<z.infer<typeof AuditedEvent>>> => {
-    const events = found.slice(0, size);
-    await codec.prepare(events.map(({ subject }) => subject));
+  ): Promise<Page<AuditedEvent>> => {
+    const page = found.slice(0, size);
+    await codec.prepare(page.map(({ subject }) => subject));
     const more = found.length > size || found.cut;
-    return { items: events.map(show), next: more ? [keyOf(events.at(-1)!)] : undefined };
+    return { items: page.map((event) => audited(codec, event)), next: more ? [keyOf(page.at(-1)!)] : undefined };
   };
 
   return [
@@ -120,7 +83,7 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
       route: 'GET /v1/audit/streams/:aggregate/:id/events',
       allowed,
       parameters: z.strictObject({ ...Stream, limit }),
-      item: AuditedEvent,
+      item,
       run: async ({ aggregate, id, limit: size }, context) => {
         const stream = { aggregate, aggregateId: id };
         const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
@@ -136,7 +99,7 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
       route: 'GET /v1/audit/customers/:id/events',
       allowed,
       parameters: z.strictObject({ id: Id, limit }),
-      item: AuditedEvent,
+      item,
       run: async ({ id, limit: size }, context) => {
         const page = await pageOf(size, context, (options) => store.readSubjects([id], options));
         if (page.items.length === 0 && !context.after) throw new NotFound(`there is no event about ${id}`);
@@ -149,7 +112,7 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
       route: 'GET /v1/audit/events',
       allowed,
       parameters: z.strictObject({ from: Instant.optional(), to: Instant.optional(), limit }),
-      item: AuditedEvent,
+      item,
       run: async ({ from, to, limit: size }, context) => {
         if (from !== undefined && to !== undefined && Date.parse(from) > Date.parse(to)) {
           throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
@@ -167,12 +130,12 @@ export function auditQueries({ store, codec, aggregates }: AuditOptions): QueryD
       route: 'GET /v1/audit/events/:position',
       allowed,
       parameters: z.strictObject({ position: Position }),
-      answer: AuditedEvent,
+      answer: item,
       run: async ({ position }) => {
         const [event] = await store.readAll({ after: BigInt(position) - 1n, through: BigInt(position), limit: 1 });
         if (!event) throw new NotFound(`there is no event at position ${position}`);
         await codec.prepare([event.subject]);
-        return show(event);
+        return audited(codec, event);
       },
     }),
     query({

@@ -126,7 +126,7 @@ export function servedBy(
   const { store, codec = codecOf(events), host, topic = 'yad.events', partitions = 6 } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
-  if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, aggregates }));
+  if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, events, aggregates }));
   const served: HttpAppOptions = {
     documentWords,
     queries: asked,
