@@ -15,8 +15,21 @@ export class App {
     readonly url: string,
   ) {}
 
-  static async start(name: 'operations' | 'analytics' | 'standalone' | 'audit', databaseUrl: string, env = {}) {
-    const program = new Program(`${name}/main.js`, { env: { DATABASE_URL: databaseUrl, PORT: '0', ...env } });
+  static start(name: 'operations' | 'analytics' | 'standalone' | 'audit', databaseUrl: string, env = {}) {
+    return App.of(`${name}/main.js`, { DATABASE_URL: databaseUrl, ...env });
+  }
+
+  /** As its next version might be (`newer-app.fixture.ts`). */
+  static newer(name: 'operations' | 'analytics', databaseUrl: string, env = {}) {
+    return App.of('../test/fixtures/newer-app.fixture.js', {
+      DATABASE_URL: databaseUrl,
+      YAD_TEST_APP: name,
+      ...env,
+    });
+  }
+
+  private static async of(main: string, env: Record<string, string>) {
+    const program = new Program(main, { env: { PORT: '0', ...env } });
     // The standalone app says it in another way.
     const [, url] = await program.said(/(http:\/\/(?:localhost|127\.0\.0\.1):\d+)/);
     return new App(program, url!.replace('localhost', '127.0.0.1'));

@@ -6,8 +6,10 @@ import { defineEvent, open } from '#platform/kernel/event-contract.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import { on, projection, type Projection } from '#platform/projections/definition/projection.js';
 import { prepareProjections } from '#platform/projections/prepare.js';
+import { AbandonedBuilds } from '#platform/projections/running/abandoned-builds.js';
 import { BuildKeeper } from '#platform/projections/running/build-keeper.js';
 import { pausedPartitions } from '#platform/projections/running/paused-partitions.js';
+import { Progress } from '#platform/projections/running/progress.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { plaintext } from '#test/fixtures/stored-form.fixture.js';
 import { until } from '../event-bus/test-consumer.js';
@@ -148,6 +150,39 @@ describe('an event of a newer version than a projection knows', () => {
     await expectCounts();
   });
 
+  it('holds the projection up no longer than until one process runs that knows it, whoever has the partition', async () => {
+    const bus = new LocalBus(world.store, { partitions: PARTITIONS, log: { warn: () => {} } });
+    const old = await host([counts(), timeline()], codec, bus);
+    for (let i = 0; i < 12; i++) await world.append(i, inCents(250));
+    const at = await world.append(1, counted({ amount: '2.00', day: '2026-01-01' }));
+    await until('all are paused', async () => (await pausedPartitions(world.pool)).length === PARTITIONS);
+
+    // It has half of the partitions.
+    const next = await host([countsInCents(), timeline()], newer, bus);
+    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 15_000)).toBe(at);
+    await expectCounts();
+    for (let i = 0; i < 30; i++)
+      await world.append(i, i % 2 === 0 ? inCents(i) : counted({ amount: '1.00', day: '2026-01-02' }));
+    const { position } = await world.store.head();
+    for (const each of [old, next]) {
+      expect(await each.progress.waitFor(position, ['test-counts', 'test-timeline'], 15_000)).toBe(position);
+    }
+    await expectCounts();
+  });
+
+  it('keeps a build from being swapped in that would have to wait there', async () => {
+    const group = await world.group(counts());
+    await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+    await feed(group, { messages: await world.messages(), partitions: all });
+    await group.close();
+    await (await world.admin(counts(2))).rebuild();
+    await world.append(1, inCents(250));
+    await expect((await world.admin(counts())).swapBack('test-counts')).rejects.toThrow(
+      'test-counts waits at 2 for newer code: test.counted is of version 2 there, and this code knows version 1',
+    );
+    expect(await liveVersion('test-counts')).toBe(2);
+  });
+
   it('stops a rebuild of that projection, and not that of the others', async () => {
     const group = await world.group(counts(), timeline());
     await world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
@@ -186,7 +221,14 @@ describe('an event of an unknown type', () => {
       const models = await prepareProjections(world.pool, [counts(), timeline()], PARTITIONS);
       const runtime = { pool: world.pool, log: world.log, decoded: new DecodedEvents(of) };
       const { signal } = new AbortController();
-      return new BuildKeeper({ runtime, models, signal, onError: (error) => world.errors.push(error as Error) });
+      const abandoned = { look: async () => [] };
+      return new BuildKeeper({
+        runtime,
+        models,
+        abandoned,
+        signal,
+        onError: (error) => world.errors.push(error as Error),
+      });
     };
     // Code that does not know it leaves it, and so does newer code while such code may still be at work.
     await (await keeper(codec)).refold(0);
@@ -224,6 +266,8 @@ describe('two versions of a projection side by side', () => {
     await until('version 2 is live', async () => (await liveVersion('test-counts')) === 2);
     at = await happen();
     for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-timeline'], 5_000)).toBe(at);
+    // The newer process writes the partitions, too, that are the older one's.
+    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 15_000)).toBe(at);
     await until('the old code knows that it is not its turn', async () =>
       (await old.ready()).includes('newer than version 1'),
     );
@@ -236,6 +280,109 @@ describe('two versions of a projection side by side', () => {
     await old.admin.swapBack('test-counts');
     expect(await old.progress.waitFor(at, ['test-counts'], 5_000)).toBe(at);
     await until('it is back', async () => (await old.ready()) === '');
+  });
+});
+
+describe('a live build of another version', () => {
+  let clock = 0;
+  beforeEach(() => {
+    clock = 0;
+  });
+
+  async function keeper(of: Projection): Promise<{ relieve: (seconds: number) => Promise<void> }> {
+    const { pool, log, store, decoded } = world;
+    const models = await prepareProjections(pool, [of], PARTITIONS);
+    const progress = new Progress({ pool, store });
+    const abandoned = new AbandonedBuilds({ pool, models, progress, store, now: () => clock });
+    const onError = (error: unknown): number => world.errors.push(error as Error);
+    const { signal } = new AbortController();
+    const kept = new BuildKeeper({ runtime: { pool, log, decoded }, models, abandoned, signal, onError });
+    return {
+      relieve: async (seconds) => {
+        clock += seconds * 1_000;
+        await kept.relieve();
+      },
+    };
+  }
+  const happen = (): Promise<bigint> => world.append(1, counted({ amount: '1.00', day: '2026-01-01' }));
+  const swaps = async (): Promise<unknown[]> =>
+    (await world.pool.query(`select generation, version, kind, by, reason from projections.swaps order by id`)).rows;
+
+  it('is left alone while somebody writes it, and relieved by the kept one when nobody does any more', async () => {
+    const group = await world.group(counts());
+    await happen();
+    await feed(group, { messages: await world.messages(), partitions: all });
+    await group.close();
+    await (await world.admin(counts(2))).rebuild();
+    const next = await world.group(counts(2));
+    const old = await keeper(counts());
+
+    // With nothing to write, nobody is missed.
+    await old.relieve(0);
+    await old.relieve(60);
+    for (let i = 0; i < 3; i++) {
+      const at = await happen();
+      await old.relieve(15);
+      await feed(next, { messages: await world.messages(at - 1n), partitions: all, through: at });
+      await old.relieve(15);
+    }
+    await next.close();
+    await happen();
+    await old.relieve(0);
+    await old.relieve(15);
+    expect(await liveVersion('test-counts')).toBe(2);
+    await old.relieve(15);
+    expect(await liveVersion('test-counts')).toBe(1);
+    expect(world.errors).toEqual([]);
+    expect((await swaps()).at(-1)).toEqual({
+      generation: 1,
+      version: 1,
+      kind: 'swap-back',
+      by: 'yad',
+      reason: 'no running process made the version that was live',
+    });
+    await expectCounts();
+
+    // The other way round, too.
+    await happen();
+    const again = await keeper(counts(2));
+    await again.relieve(0);
+    await again.relieve(30);
+    expect(await liveVersion('test-counts')).toBe(2);
+    expect((await swaps()).at(-1)).toMatchObject({ generation: 2, kind: 'swap-back' });
+  });
+
+  it('is relieved by one that is made anew where none is kept', async () => {
+    await happen();
+    await (await world.admin(counts(2))).rebuild();
+    await happen();
+    const old = await keeper(counts());
+    await old.relieve(0);
+    await old.relieve(30);
+    expect(world.errors).toEqual([]);
+    expect((await swaps()).at(-1)).toMatchObject({ version: 1, kind: 'accepted', by: 'yad' });
+    await expectCounts();
+  });
+
+  it('is not relieved where it waits for newer events to be known, or this code would have to', async () => {
+    await happen();
+    await (await world.admin(counts(2))).rebuild();
+    const group = await world.group(counts(2));
+    await world.append(1, inCents(250));
+    await feed(group, { messages: await world.messages(), partitions: all, through: 2n });
+    const old = await keeper(counts());
+    await old.relieve(0);
+    await old.relieve(60);
+    expect([await liveVersion('test-counts'), world.errors]).toEqual([2, []]);
+    // Told, tried again later, and never put live while it is behind.
+    await world.pool.query(`delete from projections.paused_partitions`);
+    await old.relieve(0);
+    await old.relieve(30);
+    await old.relieve(30);
+    expect(await liveVersion('test-counts')).toBe(2);
+    expect(world.errors.map(({ message }) => message)).toEqual([
+      expect.stringContaining('test-counts waits at 2 for newer code'),
+    ]);
   });
 });
 

@@ -17,6 +17,14 @@ export function layoutOf({ shapes }: Model): string {
   return `layout ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
 }
 
+/** A rebuild or a swap of the same projection is under way. */
+export class BeingRebuilt extends Error {
+  constructor(projection: string) {
+    super(`${projection} is being rebuilt by another process`);
+    this.name = 'BeingRebuilt';
+  }
+}
+
 /** Runs work that no other process does for these projections at the same time. */
 export async function exclusively<T>(
   pool: Pool,
@@ -27,7 +35,7 @@ export async function exclusively<T>(
   return withSession(pool, async (client) => {
     for (const { projection } of models) {
       if (!(await tryLock(client, `${what} ${projection.name}`))) {
-        throw new Error(`${projection.name} is being rebuilt by another process`);
+        throw new BeingRebuilt(projection.name);
       }
     }
     return work();

@@ -7,7 +7,11 @@ import { swap, toHead } from './swap.js';
 import { thisOperator, type SwapGrounds } from './swap-records.js';
 import { BuildWriter, type Model } from '../running/build-writer.js';
 
-/** Makes the kept build live again, after it has caught up with the log. */
+/**
+ * Makes the kept build live again, after it has caught up with the log.
+ * @throws Error where none is kept, it is of another version, or holds what the log does not have; NewerEvent where it
+ *   has to wait for newer code; BeingRebuilt
+ */
 export async function swapBack(
   runtime: ProjectionRuntime,
   model: Model,

@@ -41,7 +41,8 @@ const MOST_VAIN_ROUNDS = 5;
  * The views cannot be had while somebody's transaction has read them, and whoever waits for a view has all its later
  * readers queue behind him. So it is not tried while such a transaction is seen; and a try that meets one all the same
  * ends after a moment, undone as a whole, and is made again later. What was caught up stays.
- * @throws Error when it was tried for too long, or the build cannot keep up with the log
+ * @throws Error when it was tried for too long, or the build cannot keep up with the log; NewerEvent where it has to
+ *   wait for newer code
  */
 export async function swap(
   pool: Pool,
@@ -90,7 +91,7 @@ async function swapNow(
     const target = (await log.store.head()).position;
     const left = Number(target - min(writer.checkpoints.values()));
     if (left > Number(FEW) && left / rate > STILL_MS) throw new InTheWay(`${left} events came in meanwhile`);
-    await catchUp(writer, log, new Map([...writer.checkpoints.keys()].map((partition) => [partition, target])));
+    await level(log, writer, target);
     await raiseEpoch(client, build);
     const previous = withStatus(builds, 'previous');
     // Dropped afterwards: somebody may still be reading its tables.
@@ -122,7 +123,7 @@ export async function toHead(log: Log, writer: BuildWriter, signal?: AbortSignal
   for (let vain = 0; ;) {
     signal?.throwIfAborted();
     const began = performance.now();
-    await catchUp(writer, log, new Map([...writer.checkpoints.keys()].map((partition) => [partition, position])));
+    await level(log, writer, position);
     const rate = Math.max(1, Number(left)) / Math.max(0.01, performance.now() - began);
     const head = (await log.store.head()).position;
     const next = head - position;
@@ -136,6 +137,12 @@ export async function toHead(log: Log, writer: BuildWriter, signal?: AbortSignal
     }
     [position, left] = [head, next];
   }
+}
+
+/** Brings all partitions to a position. @throws NewerEvent where one waits before it: it would be behind the live build */
+async function level(log: Log, writer: BuildWriter, position: bigint): Promise<void> {
+  await catchUp(writer, log, new Map([...writer.checkpoints.keys()].map((partition) => [partition, position])));
+  if (writer.pauses.first) throw writer.pauses.first;
 }
 
 /** A build's checkpoints by partition, as the connection sees them. */

@@ -1,19 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { liveBuild } from '../builds/builds.js';
+import { buildsOf, liveBuild, withStatus } from '../builds/builds.js';
+import { BeingRebuilt } from '../builds/half-built.js';
 import type { LogReport } from '../builds/log-check.js';
 import { holdingLost } from '../builds/log-guard.js';
 import type { ProjectionRuntime } from '../builds/projection-runtime.js';
 import { rebuild, type RebuildOptions } from '../builds/rebuild.js';
+import { swapBack } from '../builds/swap-back.js';
+import type { AbandonedBuilds } from './abandoned-builds.js';
 import type { Model } from './build-writer.js';
+import { NewerEvent } from './pauses.js';
 import { unknownToBuilds } from './unknown-events.js';
 
-/** How often it is looked whether builds were made by code that did not know events which this code knows. */
-const LOOK_MS = 15_000;
+/** How often it is looked whether live builds are to be made anew, or nobody writes to one any more. */
+const LOOK_MS = 5_000;
 
 export interface BuildKeeperOptions {
   /** Its pool is for work that takes long. */
   readonly runtime: ProjectionRuntime;
   readonly models: readonly Model[];
+  readonly abandoned: Pick<AbandonedBuilds, 'look'>;
   readonly signal: AbortSignal;
   /** Told of what goes wrong and is tried again. */
   readonly onError: (error: unknown) => void;
@@ -24,17 +29,17 @@ export class BuildKeeper {
   private healing: Promise<void> | undefined;
   /** Builds have been marked since it was last looked which hold what is lost. */
   private unhealed = false;
-  private refolding: Promise<void> | undefined;
+  private looking: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: BuildKeeperOptions) {}
 
-  /** Looks now and then for builds that hold envelopes of events which this code knows. */
+  /** Looks now and then for builds that hold envelopes of events which this code knows, and for abandoned ones. */
   start(): void {
     this.timer ??= setInterval(() => {
-      this.refolding ??= this.refold()
+      this.looking ??= this.look()
         .catch(this.options.onError)
-        .finally(() => (this.refolding = undefined));
+        .finally(() => (this.looking = undefined));
     }, LOOK_MS).unref();
   }
 
@@ -53,8 +58,21 @@ export class BuildKeeper {
         // One that is newer is left to the code that made it.
         if (!live || live.version < version) due.push(model);
       }
-      if (due.length > 0) await this.rebuild(due, { by: 'projection host' });
+      if (due.length > 0) await this.bringIn(due, 'the code of this version runs again', { by: 'projection host' });
     });
+  }
+
+  /** Makes this code's builds live where nobody writes to the live one, of another version, any more. */
+  async relieve(): Promise<void> {
+    for (const model of await this.options.abandoned.look()) {
+      const reason = 'no running process made the version that was live';
+      try {
+        await this.bringIn([model], reason, { acceptDifferences: { reason }, by: 'yad' });
+      } catch (error) {
+        // Another process is at it, or the one that was to be relieved.
+        if (!(error instanceof BeingRebuilt)) this.options.onError(error);
+      }
+    }
   }
 
   /** Makes live builds anew that hold events which the log has lost. */
@@ -113,6 +131,33 @@ export class BuildKeeper {
       if ((await liveBuild(this.options.runtime.pool, name))?.version === version) due.push(model);
     }
     return due;
+  }
+
+  private async look(): Promise<void> {
+    await this.relieve();
+    await this.refold();
+  }
+
+  /** What is kept of this version needs only to catch up; what is not is made anew. */
+  private async bringIn(due: readonly Model[], reason: string, options: RebuildOptions): Promise<void> {
+    const missing: Model[] = [];
+    for (const model of due) if (!(await this.swapBack(model, reason))) missing.push(model);
+    if (missing.length > 0) await this.rebuild(missing, options);
+  }
+
+  /** @returns false when no build of this version is kept, or it is of no use */
+  private async swapBack(model: Model, reason: string): Promise<boolean> {
+    const { runtime, signal, onError } = this.options;
+    const { name, version } = model.projection;
+    if (withStatus(await buildsOf(runtime.pool, name), 'previous')?.version !== version) return false;
+    try {
+      await swapBack(runtime, model, { by: 'yad', reason, signal });
+      return true;
+    } catch (error) {
+      if (signal.aborted || error instanceof BeingRebuilt || error instanceof NewerEvent) throw error;
+      onError(error);
+      return false;
+    }
   }
 
   private async rebuild(due: readonly Model[], options: RebuildOptions): Promise<void> {

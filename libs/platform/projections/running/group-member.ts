@@ -1,3 +1,4 @@
+import { AdoptedPartitions } from './adopted-partitions.js';
 import type { BuildWriter } from './build-writer.js';
 import type { Written } from './progress.js';
 import { ProjectionWorker, type ProjectionWorkerOptions } from './projection-worker.js';
@@ -17,12 +18,14 @@ export class GroupMember {
   loaded = false;
   /** How often its checkpoint was found moved in this turn. */
   stale = 0;
+  /** Partitions that are another process' and stand still there. */
+  readonly adopted = new AdoptedPartitions();
   private forgotten = false;
   private alone: ProjectionWorker | undefined;
   /** Resolves when it is not by itself any more, or has been told to stop. */
   ended: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: ProjectionWorkerOptions) {
+  constructor(private readonly options: Omit<ProjectionWorkerOptions, 'adopted'>) {
     this.writer = options.writer;
   }
 
@@ -48,10 +51,10 @@ export class GroupMember {
 
   /** Goes on by itself until it is level. @param back takes it into the group again */
   goAlone(why: unknown, signal: AbortSignal, back: () => Promise<void>): void {
-    const { writer, options } = this;
+    const { writer, options, adopted } = this;
     this.loaded = this.forgotten = false;
     writer.readOver();
-    const worker = new ProjectionWorker(options, why);
+    const worker = new ProjectionWorker({ ...options, adopted }, why);
     this.alone = worker;
     this.ended = worker
       .run(signal)

@@ -13,7 +13,7 @@ export class OtherVersionLive extends Error {
         : live < version
           ? `${name} is live in version ${live}; version ${version} is being built beside it`
           : `${name} is live in version ${live}, newer than version ${version} that this code makes: ` +
-            `run the newer code, or swap back (yad swap-back ${name})`,
+            `if no newer code runs any more, it is swapped back by itself (at once: yad swap-back ${name})`,
     );
     this.name = 'OtherVersionLive';
   }

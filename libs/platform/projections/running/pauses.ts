@@ -45,6 +45,13 @@ export class Pauses {
     return this.byPartition.get(partition)?.position;
   }
 
+  /** Of the partitions that wait, what the first one waits for. */
+  get first(): NewerEvent | undefined {
+    let least: StoredEvent | undefined;
+    for (const event of this.byPartition.values()) if (!least || event.position < least.position) least = event;
+    return least && new NewerEvent(this.projection, least);
+  }
+
   /** Those that have come since the last call. */
   takeNew(): ReadonlyMap<number, StoredEvent> {
     const { untold } = this;

@@ -26,7 +26,7 @@ export interface ProjectionGroupOptions extends GroupMembersOptions {
  * itself (`ProjectionWorker`) and comes back when it is level: it never holds up the others.
  */
 export class ProjectionGroup implements Consumer {
-  /** Partitions that the bus has assigned to this process at some time. */
+  /** Partitions that the bus has assigned to this process last. */
   readonly assigned = new Set<number>();
   /** Up to where the bus has handed over everything, by partition; only a bus that knows `through` says so. */
   private readonly handed = new Map<number, bigint>();
@@ -62,6 +62,7 @@ export class ProjectionGroup implements Consumer {
 
   /** Where the foremost member is; the others close the gap from the store. */
   async checkpoints(partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>> {
+    this.assigned.clear();
     for (const partition of partitions) this.assigned.add(partition);
     return this.turns.run(async () => {
       // Another process may have moved them since this one last looked.

@@ -7,6 +7,7 @@ import { ensureLive } from '../builds/builds.js';
 import type { Log } from '../builds/catch-up.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
+import { AbandonedBuilds } from './abandoned-builds.js';
 import { BuildKeeper } from './build-keeper.js';
 import { describePauses, pausedPartitions } from './paused-partitions.js';
 import { ProjectionGroup } from './projection-group.js';
@@ -73,7 +74,8 @@ export class ProjectionHost {
       onDelivery: (delivery) => this.progress.delivered(delivery),
       onError: this.report,
     });
-    this.keeper = new BuildKeeper({ runtime, models, signal: this.closing.signal, onError: this.report });
+    const abandoned = new AbandonedBuilds({ pool, models, progress: this.progress, store });
+    this.keeper = new BuildKeeper({ runtime, models, abandoned, signal: this.closing.signal, onError: this.report });
     this.reconciler = new Reconciler(this.group, runtime.log, this.progress, this.report, () => this.guard());
     this.unwatch = options.store.onIncarnation(() => {
       this.guarded = false;

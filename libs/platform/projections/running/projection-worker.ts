@@ -3,6 +3,7 @@ import { backoff } from '#platform/event-bus/backoff.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import { catchUp, min, PAGE, type Log } from '../builds/catch-up.js';
 import { messageOf, ParkingFull } from '../folding/parking.js';
+import type { AdoptedPartitions } from './adopted-partitions.js';
 import type { BuildWriter } from './build-writer.js';
 import { recordPauses } from './paused-partitions.js';
 import { holdToLog, liveGeneration, OtherVersionLive } from './live-state.js';
@@ -17,6 +18,8 @@ export interface ProjectionWorkerOptions {
   readonly writer: BuildWriter;
   /** The partitions of this process; all when there are none yet. */
   readonly assigned: ReadonlySet<number>;
+  /** Those of others that it writes too. */
+  readonly adopted: AdoptedPartitions;
   /** Called when rows and checkpoints have become durable. */
   readonly onCommit: () => void;
   /** Told of what goes wrong and is tried again. */
@@ -54,6 +57,8 @@ export class ProjectionWorker {
         if (message !== this.reason) this.options.onError(error);
         this.reason = message;
         this.isOtherVersion = error instanceof OtherVersionLive;
+        // It may be about a partition that another process has, and that the own ones should not wait for.
+        if (error instanceof ParkingFull || failures > 0) this.options.adopted.fail();
         const wait =
           error instanceof OtherVersionLive
             ? IDLE_MS
@@ -83,10 +88,10 @@ export class ProjectionWorker {
     }
   }
 
-  /** Those that it is to bring to the head: its process' own that do not wait for newer code. */
+  /** Those that it is to bring to the head and that do not wait for newer code. */
   private partitions(): number[] {
-    const { writer, assigned } = this.options;
-    const own = assigned.size > 0 ? assigned : writer.checkpoints.keys();
-    return [...own].filter((partition) => writer.pauses.at(partition) === undefined);
+    const { writer, assigned, adopted } = this.options;
+    const all = assigned.size > 0 ? new Set([...assigned, ...adopted]) : writer.checkpoints.keys();
+    return [...all].filter((partition) => writer.pauses.at(partition) === undefined);
   }
 }
