@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
-import { frameOf, toStoredEvent } from '#platform/event-bus/kafka/cloud-event.js';
+import { readMessage } from '#platform/event-bus/kafka/cloud-event.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { newId } from '#platform/kernel/ids.js';
 import { describeWithKafka } from '../support/kafka.js';
@@ -13,6 +13,8 @@ import { Fleet, members } from './fleet.js';
 import { eventsOf, readModelsOf, Shop, wrongInLog } from './shop.js';
 
 const KILLS = 50;
+/** Events are held against the log here, which says more than a code does. */
+const believing = { isOurs: () => true, refusalOf: () => undefined };
 
 describeWithKafka('kill -9 of each process at random, during an import', (brokers) => {
   it(`loses nothing and doubles nothing in ${KILLS} kills: store, Kafka and read models agree`, async () => {
@@ -65,7 +67,9 @@ async function publishedWrongly(brokers: string[], topic: string, events: Stored
   const complete = new Promise<void>((resolve) => {
     void consumer.run({
       eachMessage: async ({ partition, message }) => {
-        const found = toStoredEvent(message, frameOf(message.headers)!);
+        const reading = readMessage(message, partition, 0n, believing);
+        if (reading.is !== 'event') return void wrong.push(`message ${partition}/${message.offset} is no event`);
+        const found = reading.message.event;
         const { position } = found;
         if (!seen.has(position)) {
           // A repeat goes back; what is new never does.

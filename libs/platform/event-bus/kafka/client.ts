@@ -1,4 +1,5 @@
-// First: kafkajs takes hold of its encoder as it is loaded.
+// First: kafkajs takes hold of encoder and decoder as it is loaded.
+import './record-decoder.js';
 import './record-encoder.js';
 import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from 'kafkajs';
 

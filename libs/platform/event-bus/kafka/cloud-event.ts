@@ -1,175 +1,195 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import type { BusMessage, Published } from '../event-bus.js';
+import { attributeText, textOfAttribute } from './attribute-text.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
-/** `{"data":` comes first, so that `data` starts here. */
-const DATA_AT = 8;
-/** `,"personalData":` */
-const PERSONAL_DATA_GAP = 16;
+/** A message as a reader has it. */
+export type ReceivedMessage = Pick<KafkaMessage, 'key' | 'value' | 'headers'>;
 
-/** What the body holds beside `data` and `personalData`; the id, type and subject are in the headers and the key. */
-interface Envelope {
-  aggregate: string;
-  aggregateId: string;
-  revision: number;
-  schemaVersion: number;
-  occurredAt: string;
-  recordedAt: string;
-  commandId: string;
-  ordinal: number;
-  meta: StoredMeta;
-}
+/** Between the open fields and the personal ones. */
+const PERSONAL_DATA = '"personalData":';
 
 /**
- * A CloudEvents 1.0 message in binary mode. Headers cost the client more than the body, so there are the required
- * ones and one extension, `yadframe`: `position,previous,characters of data,characters of personalData,incarnation,code`. With
- * it a reader drops what it holds without parsing, knows the message to be the relay's (MessageAuthenticator), and cuts
- * `data` and `personalData` out byte for byte. The source is the log's id. The last message of each
- * partition in a send has another, `yadheads`: `position`, then `partition:position` of each partition's last event.
+ * A CloudEvents 1.0 message in binary mode: attributes are headers, the body is the event itself, its personal fields
+ * in `personalData` beside the open ones. Three attributes are for Yad's own readers: `yadframe` (bytes of data, bytes
+ * of personalData, code) cuts the stored bytes out again and shows the message to be the relay's, `yadincarnation` that
+ * its event is in the log, `yadheads` on the last message of each partition in a send where all partitions end
+ * (`position`, then `partition:position` of each).
  */
 export function toKafkaMessage(
   { event, partition, previous, published }: BusMessage,
   authenticator: Pick<MessageAuthenticator, 'source' | 'incarnation' | 'sign'>,
 ): Message {
-  const { data, personalData } = event;
-  const envelope: Envelope = {
-    aggregate: event.aggregate,
-    aggregateId: event.aggregateId,
-    revision: event.revision,
-    schemaVersion: event.schemaVersion,
-    occurredAt: event.occurredAt.toISOString(),
-    recordedAt: event.recordedAt.toISOString(),
-    commandId: event.commandId,
-    ordinal: event.ordinal,
-    meta: event.meta,
+  const { id, type, subject: key, data, personalData, meta } = event;
+  const value = bodyOf(event);
+  const personalBytes = personalData === null ? 0 : Buffer.byteLength(personalData);
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: id,
+    ce_source: authenticator.source,
+    ce_type: type,
+    ce_subject: key,
+    ce_time: event.occurredAt.toISOString(),
+    ce_dataschema: `urn:yad:schema:${type}:${event.schemaVersion}`,
+    ce_recordedtime: event.recordedAt.toISOString(),
+    ce_yadversion: String(event.schemaVersion),
+    ce_yadposition: String(event.position),
+    ce_yadprevious: String(previous),
+    ce_yadaggregate: event.aggregate,
+    ce_yadaggregateid: event.aggregateId,
+    ce_yadrevision: String(event.revision),
+    ce_yadcommandid: event.commandId,
+    ce_yadordinal: String(event.ordinal),
+    ce_yadincarnation: String(authenticator.incarnation),
+    ce_yadactor: attributeText(meta.actor),
+    ce_yadframe: `${Buffer.byteLength(data)},${personalBytes}`,
   };
-  const value = `{"data":${data},"personalData":${personalData ?? 'null'},${JSON.stringify(envelope).slice(1)}`;
-  const personalLength = personalData === null ? 0 : personalData.length;
-  const frame = `${event.position},${previous},${data.length},${personalLength},${authenticator.incarnation}`;
-  const heads = published ? headsText(published) : '';
-  const { id, type, subject: key } = event;
-  const code = authenticator.sign({ partition, frame, key, id, type, heads, value });
+  if (meta.correlationId !== undefined) headers['ce_correlationid'] = attributeText(meta.correlationId);
+  if (meta.causationId !== undefined) headers['ce_causationid'] = attributeText(meta.causationId);
+  if (meta.onBehalfOf !== undefined) headers['ce_yadonbehalfof'] = attributeText(meta.onBehalfOf);
+  if (published) headers['ce_yadheads'] = headsText(published);
+  const said = linesOf(headers['ce_yadframe']!, saidBy(headers));
+  headers['ce_yadframe'] += `,${authenticator.sign({ partition, said, key, value })}`;
+  // Never ahead of this clock: brokers refuse what is dated an hour from now, which would stop all that follows.
+  const timestamp = String(Math.min(event.recordedAt.getTime(), Date.now()));
+  return { key, partition, timestamp, value, headers };
+}
+
+/** @throws Error where there is no object that the personal fields could be a part of */
+function bodyOf({ data, personalData, type, position }: StoredEvent): string {
+  if (personalData === null) return data;
+  if (!data.endsWith('}')) throw new Error(`the data of ${type} at ${position} is not a JSON object`);
+  const isEmpty = data.length < 64 && /^\{\s*\}$/.test(data);
+  return `${data.slice(0, -1)}${isEmpty ? '' : ','}${PERSONAL_DATA}${personalData}}`;
+}
+
+/** Attributes that a reader goes by, all of which the code covers. Source and key say whose they are. */
+const SAID = [
+  'ce_id',
+  'ce_type',
+  'ce_time',
+  'ce_recordedtime',
+  'ce_yadversion',
+  'ce_yadposition',
+  'ce_yadprevious',
+  'ce_yadaggregate',
+  'ce_yadaggregateid',
+  'ce_yadrevision',
+  'ce_yadcommandid',
+  'ce_yadordinal',
+  'ce_yadincarnation',
+  'ce_yadactor',
+  'ce_correlationid',
+  'ce_causationid',
+  'ce_yadonbehalfof',
+  'ce_yadheads',
+] as const;
+
+/** What they say, in that order. */
+type Said = readonly (string | undefined)[];
+
+const saidBy = (headers: IHeaders): Said => SAID.map((name) => headers[name]?.toString());
+
+/** A line for each, as none has a line break in it; an empty one where it is absent. */
+function linesOf(lengths: string, said: Said): string {
+  let lines = lengths;
+  for (const each of said) lines += each === undefined ? '\n' : `\n${each}`;
+  return lines;
+}
+
+/** What a message is to a reader whose partition holds all through a position. */
+export type Reading =
+  | { readonly is: 'event'; readonly message: BusMessage }
+  /** A repeat. */
+  | { readonly is: 'held' }
+  | { readonly is: 'refused'; readonly why: Refusal };
+
+const HELD: Reading = { is: 'held' };
+const refused = (why: Refusal): Reading => ({ is: 'refused', why });
+
+/** Lengths of data and personal data, the code. */
+const FRAME = /^(\d{1,10}),(\d{1,10}),([^,]*)$/;
+const DECIMAL = /^\d{1,19}$/;
+
+/**
+ * Reads a message of a partition. What is the relay's of this log is believed; a repeat costs no code.
+ * @param after the position that the reader holds
+ */
+export function readMessage(
+  { key, value, headers }: ReceivedMessage,
+  partition: number,
+  after: bigint,
+  authenticator: Pick<MessageAuthenticator, 'isOurs' | 'refusalOf'>,
+): Reading {
+  const frame = headers?.['ce_yadframe']?.toString();
+  const at = headers?.['ce_yadposition']?.toString();
+  const parts = frame === undefined ? null : FRAME.exec(frame);
+  if (!headers || !parts || at === undefined || !DECIMAL.test(at)) return refused('not readable');
+  // Before its position is looked at, which says nothing where it is of another log.
+  if (!authenticator.isOurs(headers['ce_source'])) return refused('of another log');
+  const position = BigInt(at);
+  if (position <= after) return HELD;
+  if (!key || !value) return refused('not readable');
+  const [, dataBytes, personalBytes, code] = parts as unknown as [string, string, string, string];
+  const said = saidBy(headers);
+  const subject = key.toString();
+  const signed = { partition, said: linesOf(`${dataBytes},${personalBytes}`, said), key: subject, value };
+  const why = authenticator.refusalOf(signed, code, position, Number(said[12]));
+  if (why) return refused(why);
+  // What has the relay's code is as the relay makes it.
+  const data = cut(value, Number(dataBytes), Number(personalBytes));
+  if (!data) return refused('not readable');
+  const event = eventOf(position, subject, said, data);
+  return { is: 'event', message: { partition, event, previous: BigInt(said[6]!), published: publishedOf(said[17]) } };
+}
+
+function eventOf(position: bigint, subject: string, said: Said, data: readonly [string, string | null]): StoredEvent {
+  const meta: StoredMeta = { actor: textOfAttribute(said[13]!) };
+  if (said[14] !== undefined) meta.correlationId = textOfAttribute(said[14]);
+  if (said[15] !== undefined) meta.causationId = textOfAttribute(said[15]);
+  if (said[16] !== undefined) meta.onBehalfOf = textOfAttribute(said[16]);
   return {
-    key,
-    partition,
-    // Never ahead of this clock: brokers refuse what is dated an hour from now, which would stop all that follows.
-    timestamp: String(Math.min(event.recordedAt.getTime(), Date.now())),
-    value,
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: id,
-      ce_source: authenticator.source,
-      ce_type: type,
-      ce_yadframe: `${frame},${code}`,
-      'content-type': 'application/json',
-      ...(published && { ce_yadheads: heads }),
-    },
+    position,
+    aggregate: said[7]!,
+    aggregateId: said[8]!,
+    revision: Number(said[9]),
+    id: said[0]!,
+    type: said[1]!,
+    schemaVersion: Number(said[4]),
+    occurredAt: new Date(said[2]!),
+    recordedAt: new Date(said[3]!),
+    subject,
+    commandId: said[10]!,
+    ordinal: Number(said[11]),
+    meta,
+    data: data[0],
+    personalData: data[1],
   };
+}
+
+/** `data` and `personalData` byte for byte; undefined where the lengths are not those of the body. */
+function cut(value: Buffer, data: number, personalData: number): readonly [string, string | null] | undefined {
+  if (personalData === 0) return value.length === data ? [value.toString(), null] : undefined;
+  const end = value.length - 1;
+  const start = end - personalData;
+  // With or without a comma, as there are open fields.
+  const between = start - (data - 1);
+  if (between !== PERSONAL_DATA.length && between !== PERSONAL_DATA.length + 1) return undefined;
+  return [`${value.toString('utf8', 0, data - 1)}}`, value.toString('utf8', start, end)];
 }
 
 const headsText = ({ position, heads }: Published): string =>
   [position, ...[...heads].map(([partition, head]) => `${partition}:${head}`)].join(',');
 
-/** What the message says of all partitions; undefined when it says nothing. */
-export function publishedOf(headers: IHeaders | undefined): Published | undefined {
-  const text = headers?.['ce_yadheads']?.toString();
-  if (text === undefined || !/^\d+(,\d+:\d+)+$/.test(text)) return undefined;
+/** What a message says of all partitions; undefined when it says nothing. */
+function publishedOf(text: string | undefined): Published | undefined {
+  if (text === undefined) return undefined;
   const [position, ...heads] = text.split(',');
   const pairs = heads.map((pair) => pair.split(':'));
   return {
     position: BigInt(position!),
     heads: new Map(pairs.map(([partition, head]) => [Number(partition), BigInt(head!)])),
   };
-}
-
-/** Position, position before it in the partition, the lengths of `data` and `personalData`, and what the code covers. */
-export interface Frame {
-  position: bigint;
-  previous: bigint;
-  data: number;
-  personalData: number;
-  /** The incarnation in which the relay knew the log to hold the event. */
-  incarnation: number;
-  /** The frame without its code. */
-  text: string;
-  code: string;
-}
-
-/** Undefined when the message is not one of ours. */
-export function frameOf(headers: IHeaders | undefined): Frame | undefined {
-  const frame = headers?.['ce_yadframe'];
-  if (frame === undefined) return undefined;
-  const given = frame.toString();
-  const end = given.lastIndexOf(',');
-  const text = given.slice(0, end);
-  const parts = text.split(',');
-  if (parts.length !== 5 || !parts.every((part) => /^\d{1,19}$/.test(part))) return undefined;
-  return {
-    position: BigInt(parts[0]!),
-    previous: BigInt(parts[1]!),
-    data: Number(parts[2]),
-    personalData: Number(parts[3]),
-    incarnation: Number(parts[4]),
-    text,
-    code: given.slice(end + 1),
-  };
-}
-
-/**
- * Why the message is to be passed over: `held` where its event is not after the position `after`, which is asked first,
- * as a repeat costs no code. Undefined where it is the relay's, and its event in the log.
- */
-export function refusalOf(
-  { key, value, headers }: Pick<KafkaMessage, 'key' | 'value' | 'headers'>,
-  partition: number,
-  frame: Frame,
-  after: bigint,
-  authenticator: Pick<MessageAuthenticator, 'isOurs' | 'refusalOf'>,
-): Refusal | 'held' | undefined {
-  // Before its position is looked at, which says nothing where it is of another log.
-  if (!authenticator.isOurs(headers?.['ce_source'])) return 'of another log';
-  if (frame.position <= after) return 'held';
-  if (!key || !value) return 'not readable';
-  const [id, type] = ['ce_id', 'ce_type'].map((name) => headers?.[name]?.toString() ?? '');
-  const heads = headers?.['ce_yadheads']?.toString() ?? '';
-  const signed = { partition, frame: frame.text, key, id: id!, type: type!, heads, value };
-  return authenticator.refusalOf(signed, frame.code, frame.position, frame.incarnation);
-}
-
-/**
- * The event as it was stored.
- * @throws Error when the message does not have the form that its frame promises.
- */
-export function toStoredEvent(message: Pick<KafkaMessage, 'key' | 'value' | 'headers'>, frame: Frame): StoredEvent {
-  const { key, value, headers } = message;
-  if (!key || !value) throw new Error('the message has no key or no value');
-  const text = value.toString();
-  const personalAt = DATA_AT + frame.data + PERSONAL_DATA_GAP;
-  const rest = personalAt + (frame.personalData || 4);
-  if (text[rest] !== ',') throw new Error('the message is not framed as its header says');
-  const envelope = JSON.parse(`{${text.slice(rest + 1)}`) as Envelope;
-  return {
-    position: frame.position,
-    aggregate: envelope.aggregate,
-    aggregateId: envelope.aggregateId,
-    revision: envelope.revision,
-    id: header(headers, 'ce_id'),
-    type: header(headers, 'ce_type'),
-    schemaVersion: envelope.schemaVersion,
-    occurredAt: new Date(envelope.occurredAt),
-    recordedAt: new Date(envelope.recordedAt),
-    subject: key.toString(),
-    commandId: envelope.commandId,
-    ordinal: envelope.ordinal,
-    meta: envelope.meta,
-    data: text.slice(DATA_AT, DATA_AT + frame.data),
-    personalData: frame.personalData ? text.slice(personalAt, rest) : null,
-  };
-}
-
-function header(headers: IHeaders | undefined, name: string): string {
-  const value = headers?.[name];
-  if (value === undefined) throw new Error(`the message has no header ${name}`);
-  return value.toString();
 }

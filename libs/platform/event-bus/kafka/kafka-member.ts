@@ -3,7 +3,7 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { backoff, pause, type BusLog } from '../backoff.js';
 import type { BusMessage, Consumer, Subscription } from '../event-bus.js';
 import { createClient, within, type KafkaConnection } from './client.js';
-import { frameOf, publishedOf, refusalOf, toStoredEvent } from './cloud-event.js';
+import { readMessage } from './cloud-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { leaveGroup } from './leave-group.js';
 import type { MessageAuthenticator } from './message-authenticator.js';
@@ -232,25 +232,14 @@ export class KafkaMember implements Subscription {
   ): BusMessage[] {
     const messages: BusMessage[] = [];
     let at = deliveredPosition;
+    const { authenticator, refused } = this.options;
     for (const message of batch) {
-      const frame = frameOf(message.headers);
-      const { authenticator, refused } = this.options;
       // What should have been here is missed by the next message's `previous`, and read from the store.
-      const where = `${partition}/${message.offset}`;
-      const refusal = frame ? refusalOf(message, partition, frame, at, authenticator) : 'not readable';
-      if (refusal === 'held') continue;
-      if (!frame || refusal) {
-        refused.add(refusal!, where);
-        continue;
-      }
-      try {
-        const { headers } = message;
-        const event = toStoredEvent(message, frame);
-        messages.push({ partition, event, previous: frame.previous, published: publishedOf(headers) });
-        at = frame.position;
-      } catch (error) {
-        refused.add('not readable', where, error);
-      }
+      const reading = readMessage(message, partition, at, authenticator);
+      if (reading.is === 'event') {
+        messages.push(reading.message);
+        at = reading.message.event.position;
+      } else if (reading.is === 'refused') refused.add(reading.why, `${partition}/${message.offset}`);
     }
     return messages;
   }

@@ -21,6 +21,8 @@ export interface KafkaPublisherOptions extends KafkaConnection {
 const LOOK_MS = 10_000;
 const MAX_MESSAGES = 1000;
 const MAX_BYTES = 1_000_000;
+/** Of one message, about. */
+const HEADER_BYTES = 800;
 /** No answer for this long means a producer that will never answer (kafkajs #919). */
 const TIMEOUT_MS = 12_000;
 /** Trying again cannot help: the message, the topic's settings or our rights must change. */
@@ -77,7 +79,7 @@ export class KafkaPublisher implements BusPublisher {
     let bytes = 0;
     for (const message of messages) {
       const encoded = toKafkaMessage(message, this.authenticator);
-      const size = (encoded.value as string).length + 300;
+      const size = (encoded.value as string).length + HEADER_BYTES;
       if (chunk.length > 0 && (chunk.length === MAX_MESSAGES || bytes + size > MAX_BYTES)) {
         await this.send(chunk);
         chunk = [];

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { IHeaders } from 'kafkajs';
 import type { EventStore } from '#platform/event-store/event-store.js';
 
@@ -8,13 +8,9 @@ export type LogSource = Pick<EventStore, 'identity' | 'refreshIdentity'>;
 /** What a message says of itself, all of which its code covers. */
 export interface Signed {
   readonly partition: number;
-  /** Position, position before it, lengths, incarnation: as in the header. */
-  readonly frame: string;
-  readonly key: string | Buffer;
-  readonly id: string;
-  readonly type: string;
-  /** Where the partitions end; empty where the message does not say. */
-  readonly heads: string;
+  /** Its attributes that a reader goes by, a line each. */
+  readonly said: string;
+  readonly key: string;
   readonly value: string | Buffer;
 }
 
@@ -30,7 +26,7 @@ const CODE = /^[\w-]{22}$/;
  * by whoever may, and by the relays of other systems; the checkpoint of a partition would follow any of them.
  */
 export class MessageAuthenticator {
-  private readonly key: Buffer;
+  private readonly key: KeyObject;
   /** The log, as a CloudEvents source. */
   readonly source: string;
   private readonly sourceBytes: Buffer;
@@ -39,7 +35,7 @@ export class MessageAuthenticator {
     const { identity } = log;
     this.source = `urn:uuid:${identity.id}`;
     this.sourceBytes = Buffer.from(this.source);
-    this.key = identity.keyFor('bus');
+    this.key = createSecretKey(identity.keyFor('bus'));
   }
 
   /** The incarnation in which the log is known to hold what is sent now. */
@@ -47,11 +43,9 @@ export class MessageAuthenticator {
     return this.log.identity.current.number;
   }
 
-  sign({ partition, frame, key, id, type, heads, value }: Signed): string {
+  sign({ partition, said, key, value }: Signed): string {
     return createHmac('sha256', this.key)
-      .update(`${partition}\n${frame}\n${id}\n${type}\n${heads}\n`)
-      .update(key)
-      .update('\n')
+      .update(`${partition}\n${said}\n${key}\n`)
       .update(value)
       .digest('base64url')
       .slice(0, 22);

@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
 
+type Content = string | Buffer | null | undefined;
+
 /** A message as kafkajs hands it to its encoder of records. */
 export interface RecordToEncode {
   readonly offsetDelta?: number;
@@ -9,65 +11,119 @@ export interface RecordToEncode {
   readonly headers?: Readonly<Record<string, string | Buffer | readonly (string | Buffer)[] | null | undefined>>;
 }
 
+/** Room for most messages; what a larger one took is given back. */
+const USUAL = 256 * 1024;
+/** Before a record stands its length, which is known last: five bytes at most. */
+const LENGTH_ROOM = 5;
+/** Up to so many characters a loop is faster than the call that writes them. */
+const SHORT = 48;
+
+const usual = Buffer.allocUnsafeSlow(USUAL);
+/** A record is written here, in one pass; nothing waits in between, so that one place is enough. */
+let room = usual;
+let at = 0;
+
 /**
  * A record of Kafka's message format 2 (Length, Attributes, TimestampDelta, OffsetDelta, Key, Value, Headers), byte for
  * byte what kafkajs makes, in one buffer. Its own encoder takes 512 bytes of zeros for the record and for each header,
- * and a buffer for each number: 46 µs a message with seven headers, half of what the relay spends.
+ * and a buffer for each number: 43 µs a message with twenty headers, where this takes 3.
  * @returns in the shape of kafkajs' Encoder
  */
 export function encodeRecord(record: RecordToEncode): { buf: Buffer; buffer: Buffer } {
   const { offsetDelta = 0, timestampDelta = 0, key, value, headers = {} } = record;
-  const pairs: [string, string | Buffer | null | undefined][] = [];
+  at = LENGTH_ROOM;
+  need(32);
+  room[at++] = 0;
+  writeNumber(timestampDelta);
+  writeNumber(offsetDelta);
+  writeContent(key);
+  writeContent(value);
+  let count = 0;
   for (const name in headers) {
     const given = headers[name];
-    if (Array.isArray(given)) for (const each of given) pairs.push([name, each]);
-    else pairs.push([name, given as string | Buffer | null | undefined]);
+    count += Array.isArray(given) ? given.length : 1;
   }
-  let size = 1 + sizeOf(timestampDelta) + sizeOf(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value);
-  size += sizeOf(pairs.length);
-  for (const [name, content] of pairs) size += sizeOfBytes(name) + sizeOfBytes(content);
-
-  const buf = Buffer.allocUnsafe(sizeOf(size) + size);
-  let at = writeNumber(buf, 0, size);
-  buf[at++] = 0;
-  at = writeNumber(buf, at, timestampDelta);
-  at = writeNumber(buf, at, offsetDelta);
-  at = writeBytes(buf, at, key);
-  at = writeBytes(buf, at, value);
-  at = writeNumber(buf, at, pairs.length);
-  for (const [name, content] of pairs) at = writeBytes(buf, writeBytes(buf, at, name), content);
+  need(8);
+  writeNumber(count);
+  for (const name in headers) {
+    const given = headers[name];
+    if (Array.isArray(given)) for (const each of given) writeHeader(name, each);
+    else writeHeader(name, given as Content);
+  }
+  const end = at;
+  const size = end - LENGTH_ROOM;
+  const start = LENGTH_ROOM - sizeOf(size);
+  at = start;
+  writeNumber(size);
+  const buf = Buffer.allocUnsafe(end - start);
+  room.copy(buf, 0, start, end);
+  if (room.length > USUAL) room = usual;
   return { buf, buffer: buf };
 }
 
-const zigZag = (value: number): number => (value >= 0 ? value * 2 : value * -2 - 1);
+/** Has room for so many bytes more. */
+function need(size: number): void {
+  if (at + size <= room.length) return;
+  const larger = Buffer.allocUnsafeSlow(2 * (at + size));
+  room.copy(larger, 0, 0, at);
+  room = larger;
+}
 
-/** Bytes of a number in base 128; by arithmetic, as a log's timestamps differ by more than 31 bits hold. */
-function sizeOf(value: number): number {
+/** In base 128, the sign last; by arithmetic, as a log's timestamps differ by more than 31 bits hold. */
+function writeNumber(value: number): void {
+  let left = value >= 0 ? value * 2 : value * -2 - 1;
+  for (; left >= 128; left = Math.floor(left / 128)) room[at++] = (left % 128) | 128;
+  room[at++] = left;
+}
+
+/** Bytes that a length takes. */
+function sizeOf(length: number): number {
   let size = 1;
-  for (let left = zigZag(value); left >= 128; left = Math.floor(left / 128)) size++;
+  for (let left = length * 2; left >= 128; left = Math.floor(left / 128)) size++;
   return size;
 }
 
-function writeNumber(buf: Buffer, at: number, value: number): number {
-  let left = zigZag(value);
-  for (; left >= 128; left = Math.floor(left / 128)) buf[at++] = (left % 128) | 128;
-  buf[at++] = left;
-  return at;
+function writeHeader(name: string, content: Content): void {
+  writeText(name);
+  writeContent(content);
 }
 
-const lengthOf = (value: string | Buffer): number =>
-  typeof value === 'string' ? Buffer.byteLength(value) : value.length;
-
-function sizeOfBytes(value: string | Buffer | null | undefined): number {
-  if (value === null || value === undefined) return 1;
-  const length = lengthOf(value);
-  return sizeOf(length) + length;
+function writeContent(content: Content): void {
+  if (content === null || content === undefined) {
+    need(1);
+    writeNumber(-1);
+  } else if (typeof content === 'string') writeText(content);
+  else {
+    need(LENGTH_ROOM + content.length);
+    writeNumber(content.length);
+    at += content.copy(room, at);
+  }
 }
 
-function writeBytes(buf: Buffer, at: number, value: string | Buffer | null | undefined): number {
-  if (value === null || value === undefined) return writeNumber(buf, at, -1);
-  const start = writeNumber(buf, at, lengthOf(value));
-  return start + (typeof value === 'string' ? buf.write(value, start) : value.copy(buf, start));
+/** A text after its length in bytes, for which room is kept as if each character took one; if not, it is moved. */
+function writeText(text: string): void {
+  const { length } = text;
+  need(LENGTH_ROOM + 3 * length);
+  if (length <= SHORT) {
+    const start = at + 1;
+    let i = 0;
+    for (; i < length; i++) {
+      const character = text.charCodeAt(i);
+      if (character > 127) break;
+      room[start + i] = character;
+    }
+    if (i === length) {
+      room[at] = 2 * length;
+      at = start + length;
+      return;
+    }
+  }
+  const guess = sizeOf(length);
+  const written = room.write(text, at + guess);
+  const size = sizeOf(written);
+  if (size !== guess) room.copyWithin(at + size, at + guess, at + guess + written);
+  writeNumber(written);
+  at += written;
 }
 
 /**
