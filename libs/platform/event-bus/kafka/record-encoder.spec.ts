@@ -36,6 +36,14 @@ it('encodes every record as kafkajs does, byte for byte', () => {
   expect(createRequire(import.meta.url)('kafkajs/package.json').version).toBe('2.2.4');
 });
 
+it('encodes what is larger than the room that is kept for it, and lengths that characters do not tell', () => {
+  const texts = ['x'.repeat(300_000), 'é'.repeat(200_000), 'é'.repeat(40), `${'x'.repeat(63)}é`, '😀'.repeat(5_000)];
+  for (const value of [...texts, Buffer.alloc(400_000, 7), 'small again']) {
+    const each = { key: 'k', value, headers: { name: value, é: 'x'.repeat(64) } };
+    expect(encodeRecord(each).buffer.equals(originalEncoder(each).buffer)).toBe(true);
+  }
+});
+
 it('is what kafkajs uses where the built client is loaded', () => {
   const script = `await import('./dist/libs/platform/event-bus/kafka/client.js');
     const { createRequire } = await import('node:module');
