@@ -50,7 +50,7 @@ describeWithKafka('the topic, as services of others read it', (brokers) => {
       Array.from({ length: 25 }, () => newId()),
       { marked: false },
     );
-    const requests = past.map(({ commandId, position, recordedAt: _, ordinal: __, ...event }) => ({
+    const requests = past.map(({ commandId, position, recordedAt: _recorded, ordinal: _ordinal, ...event }) => ({
       commandId,
       fingerprint: null,
       events: [{ ...event, meta: metas[Number(position) % metas.length]! }],

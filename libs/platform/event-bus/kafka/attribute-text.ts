@@ -1,5 +1,5 @@
 /** What CloudEvents does not allow in a text (control characters, noncharacters), and the sign that stands for it. */
-const UNFIT = /[\0-\x1f\x7f-\x9f%\p{Noncharacter_Code_Point}]/u;
+const UNFIT = /[\p{Cc}%\p{Noncharacter_Code_Point}]/u;
 const ALL_UNFIT = new RegExp(UNFIT, 'gu');
 
 /** A text as the attribute of a CloudEvent: what may not stand there is percent-encoded, as is the percent sign. */

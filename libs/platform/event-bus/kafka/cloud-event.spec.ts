@@ -98,7 +98,7 @@ describe('a message on Kafka', () => {
       toKafkaMessage({ event: { ...event, meta: { actor } }, partition: 0, previous: 0n }, authenticator).headers!;
     fc.assert(
       fc.property(text, (actor) => {
-        expect(headersOf(actor)['ce_yadactor']).not.toMatch(/[\0-\x1f\x7f-\x9f\p{Noncharacter_Code_Point}]/u);
+        expect(headersOf(actor)['ce_yadactor']).not.toMatch(/[\p{Cc}\p{Noncharacter_Code_Point}]/u);
       }),
     );
     expect(headersOf('یاد 😀, Zoë')['ce_yadactor']).toBe('یاد 😀, Zoë');
