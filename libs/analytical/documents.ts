@@ -138,7 +138,7 @@ export async function pageOfFamily<Item>(
   const rows = await read.rows(
     `select r.*, (select nullif(c.name, '') from customers c where c.subject = r.customer) as "customerName"
        from (select ${selectList(documents)}, ${time} as "_time"
-               from (select d.* from ${source()} ${inOrder}) d) r order by r."_time" desc, r.id desc`,
+               from (select d.* from ${source()} ${inOrder}) d offset 0) r order by r."_time" desc, r.id desc`,
     where.parameters,
   );
   return pageOf(

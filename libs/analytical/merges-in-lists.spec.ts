@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import * as contact from '#contracts/contacts/contact.events.js';
@@ -9,6 +9,7 @@ import { askAll, createReadModelTables, type ReadModelTables } from '../../test/
 import { idOf } from '#test/fixtures/read-models.fixture.js';
 import { CustomerHistory, caseAbout } from '#test/fixtures/customer-history.fixture.js';
 import { projections, queries } from './index.js';
+import { bounds } from './customers/own-page.js';
 
 const [dee, ben, cem] = ['dee', 'ben', 'cem'].map(idOf) as [string, string, string];
 const lists = queries.filter(({ paged }) => paged);
@@ -74,6 +75,9 @@ const keyOf = (item: any): string =>
 jest.setTimeout(120_000);
 
 let read: ReadModelTables;
+const usual = { ...bounds };
+afterEach(() => void Object.assign(bounds, usual));
+
 beforeAll(async () => {
   read = await createReadModelTables(projections);
 });
@@ -221,9 +225,18 @@ describe('every filter of every list', () => {
     expect(await askAll(customers, read, { status: 'merged', tag: 'trade' })).toEqual([]);
   });
 
-  it('walks by pages through exactly those who have it themselves or by a merged contact, in every order', async () => {
+  it.each([
+    ['few', {}],
+    ['some', { lookedUp: 0 }],
+    ['many', { few: 1, lookedUp: 0, many: 1 }],
+  ])('walks by pages through exactly those who have it, in every order, where %s are merged', async (_size, given) => {
+    Object.assign(bounds, given);
     const names = Array.from({ length: 9 }, (_, n) => `c${n}`);
-    const tagged = fc.record({ tag: fc.constantFrom('a', 'b'), owner: fc.option(fc.constantFrom('x', 'y')) });
+    const tagged = fc.record({
+      kind: fc.constantFrom('person' as const, 'organisation' as const),
+      tag: fc.constantFrom('a', 'b'),
+      owner: fc.option(fc.constantFrom('x', 'y')),
+    });
     const who = fc.constantFrom(...names);
     const model = fc.record({
       people: fc.array(tagged, { minLength: names.length, maxLength: names.length }),
@@ -233,8 +246,8 @@ describe('every filter of every list', () => {
     await fc.assert(
       fc.asyncProperty(model, async ({ people, merges }) => {
         const of = new CustomerHistory();
-        for (const [n, { tag, owner }] of people.entries()) {
-          const about = { kind: 'person', status: 'active', stage: 'customer' } as const;
+        for (const [n, { kind, tag, owner }] of people.entries()) {
+          const about = { kind, status: 'active', stage: 'customer' } as const;
           of.onContact(
             names[n]!,
             `2026-01-0${(n % 3) + 2}`,
@@ -254,10 +267,10 @@ describe('every filter of every list', () => {
           }
         }
         await read.fold(of.events);
-        for (const filters of [{ tag: 'a' }, { owner: 'x' }, { tag: 'b', owner: 'y' }]) {
-          const has = (filter: 'tag' | 'owner', value: string) =>
+        for (const filters of [{ tag: 'a' }, { owner: 'x' }, { kind: 'organisation' }, { tag: 'b', owner: 'y' }]) {
+          const has = (filter: 'tag' | 'owner' | 'kind', value: string) =>
             new Set(names.filter((_, n) => people[n]![filter] === value).map(root));
-          const sets = Object.entries(filters).map(([filter, value]) => has(filter as 'tag' | 'owner', value));
+          const sets = Object.entries(filters).map(([filter, value]) => has(filter as 'tag' | 'owner' | 'kind', value));
           const wanted = names.filter((name) => sets.every((set) => set.has(name)));
           for (const sort of ['id', 'name', 'recency']) {
             const all = await askAll(customers, read, { ...filters, sort, limit: '1000' });

@@ -1,5 +1,5 @@
 // What the read models answer: one line for each file of queries. The projections come with the queries that read them.
-export * from './profile/customers.query.js';
+export * from './customers/customers.query.js';
 export * from './customer-360/customer-360.query.js';
 export * from './timeline/timeline.query.js';
 export * from './orders/orders.query.js';

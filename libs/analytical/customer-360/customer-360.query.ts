@@ -23,7 +23,7 @@ const count = z.int().min(0);
 const MOST_RELATIONS = 100;
 const LATEST = 20;
 
-const { mergedDuplicates: _own, ...profileFields } = Customer.fields;
+const { mergedDuplicates: _duplicates, mergedInto: _into, ...profileFields } = Customer.fields;
 const profileNames = Object.keys(profileFields) as (keyof typeof profileFields)[];
 const shown = {
   id: Id,

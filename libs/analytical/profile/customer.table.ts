@@ -3,8 +3,16 @@ import { NumberedPoint } from '#contracts/contacts/contact.events.js';
 import { ContactKind, ContactStatus, Identity, LifecycleStage, TypedValue } from '#contracts/contacts/contact-terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
 import { orErased } from '#platform/kernel/erased.js';
-import { count, instant, json, personalJson, personalText, text } from '#platform/projections/definition/columns.js';
-import { table, type RowOf } from '#platform/projections/definition/table.js';
+import {
+  count,
+  instant,
+  json,
+  personalJson,
+  personalText,
+  text,
+  uuid,
+} from '#platform/projections/definition/columns.js';
+import { derivedTable, table, type RowOf } from '#platform/projections/definition/table.js';
 
 const CustomerPoint = NumberedPoint.extend({
   reach: orErased(NumberedPoint.shape.reach),
@@ -22,6 +30,11 @@ export type CustomerFact = z.infer<typeof CustomerFact>;
 /** SQL: a merge concerns the contact, as one that went or as one that stayed. */
 export const MERGES = `(merged_duplicates > 0 or status = 'merged')`;
 
+/** SQL: the contact was merged into another. */
+export const MERGED = 'merged_into is not null';
+/** SQL: contacts were merged into this one, which is a customer. */
+export const SURVIVES = `merged_duplicates > 0 and status <> 'merged'`;
+
 const owned = 'owner is not null';
 
 /** What lists are filtered by. */
@@ -34,6 +47,8 @@ const listed = {
   stage: text(LifecycleStage),
   owner: text().nullable(),
   merged_duplicates: count().describe('How many contacts were merged into this one'),
+  merged_into: uuid().nullable().describe('Of a merged contact: the one that it was merged into'),
+  tags: json(z.array(z.string())),
 };
 
 export const Customer = table('customers', {
@@ -54,7 +69,6 @@ export const Customer = table('customers', {
     // `erased` beside the names: of attributes whose names were erased too.
     attributes: personalJson(z.record(z.string(), orErased(TypedValue))),
     facts: personalJson(z.array(orErased(CustomerFact))).describe('What others say of the customer'),
-    tags: json(z.array(z.string())),
     origin: text().nullable(),
   },
   indexes: [
@@ -67,7 +81,16 @@ export const Customer = table('customers', {
     { columns: ['kind', 'status', 'stage', 'subject'], where: MERGES },
     { columns: ['owner', 'subject'], where: `${owned} and ${MERGES}` },
     { columns: ['status_before', 'subject'], where: 'status_before is not null' },
-    { columns: ['name', 'subject'], where: 'merged_duplicates > 0' },
+    // Of merged contacts: whose they are, by what lists are filtered by.
+    ...(['kind', 'status_before', 'stage', 'owner'] as const).map((filter) => ({
+      columns: [filter, 'merged_into'] as const,
+      where: MERGED,
+    })),
+    { columns: ['merged_into', 'subject'], where: MERGED },
+    // Whose they are that are merged themselves, and had duplicates: few.
+    { columns: ['subject', 'merged_into'], where: `${MERGED} and merged_duplicates > 0` },
+    { columns: ['subject'], where: SURVIVES },
+    { columns: ['name', 'subject'], where: SURVIVES },
   ],
 });
 export type Customer = RowOf<typeof Customer>;
@@ -91,14 +114,25 @@ export const CustomerActivity = table('customer_activity', {
     { columns: ['last_event_at', 'subject'], where: `status <> 'merged'` },
     { columns: ['kind', 'status', 'stage', 'last_event_at', 'subject'], where: 'kind is not null' },
     { columns: ['owner', 'last_event_at', 'subject'], where: owned },
-    { columns: ['last_event_at', 'subject'], where: 'merged_duplicates > 0' },
+    { columns: ['last_event_at', 'subject'], where: SURVIVES },
   ],
 });
 export type CustomerActivity = RowOf<typeof CustomerActivity>;
 
-export const CustomerTag = table('customer_tags', {
-  about: 'Who has a tag',
-  columns: { tag: text().key() },
-  indexes: [['tag', 'subject']],
+// A page of those who have a tag is a stretch of one index in each order. Tags are few, and so are those who have them:
+// what a customer's events move is a row more for each of its tags.
+export const CustomerTag = derivedTable('customer_tags', {
+  about: 'Who has a tag, by name',
+  from: Customer,
+  columns: { tag: text().key(), name: personalText(), merged_into: listed.merged_into },
+  indexes: [['tag', 'subject'], ['tag', 'name', 'subject'], { columns: ['tag', 'merged_into'], where: MERGED }],
+  rows: ({ tags, name, merged_into }) => tags.map((tag) => ({ tag, name, merged_into })),
 });
-export type CustomerTag = RowOf<typeof CustomerTag>;
+
+export const CustomerTagActivity = derivedTable('customer_tag_activity', {
+  about: 'Who has a tag, by the latest event',
+  from: CustomerActivity,
+  columns: { tag: text().key(), last_event_at: instant(), merged_into: listed.merged_into },
+  indexes: [['tag', 'last_event_at', 'subject']],
+  rows: ({ tags, last_event_at, merged_into }) => tags.map((tag) => ({ tag, last_event_at, merged_into })),
+});

@@ -4,7 +4,7 @@ import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
-import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
+import { Customer, CustomerActivity, CustomerTag, CustomerTagActivity, type CustomerFact } from './customer.table.js';
 
 /** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
 const ofCustomer = (
@@ -17,7 +17,16 @@ const ofCustomer = (
     return changed ? { ...row, ...changed } : row;
   });
 
-const unregistered = { kind: null, status: null, status_before: null, stage: null, owner: null, merged_duplicates: 0 };
+const unregistered = {
+  kind: null,
+  status: null,
+  status_before: null,
+  stage: null,
+  owner: null,
+  merged_duplicates: 0,
+  merged_into: null,
+  tags: [],
+};
 
 /** The row with the event as a sign of life of its subject. */
 function alive({ subject, occurredAt }: RecordedEvent, row: CustomerActivity | undefined): CustomerActivity {
@@ -28,7 +37,10 @@ function alive({ subject, occurredAt }: RecordedEvent, row: CustomerActivity | u
 }
 
 /** What lists are filtered by, which stands in both tables. */
-type Listed = Pick<Customer, 'kind' | 'status' | 'status_before' | 'stage' | 'owner' | 'merged_duplicates'>;
+type Listed = Pick<
+  Customer,
+  'kind' | 'status' | 'status_before' | 'stage' | 'owner' | 'merged_duplicates' | 'merged_into' | 'tags'
+>;
 
 /** Changes what lists are filtered by, with the profile and with the signs of life. */
 const ofListed = (event: RecordedEvent, fold: (row: Listed) => Partial<Listed>): RowChange[] => [
@@ -41,11 +53,6 @@ const ofListed = (event: RecordedEvent, fold: (row: Listed) => Partial<Listed>):
 
 const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
   ofListed(event, () => ({ status: event.data.status }));
-
-const withTag = ({ subject }: RecordedEvent, tag: string): RowChange<CustomerTag> => {
-  const key = { subject, tag };
-  return CustomerTag.change(key, () => key);
-};
 
 type ContactDetails = Pick<Parameters<typeof contact.contactRegistered>[0], DetailName>;
 
@@ -97,18 +104,18 @@ const seen = (event: RecordedEvent): RowChange<CustomerActivity> =>
 /** Who a contact is, and when it was first and last heard of. */
 export const profile = projection({
   name: 'profile',
-  version: 3,
-  tables: [Customer, CustomerActivity, CustomerTag],
+  version: 4,
+  tables: [Customer, CustomerActivity, CustomerTag, CustomerTagActivity],
   any: seen,
   on: [
     on(contact.contactRegistered, (event) => {
       const { subject, data } = event;
       const { kind, status, stage } = data;
       const owner = data.owner ?? null;
-      const listed = { kind, status, status_before: null, stage, owner, merged_duplicates: 0 };
+      const tags = data.tags ?? [];
+      const listed = { ...unregistered, kind, status, stage, owner, tags };
       return [
         CustomerActivity.change({ subject }, (row) => ({ ...alive(event, row), ...listed })),
-        ...(data.tags ?? []).map((tag) => withTag(event, tag)),
         Customer.change({ subject }, () => ({
           ...listed,
           subject,
@@ -120,7 +127,6 @@ export const profile = projection({
             ? { '': erased }
             : Object.fromEntries((data.attributes ?? []).map(({ name, content }) => [name, content])),
           facts: [],
-          tags: data.tags ?? [],
           origin: data.origin ?? null,
         })),
       ];
@@ -156,14 +162,8 @@ export const profile = projection({
       return ofCustomer(event, ({ identities }) => ({ identities: [...identities, { system, key }] }));
     }),
     on(contact.contactOwnerAssigned, (event) => ofListed(event, () => ({ owner: event.data.owner ?? null }))),
-    on(contact.contactTagged, (event) => [
-      ofCustomer(event, () => ({ tags: event.data.tags })),
-      ...event.data.added.map((tag) => withTag(event, tag)),
-    ]),
-    on(contact.contactUntagged, (event) => [
-      ofCustomer(event, () => ({ tags: event.data.tags })),
-      ...event.data.removed.map((tag) => CustomerTag.change({ subject: event.subject, tag }, () => null)),
-    ]),
+    on(contact.contactTagged, (event) => ofListed(event, () => ({ tags: event.data.tags }))),
+    on(contact.contactUntagged, (event) => ofListed(event, () => ({ tags: event.data.tags }))),
     on(contact.contactAttributeSet, (event) => {
       const { name, content } = event.data;
       return ofCustomer(event, ({ attributes }) => ({ attributes: { ...attributes, [name]: content } }));
@@ -181,7 +181,11 @@ export const profile = projection({
     }),
     on(contact.contactLifecycleStageChanged, (event) => ofListed(event, () => ({ stage: event.data.stage }))),
     on(contact.contactMerged, (event) =>
-      ofListed(event, () => ({ status: 'merged', status_before: event.data.previousStatus })),
+      ofListed(event, () => ({
+        status: 'merged',
+        status_before: event.data.previousStatus,
+        merged_into: event.data.into,
+      })),
     ),
     // The contact that stays only counts.
     on(contact.contactDuplicateMerged, (event) =>
@@ -190,6 +194,8 @@ export const profile = projection({
     on(contact.contactMergeUndone, (event) =>
       ofListed(event, ({ merged_duplicates }) => ({ merged_duplicates: merged_duplicates - 1 })),
     ),
-    on(contact.contactUnmerged, (event) => ofListed(event, () => ({ status: event.data.status, status_before: null }))),
+    on(contact.contactUnmerged, (event) =>
+      ofListed(event, () => ({ status: event.data.status, status_before: null, merged_into: null })),
+    ),
   ],
 });

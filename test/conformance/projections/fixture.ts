@@ -27,7 +27,7 @@ import {
   text,
 } from '#platform/projections/definition/columns.js';
 import { on, projection, type Projection } from '#platform/projections/definition/projection.js';
-import { table } from '#platform/projections/definition/table.js';
+import { derivedTable, table } from '#platform/projections/definition/table.js';
 import { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../support/postgres.js';
@@ -56,6 +56,15 @@ export const CountsByDay = table('counts_by_day', {
   indexes: [{ name: 'counts_total', columns: ['total'] }],
 });
 
+/** Each amount of a day's row, as the rows of one that is looked for by it. */
+export const AmountsByDay = derivedTable('amounts_by_day', {
+  about: 'The amounts of a day',
+  from: CountsByDay,
+  columns: { day: day().key(), amount: text().key(), at_total: decimal() },
+  indexes: [['amount', 'at_total']],
+  rows: ({ day, amounts, total }) => [...new Set(amounts)].map((amount) => ({ day, amount, at_total: total })),
+});
+
 export const Entries = table('entries', {
   about: 'What happened',
   columns: { position: bigint().key(), kind: text(), text: personalText().nullable() },
@@ -74,7 +83,7 @@ export const counts = (version = 1): Projection =>
   projection({
     name: 'test-counts',
     version,
-    tables: [CountsByDay],
+    tables: [CountsByDay, AmountsByDay],
     on: [
       on(counted, ({ data, subject, position, occurredAt }) =>
         CountsByDay.change({ subject, day: data.day }, (row) => {
@@ -237,6 +246,17 @@ export class World {
       `select t::text as row from analytics.${view} t order by 1`,
     );
     return rows.map(({ row }) => row);
+  }
+
+  /** How many rows of a derived table are not those that its source gives. */
+  async astray(): Promise<number> {
+    const { rows } = await this.pool.query<{ astray: number }>(
+      `with wanted as (
+         select distinct subject, day, amount, total from analytics.counts_by_day, jsonb_array_elements_text(amounts) amount)
+       select ((select count(*) from wanted full join analytics.amounts_by_day d using (subject, day, amount)
+         where total is distinct from at_total)) :: int as astray`,
+    );
+    return rows[0]!.astray;
   }
 
   /** As a server that restarts would. */

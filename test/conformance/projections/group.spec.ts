@@ -31,6 +31,7 @@ async function expectCounts(version = 1): Promise<void> {
     rows.map(({ subject, day, total, amounts }: any) => [`${subject} ${day}`, { total, amounts }]),
   );
   const expected = await expectedCounts(world, version);
+  expect(await world.astray()).toBe(0);
   expect([...found.keys()].toSorted()).toEqual([...expected.keys()].toSorted());
   for (const [key, { total, amounts }] of expected) {
     expect(found.get(key)?.amounts).toEqual(amounts);

@@ -50,7 +50,11 @@ describe('a rebuild', () => {
       onProgress: ({ position }) => progress.push(position),
     });
     expect(results.map(({ comparison, swapped, generation }) => [comparison, swapped, generation])).toEqual([
-      [{ equal: true, rows: { counts_by_day: expect.anything() }, differences: [] }, true, 2],
+      [
+        { equal: true, rows: { counts_by_day: expect.anything(), amounts_by_day: expect.anything() }, differences: [] },
+        true,
+        2,
+      ],
       [{ equal: true, rows: { entries: { left: 500, right: 500 } }, differences: [] }, true, 2],
     ]);
     expect(progress).toHaveLength(8);
@@ -67,7 +71,9 @@ describe('a rebuild', () => {
       `select conrelid::regclass::text as table from pg_constraint
         where contype = 'p' and connamespace::regnamespace::text like 'rm_test_%_g2' order by 1`,
     );
+    expect(await world.astray()).toBe(0);
     expect(keys.rows.map(({ table }: any) => table)).toEqual([
+      'rm_test_counts_g2.amounts_by_day',
       'rm_test_counts_g2.counts_by_day',
       'rm_test_timeline_g2.entries',
     ]);

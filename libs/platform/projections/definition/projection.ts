@@ -48,7 +48,10 @@ export const on = <Data>({ type, version }: EventContract<Data>, handler: Handle
   version,
 ];
 
-/** Defines a projection. */
+/**
+ * Defines a projection.
+ * @throws Error for a derived table without its source
+ */
 export function projection(definition: {
   name: string;
   version: number;
@@ -58,6 +61,13 @@ export function projection(definition: {
   any?: Handler<any>;
   parkAtMost?: Partial<ParkingBound>;
 }): Projection {
+  for (const { name, source } of definition.tables) {
+    if (source && !definition.tables.includes(source.table)) {
+      throw new Error(
+        `${definition.name}: ${name} is derived from ${source.table.name}, which is not among its tables`,
+      );
+    }
+  }
   return {
     name: definition.name,
     version: definition.version,

@@ -34,6 +34,12 @@ export interface RowChange<R extends object = any> {
   readonly fresh?: boolean;
 }
 
+/** Of a derived table: the table whose rows its own are worked out of, and how. */
+export interface Source {
+  readonly table: Table;
+  readonly rows: (row: any) => readonly object[];
+}
+
 interface Declaration<C extends Columns> {
   /** What a row is: the table's comment in the database. */
   about: string;
@@ -62,6 +68,7 @@ export class Table<R extends object = any, K extends object = any, Shape extends
     subject: Column,
     columns: Columns,
     readonly indexes: readonly Index[],
+    readonly source?: Source,
   ) {
     this.columns = { subject, ...columns };
     // They stand in SQL as they are.
@@ -132,4 +139,25 @@ export function table<const C extends Columns>(
   if ('subject' in columns) throw new Error(`${name}: every table has the column 'subject' already`);
   const own = uuid().key();
   return new Table(name, about, subject === undefined ? own : own.describe(subject), columns, indexes);
+}
+
+/** A derived table's columns beside its subject, which is that of the row that they are worked out of. */
+type DerivedRow<C extends Columns> = { readonly [N in keyof C]: C[N]['value'] };
+
+/**
+ * Declares a table whose rows are worked out of another's, each of one of them: an index of what stands in a list, with
+ * an order beside it. No fold changes it: whenever a row of the source changes, its rows here are what `rows` gives.
+ * @param rows pure; no two of one row have one key
+ */
+export function derivedTable<const C extends Columns, S extends Table>(
+  name: string,
+  {
+    from,
+    rows,
+    ...declared
+  }: Omit<Declaration<C>, 'subject'> & { from: S; rows: (row: S['row']) => readonly DerivedRow<C>[] },
+): Table<Row<C>, KeyOf<C>, Fields<C>> {
+  const { about, columns, indexes } = table(name, declared);
+  const { subject, ...own } = columns;
+  return new Table(name, about, subject!, own, indexes, { table: from, rows });
 }

@@ -1,5 +1,6 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { envelopeOf, type DecodedEvents } from './decoded-events.js';
+import { DerivedWrites } from './derived-rows.js';
 import { Pass, type Step } from './fold-pass.js';
 import { Parking, type Parked } from './parking.js';
 import type { TableWrites, UnknownEvent, Writes } from './writes.js';
@@ -40,6 +41,7 @@ const WEIGH_EVERY = 64;
 /** Folds events into rows in memory. Events of one subject must come in order, each once. */
 export class EventBatchFolder {
   private readonly tables = new Map<Table, TableRows>();
+  private readonly derived = new Map<Table, DerivedWrites[]>();
   private readonly parking: Parking;
   private readonly unknown = new Map<string, UnknownEvent>();
   private pendingWrites = 0;
@@ -53,6 +55,12 @@ export class EventBatchFolder {
 
   constructor(private readonly options: EventBatchFolderOptions) {
     for (const shape of options.shapes) {
+      const { source } = shape.target;
+      if (source) {
+        const writes = new DerivedWrites(shape, source, options.bulk ?? false);
+        this.derived.set(source.table, [...(this.derived.get(source.table) ?? []), writes]);
+        continue;
+      }
       this.tables.set(shape.target, new TableRows(shape, options.ages, options.empty ?? false));
     }
     this.parking = new Parking(options.projection, options.parked);
@@ -114,12 +122,14 @@ export class EventBatchFolder {
       if (rows.pending === 0) continue;
       const { shape } = rows;
       const { appended, changed } = rows.take();
+      const derived = this.derived.get(shape.target);
       const upserts: Row[] = [];
       const deletes: Row[] = [];
       for (const entry of changed.values()) {
         const { row, saved } = entry;
         if (row ? saved && shape.equal(row, saved) : !saved) continue;
         settled.push([entry, row]);
+        if (derived) for (const writes of derived) writes.move(saved, row);
         if (!row) deletes.push(saved!);
         else if (saved || !this.options.bulk) upserts.push(row);
         // There was none when it was looked for, and whoever else had made one would have moved the checkpoint.
@@ -128,6 +138,12 @@ export class EventBatchFolder {
       const copied = rows.takeCopied();
       if (appended.length + copied.length + upserts.length + deletes.length > 0) {
         tables.push({ shape, appends: appended, copied, upserts, deletes });
+      }
+    }
+    for (const derived of this.derived.values()) {
+      for (const writes of derived) {
+        const taken = writes.take();
+        if (taken) tables.push(taken);
       }
     }
     const deadLetters = this.parking.take();
@@ -176,6 +192,8 @@ export class EventBatchFolder {
 
   private locate(change: RowChange, missing: Map<TableRows, Map<string, Key>>): void {
     const rows = this.tables.get(change.table);
+    if (change.table.source)
+      throw new Error(`${change.table.name} is derived from ${change.table.source.table.name}: change that`);
     if (!rows) throw new Error(`${this.options.projection.name} does not list the table ${change.table.name}`);
     const { shape } = rows;
     checkKind(change, shape.appendOnly);

@@ -1,6 +1,9 @@
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { changesOf, checkKind, type Projection } from '../definition/projection.js';
 import type { Key } from '../definition/table.js';
+import { describeTables } from '../tables/describe-tables.js';
+import type { Row, TableShape } from '../tables/table-shape.js';
+import { derivedRows } from './derived-rows.js';
 
 /**
  * The rows that a projection makes of these events, by table name, each table's sorted by key: what the
@@ -23,6 +26,14 @@ export function foldInMemory(
       else rows.set(place, Object.freeze({ ...folded, ...key }));
     }
   }
+  for (const shape of describeTables(projection)) {
+    const { source } = shape.target;
+    if (!source) continue;
+    const derived = tables.get(shape.target)!;
+    for (const row of tables.get(source.table)!.values()) {
+      for (const each of derivedRows(shape, source, row).values()) derived.set(textOf(keyOf(shape, each)), each);
+    }
+  }
   return new Map(
     [...tables].map(([table, rows]) => [
       table.name,
@@ -30,6 +41,9 @@ export function foldInMemory(
     ]),
   );
 }
+
+const keyOf = ({ keys }: TableShape, row: Row): Key =>
+  Object.fromEntries(keys.map(({ property }) => [property, row[property]])) as Key;
 
 // Numbers are padded, so that keys sort as the database sorts them.
 const textOf = (key: Key): string =>
