@@ -103,24 +103,60 @@ describeWithKafka('on a real broker', (brokers) => {
       return topic;
     };
 
-    async function join(store: MemoryEventStore, topic: string): Promise<{ consumer: TestConsumer; bus: KafkaBus }> {
+    /** Messages that a group has not committed, by what the broker says. */
+    async function lagOf(group: string, topic: string): Promise<number> {
+      const ends = await admin.fetchTopicOffsets(topic);
+      const [{ partitions }] = (await admin.fetchOffsets({ groupId: group, topics: [topic] })) as [any];
+      const committed = new Map<number, number>(partitions.map((each: any) => [each.partition, Number(each.offset)]));
+      return ends.reduce((lag, { partition, low, high }) => {
+        const from = committed.get(partition) ?? -1;
+        return lag + Number(high) - (from < 0 ? Number(low) : from);
+      }, 0);
+    }
+
+    async function join(
+      store: MemoryEventStore,
+      topic: string,
+      { group = `group-${newId()}`, consumer = new TestConsumer() } = {},
+    ): Promise<{ consumer: TestConsumer; bus: KafkaBus; group: string }> {
       const options = { store, brokers, topic, partitions: 4, log };
       const publisher = new KafkaPublisher(options);
       const relay = new Relay({ store, publisher, state: new MemoryRelayState(), log });
       const running = relay.run();
       const bus = new KafkaBus({ ...options, onFatal: () => {} });
-      const consumer = new TestConsumer();
-      await bus.subscribe(`group-${newId()}`, consumer);
+      await bus.subscribe(group, consumer);
       closes.push(async () => {
         relay.close();
         await running;
         await Promise.all([bus.close(), publisher.close()]);
       });
-      return { consumer, bus };
+      return { consumer, bus, group };
     }
     const closes: (() => Promise<void>)[] = [];
     afterEach(async () => {
       for (const close of closes.splice(0)) await close();
+    });
+
+    it('shows no lag at rest, also of what was held already or is passed over', async () => {
+      const topic = aTopic();
+      const store = new MemoryEventStore();
+      const first = await join(store, topic);
+      for (let i = 1; i <= 5; i++) {
+        await append(store, 40);
+        await until('all is there', () => first.consumer.total >= 40 * i);
+      }
+      await until('the group shows no lag', async () => (await lagOf(first.group, topic)) === 0);
+      // A group that holds everything already, and messages of another log behind it.
+      const second = await join(store, topic, { consumer: new TestConsumer(new Map(first.consumer.held)) });
+      await until('what is held shows no lag', async () => (await lagOf(second.group, topic)) === 0);
+      const other = new MemoryEventStore();
+      const third = await join(other, topic);
+      await append(other, 40);
+      await until('the other log has its own', () => third.consumer.total >= 40);
+      for (const { group } of [first, second, third]) {
+        await until('foreign messages show no lag', async () => (await lagOf(group, topic)) === 0);
+      }
+      expect([second.consumer.total, second.consumer.gaps]).toEqual([0, []]);
     });
 
     it('two systems on one topic never mix: each passes over what is the other’s, and counts it', async () => {

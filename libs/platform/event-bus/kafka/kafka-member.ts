@@ -7,6 +7,7 @@ import { readMessage } from './cloud-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { leaveGroup } from './leave-group.js';
 import type { MessageAuthenticator } from './message-authenticator.js';
+import { OffsetCommits, type Offsets } from './offset-commits.js';
 import type { RefusedMessages } from './refused-messages.js';
 import { StallWatch } from './stall-watch.js';
 import { ensureTopic, PartitionsMismatch, surplusOf, type Topic } from './topic.js';
@@ -39,8 +40,6 @@ interface Assignment {
 const HEARTBEAT_MS = 500;
 const METADATA_MS = 10_000;
 const SESSION_MS = 10_000;
-/** Committed offsets only spare reading again what is held, so a second's worth of repeats is a fair price. */
-const COMMIT_EVERY_MS = 1000;
 
 /** One member of a consumer group, which heals itself: every ending of kafkajs is a restart or `onFatal`. */
 export class KafkaMember implements Subscription {
@@ -55,8 +54,9 @@ export class KafkaMember implements Subscription {
   private broken = false;
   /** What was unsafe about the topic when this member connected. */
   warnings: readonly string[] = [];
-  private readonly offsetsToCommit = new Map<number, string>();
-  private committedAt = 0;
+  private readonly commits = new OffsetCommits((offsets) => this.commitOffsets(offsets));
+  /** By partition, the delivery that was handed over last: true when it is durable. */
+  private readonly underWay = new Map<number, Promise<boolean>>();
 
   constructor(
     private readonly group: string,
@@ -89,6 +89,7 @@ export class KafkaMember implements Subscription {
       this.restart('kafka cannot be reached', error);
     }
     this.watch?.start();
+    this.commits.start();
   }
 
   async close(): Promise<void> {
@@ -96,7 +97,8 @@ export class KafkaMember implements Subscription {
     this.watch?.stop();
     await this.restarting;
     await this.queue.idle();
-    await this.commitOffsets(this.consumer).catch(() => {});
+    this.commits.stop();
+    await this.commits.flush();
     await this.drop();
   }
 
@@ -164,7 +166,8 @@ export class KafkaMember implements Subscription {
 
   /** Reading goes on from the committed offsets; what is held already is dropped by its position. */
   private assign(partitions: readonly number[]): void {
-    this.offsetsToCommit.clear();
+    this.commits.forget();
+    this.underWay.clear();
     const deliveredPositions = (async () => {
       for (let failures = 1; ; failures++) {
         try {
@@ -191,13 +194,12 @@ export class KafkaMember implements Subscription {
     const deliveredPositions = await assignment.deliveredPositions;
     const messages = this.decode(batch.partition, batch.messages, deliveredPositions.get(batch.partition) ?? 0n);
     const isCurrent = (): boolean => isRunning() && this.assignment === assignment && this.consumer === consumer;
-    const settle = (): void => {
-      this.offsetsToCommit.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
-      if (Date.now() - this.committedAt > COMMIT_EVERY_MS) void this.commitOffsets(consumer).catch(() => {});
+    const settle = (durable: boolean): void => {
+      if (durable && isCurrent()) this.commits.set(batch.partition, (BigInt(batch.lastOffset()) + 1n).toString());
     };
     // Repeats say nothing of what came before them and is still being written.
-    if (messages.length === 0 && !this.queue.busy) settle();
-    if (messages.length > 0) {
+    if (messages.length === 0) void (this.underWay.get(batch.partition) ?? Promise.resolve(true)).then(settle, none);
+    else {
       const deliveredPosition = deliveredPositions.get(batch.partition) ?? 0n;
       deliveredPositions.set(batch.partition, messages.at(-1)!.event.position);
       // What was not written is read again: kafkajs has gone on, and so has the delivered position.
@@ -209,7 +211,8 @@ export class KafkaMember implements Subscription {
       const delivered = this.queue.push({ partition: batch.partition, messages, heartbeat, isCurrent }).then(
         (durable) => {
           if (!durable) again();
-          else if (isCurrent()) settle();
+          settle(durable);
+          return durable;
         },
         (error: unknown) => {
           again();
@@ -219,6 +222,7 @@ export class KafkaMember implements Subscription {
       // kafkajs fetches again when all batches of a fetch are done: it may go on while these are being written, as
       // offsets are only committed for what is durable. A lost membership it hears of by its own heartbeat.
       delivered.catch(() => {});
+      this.underWay.set(batch.partition, delivered);
       if (this.queue.full) await delivered;
     }
     resolveOffset(batch.lastOffset());
@@ -244,13 +248,12 @@ export class KafkaMember implements Subscription {
     return messages;
   }
 
-  private async commitOffsets(consumer: KafkaConsumer | undefined): Promise<void> {
-    if (!consumer || this.offsetsToCommit.size === 0) return;
-    this.committedAt = Date.now();
+  private async commitOffsets(offsets: Offsets): Promise<void> {
+    const { consumer } = this;
+    if (!consumer) throw new Error('not connected');
     const topic = this.options.topic.name;
-    const offsets = [...this.offsetsToCommit].map(([partition, offset]) => ({ topic, partition, offset }));
-    this.offsetsToCommit.clear();
-    await within(2000, 'committing offsets', consumer.commitOffsets(offsets));
+    const commits = [...offsets].map(([partition, offset]) => ({ topic, partition, offset }));
+    await within(2000, 'committing offsets', consumer.commitOffsets(commits));
   }
 
   private async deliverDirectly(message: BusMessage): Promise<void> {
@@ -301,5 +304,5 @@ export class KafkaMember implements Subscription {
   }
 }
 
-/** A delivery that did not come by a fetch has no batch whose heartbeat to beat. */
+/** Of a delivery that did not come by a fetch: it has no batch whose heartbeat to beat. */
 async function none(): Promise<void> {}
