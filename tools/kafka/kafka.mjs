@@ -34,6 +34,18 @@ function readPort() {
   return port;
 }
 
+/** An npm that is killed cannot tell what it started: that looks whether its parent is another one by now. */
+function endWithNpm(stop) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const npm = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(timer);
+    stop();
+  }, 500);
+  timer.unref();
+}
+
 async function main(args) {
   if (args.includes('--help')) return console.log(HELP);
   const unknown = args.find((arg) => arg !== '--clean');
@@ -50,6 +62,7 @@ async function main(args) {
     void broker.stop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  endWithNpm(stop);
 
   const { say } = progress(process.stdout);
   broker = await startKafka({
