@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '#platform/kernel/ids.js';
+import { runJava } from '../support/java.js';
 import { describeWithKafka } from '../support/kafka.js';
 import { describeWithReplica, ReplicatedPostgres, sql } from '../support/replica.js';
 import { yad } from '../end-to-end/processes.js';
@@ -16,12 +17,14 @@ describeWithKafka('a failover to a replica that lacks the last commits', (broker
   describeWithReplica('with a real primary and its streaming replica', () => {
     let postgres: ReplicatedPostgres;
     let fleet: Fleet;
+    let topic: string;
     beforeEach(async () => {
       postgres = await ReplicatedPostgres.start();
+      topic = `yad.test.${newId()}`;
       fleet = await Fleet.start({
         DATABASE_URL: postgres.url,
         KAFKA_BROKERS: brokers.join(','),
-        YAD_TOPIC: `yad.test.${newId()}`,
+        YAD_TOPIC: topic,
       });
     }, 120_000);
     afterEach(async () => {
@@ -90,6 +93,20 @@ describeWithKafka('a failover to a replica that lacks the last commits', (broker
       for (const { position } of after) expect(position).toBeGreaterThan(1_000_000_000n);
       for (const { position } of lost) expect(await ask(`/customers?limit=1&minPosition=${position}`)).toBe(410);
     };
+    /** Every partition tells of the fork, before anything that the log has given since. */
+    const expectForkTold = async (after: bigint, before: bigint): Promise<void> => {
+      const lines = await runJava('Consume', [brokers.join(','), topic]);
+      const messages = lines.map((line) => JSON.parse(line) as { partition: number; headers: any; value: string });
+      for (let partition = 0; partition < 6; partition++) {
+        const here = messages.filter((message) => message.partition === partition);
+        const fork = here.findIndex(({ headers }) => headers.ce_type === 'yad.log.forked');
+        expect(fork).toBeGreaterThanOrEqual(0);
+        const forkedAt = BigInt(JSON.parse(here[fork]!.value).forkedAt);
+        expect(forkedAt >= after && forkedAt < before).toBe(true);
+        const since = here.map(({ headers }) => headers.ce_yadincarnation);
+        expect(since.indexOf('2')).toBe(fork);
+      }
+    };
     const verify = (): Promise<unknown> => yad(['replay', '--verify'], { DATABASE_URL: postgres.url });
 
     it('relay: what was published and lost is taken back, and what comes after reaches the read models', async () => {
@@ -105,6 +122,7 @@ describeWithKafka('a failover to a replica that lacks the last commits', (broker
       expect(await known([...base, ...after])).toEqual([...base, ...after].map(() => 200));
       expect(await known(lost)).toEqual([404, 404, 404]);
       for (const member of ['operations', 'relay', 'analytics'] as const) await ready(member);
+      await expectForkTold(base.at(-1)!.position, lost[0]!.position);
       await verify();
     }, 240_000);
 

@@ -14,7 +14,7 @@ import { eventsOf, readModelsOf, Shop, wrongInLog } from './shop.js';
 
 const KILLS = 50;
 /** Events are held against the log here, which says more than a code does. */
-const believing = { isOurs: () => true, refusalOf: () => undefined };
+const believing = { isOurs: () => true, isFromRelay: () => true, heardOf: () => {}, refusalOf: () => undefined };
 
 describeWithKafka('kill -9 of each process at random, during an import', (brokers) => {
   it(`loses nothing and doubles nothing in ${KILLS} kills: store, Kafka and read models agree`, async () => {

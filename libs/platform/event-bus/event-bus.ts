@@ -49,10 +49,26 @@ export interface EventBus {
   close(): Promise<void>;
 }
 
+/** Where the log went on without what it lost: the beginning of an incarnation. */
+export interface LogFork {
+  /** Of the incarnation that begins. */
+  readonly number: number;
+  readonly id: string;
+  /** The last position that is still in the log. */
+  readonly forkedAt: bigint;
+  /** The first position that is given from then on. */
+  readonly beginsAt: bigint;
+}
+
 /** The writing side, which the relay uses. */
 export interface BusPublisher {
   readonly partitions: number;
   /** Resolves when all replicas have them, in order. */
   publish(messages: readonly BusMessage[]): Promise<void>;
+  /**
+   * Says in every partition that the log goes on without what it lost where each of these began, so that consumers can
+   * undo it. Resolves when all replicas have it, before anything that is published next.
+   */
+  tellForks(forks: readonly LogFork[]): Promise<void>;
   close(): Promise<void>;
 }

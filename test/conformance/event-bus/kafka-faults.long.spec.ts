@@ -187,6 +187,7 @@ describe('relay and Kafka when things go wrong', () => {
           await publisher.publish(messages);
           sent += messages.length;
         },
+        tellForks: (forks) => publisher.tellForks(forks),
         close: () => publisher.close(),
       }),
       dying,

@@ -7,6 +7,7 @@ import { newId } from '#platform/kernel/ids.js';
 import { LogIdentity } from '#platform/event-store/log-identity.js';
 import { readMessage, toKafkaMessage, type ReceivedMessage } from './cloud-event.js';
 import type { BusMessage } from '../event-bus.js';
+import { forkMessage } from './fork-message.js';
 import { MessageAuthenticator, type LogSource } from './message-authenticator.js';
 
 const event: StoredEvent = {
@@ -183,6 +184,48 @@ describe('a message on Kafka', () => {
       expect(reader(failedOver(900n))(before)).toBe('event');
       // Sent again by a relay that knows of the failover: positions given twice are told by the incarnation.
       expect(reader(failedOver(0n))(of(failedOver(0n)))).toBe('event');
+    });
+  });
+
+  describe('that tells of a fork of the log', () => {
+    const fork = { number: 2, id: '0198f3a0-1b2c-7d3e-8f40-000000000101', forkedAt: 81236n };
+    const sent = forkMessage(
+      { ...fork, beginsAt: 1764240000000001n },
+      4,
+      authenticator,
+      new Date('2026-01-15T12:00:00Z'),
+    );
+
+    it('is the one that was shipped, without a customer and without a position', () => {
+      const golden = JSON.parse(
+        readFileSync(`${process.cwd()}/test/golden/log-forked-message.json`, 'utf8'),
+      ) as unknown;
+      expect(sent).toEqual(golden);
+    });
+
+    it('is known as such, whatever is held, and only from the relay', () => {
+      const message = { ...received({ ...sent, key: '' }), key: null } as ReceivedMessage;
+      const readAs = (given: ReceivedMessage, partition = 4): string =>
+        readMessage(given, partition, 9_000_000_000_000_000n, authenticator).is;
+      expect(readAs(message)).toBe('fork');
+      expect(read(message, 3)).toBe('not from the relay');
+      expect(read({ ...message, value: Buffer.from('{"incarnation":99}') })).toBe('not from the relay');
+      const named = (name: string, text: string): ReceivedMessage => ({
+        ...message,
+        headers: { ...message.headers, [name]: Buffer.from(text) },
+      });
+      expect(read(named('ce_source', 'urn:uuid:x'))).toBe('of another log');
+      expect(read(named('ce_type', 'crm.sales.order.placed'))).toBe('not readable');
+      expect(read({ ...message, value: null })).toBe('not readable');
+    });
+
+    it('has a reader that has not noticed the fork look', async () => {
+      let looked = 0;
+      const log = aLog(LOG, 'a secret of the specs');
+      const telling = { ...log, refreshIdentity: async () => (looked++, log.identity) };
+      const message = { ...received({ ...sent, key: '' }), key: null } as ReceivedMessage;
+      expect(readMessage(message, 4, 0n, new MessageAuthenticator(telling)).is).toBe('fork');
+      expect(looked).toBe(1);
     });
   });
 

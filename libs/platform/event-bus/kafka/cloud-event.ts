@@ -2,6 +2,7 @@ import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import type { BusMessage, Published } from '../event-bus.js';
 import { attributeText, textOfAttribute } from './attribute-text.js';
+import { LOG_FORKED, type LogForked } from './fork-message.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
 /** A message as a reader has it. */
@@ -104,9 +105,12 @@ export type Reading =
   | { readonly is: 'event'; readonly message: BusMessage }
   /** A repeat. */
   | { readonly is: 'held' }
+  /** The log goes on without what it lost; readers of ours hear of it from the log itself. */
+  | { readonly is: 'fork' }
   | { readonly is: 'refused'; readonly why: Refusal };
 
 const HELD: Reading = { is: 'held' };
+const FORK: Reading = { is: 'fork' };
 const refused = (why: Refusal): Reading => ({ is: 'refused', why });
 
 /** Lengths of data and personal data, the code. */
@@ -121,14 +125,16 @@ export function readMessage(
   { key, value, headers }: ReceivedMessage,
   partition: number,
   after: bigint,
-  authenticator: Pick<MessageAuthenticator, 'isOurs' | 'refusalOf'>,
+  authenticator: Pick<MessageAuthenticator, 'isOurs' | 'isFromRelay' | 'heardOf' | 'refusalOf'>,
 ): Reading {
   const frame = headers?.['ce_yadframe']?.toString();
   const at = headers?.['ce_yadposition']?.toString();
   const parts = frame === undefined ? null : FRAME.exec(frame);
-  if (!headers || !parts || at === undefined || !DECIMAL.test(at)) return refused('not readable');
+  if (!headers || !parts) return refused('not readable');
   // Before its position is looked at, which says nothing where it is of another log.
   if (!authenticator.isOurs(headers['ce_source'])) return refused('of another log');
+  if (at === undefined) return forkIn(headers, partition, value, parts[3]!, authenticator);
+  if (!DECIMAL.test(at)) return refused('not readable');
   const position = BigInt(at);
   if (position <= after) return HELD;
   if (!key || !value) return refused('not readable');
@@ -143,6 +149,21 @@ export function readMessage(
   if (!data) return refused('not readable');
   const event = eventOf(position, subject, said, data);
   return { is: 'event', message: { partition, event, previous: BigInt(said[6]!), published: publishedOf(said[17]) } };
+}
+
+function forkIn(
+  headers: IHeaders,
+  partition: number,
+  value: Buffer | null,
+  code: string,
+  authenticator: Pick<MessageAuthenticator, 'isFromRelay' | 'heardOf'>,
+): Reading {
+  if (headers['ce_type']?.toString() !== LOG_FORKED || !value) return refused('not readable');
+  if (!authenticator.isFromRelay({ partition, said: LOG_FORKED, key: '', value }, code)) {
+    return refused('not from the relay');
+  }
+  authenticator.heardOf((JSON.parse(value.toString()) as LogForked).incarnation);
+  return FORK;
 }
 
 function eventOf(position: bigint, subject: string, said: Said, data: readonly [string, string | null]): StoredEvent {

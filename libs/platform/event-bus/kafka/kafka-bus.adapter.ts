@@ -43,6 +43,11 @@ export class KafkaBus implements EventBus {
     return this.refused.counts;
   }
 
+  /** How many messages told of a fork of the log: at least one in each partition for each. */
+  get forksTold(): number {
+    return this.refused.forks;
+  }
+
   /** What readiness shows: the messages that were passed over, and what is unsafe about the topic; empty without. */
   get note(): string {
     const told = Object.entries(this.refusals).map(([reason, count]) => `${count} ${reason}`);

@@ -244,6 +244,7 @@ export class KafkaMember implements Subscription {
         messages.push(reading.message);
         at = reading.message.event.position;
       } else if (reading.is === 'refused') refused.add(reading.why, `${partition}/${message.offset}`);
+      else if (reading.is === 'fork') refused.forks++;
     }
     return messages;
   }

@@ -1,8 +1,9 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
 import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
-import type { BusMessage, BusPublisher } from '../event-bus.js';
+import type { BusMessage, BusPublisher, LogFork } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';
+import { forkMessage } from './fork-message.js';
 import { MessageAuthenticator, type LogSource } from './message-authenticator.js';
 import { ensureTopic, surplusOf, topicNow, UnfitTopic, type FoundTopic, type Topic } from './topic.js';
 import { usualTopicSettings, type TopicSettings } from './topic-settings.js';
@@ -89,6 +90,12 @@ export class KafkaPublisher implements BusPublisher {
       bytes += size;
     }
     if (chunk.length > 0) await this.send(chunk);
+  }
+
+  async tellForks(forks: readonly LogFork[]): Promise<void> {
+    const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
+    const told = forks.flatMap((fork) => partitions.map((each) => forkMessage(fork, each, this.authenticator)));
+    if (told.length > 0) await this.send(told);
   }
 
   /**

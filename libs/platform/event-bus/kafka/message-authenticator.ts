@@ -58,12 +58,17 @@ export class MessageAuthenticator {
 
   /** Why a message of this log is to be passed over; undefined where it is an event of the log. */
   refusalOf(signed: Signed, code: string, position: bigint, incarnation: number): Refusal | undefined {
-    if (!CODE.test(code) || !timingSafeEqual(Buffer.from(this.sign(signed)), Buffer.from(code))) {
-      return 'not from the relay';
-    }
-    const { identity } = this.log;
-    // The relay knows of a failover that this process has not noticed; the next connection tells it.
-    if (incarnation > identity.current.number) this.log.refreshIdentity().catch(() => {});
-    return identity.isLost(position, incarnation) ? 'of a lost incarnation' : undefined;
+    if (!this.isFromRelay(signed, code)) return 'not from the relay';
+    this.heardOf(incarnation);
+    return this.log.identity.isLost(position, incarnation) ? 'of a lost incarnation' : undefined;
+  }
+
+  isFromRelay(signed: Signed, code: string): boolean {
+    return CODE.test(code) && timingSafeEqual(Buffer.from(this.sign(signed)), Buffer.from(code));
+  }
+
+  /** The relay may know of a failover that this process has not noticed; the next connection tells it. */
+  heardOf(incarnation: number): void {
+    if (incarnation > this.log.identity.current.number) this.log.refreshIdentity().catch(() => {});
   }
 }

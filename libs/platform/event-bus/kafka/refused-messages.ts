@@ -6,6 +6,8 @@ const TELL_EVERY_MS = 10_000;
 
 /** Counts the messages that were passed over, by reason, and tells of them now and then. */
 export class RefusedMessages {
+  /** Messages that told of a fork of the log, which is nothing to a reader that has the log to hear it from. */
+  forks = 0;
   private readonly counted = new Map<Refusal, { count: number; toldAt: number }>();
 
   constructor(private readonly log: BusLog) {}

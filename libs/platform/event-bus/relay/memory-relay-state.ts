@@ -8,6 +8,7 @@ export class MemoryRelayState implements RelayState {
   private expiresAt = 0;
   private at = 0n;
   private incarnation = 0;
+  private toldThrough = 0;
   private logId: string | undefined;
   private placement: Placement | undefined;
   private readonly last = new Map<number, bigint>();
@@ -20,9 +21,9 @@ export class MemoryRelayState implements RelayState {
     this.epoch++;
     this.holder = holder;
     this.expiresAt = Date.now() + ttlMs;
-    const { epoch, at: position, incarnation } = this;
+    const { epoch, at: position, incarnation, toldThrough } = this;
     const heads = new Map([...this.last].filter(([, head]) => head > 0n));
-    return { epoch, holder, position, heads, incarnation, placement: this.placement };
+    return { epoch, holder, position, heads, incarnation, toldThrough, placement: this.placement };
   }
 
   async checkpoint(
@@ -34,6 +35,7 @@ export class MemoryRelayState implements RelayState {
     if (lease.epoch !== this.epoch || lease.holder !== this.holder) return false;
     this.at = position;
     this.incarnation = lease.incarnation;
+    this.toldThrough = lease.incarnation;
     for (const [partition, head] of heads) this.last.set(partition, head);
     this.expiresAt = Date.now() + ttlMs;
     return true;
@@ -47,6 +49,7 @@ export class MemoryRelayState implements RelayState {
     this.epoch++;
     this.holder = '';
     this.expiresAt = 0;
+    this.toldThrough = 0;
     if (this.at >= from) this.at = from - 1n;
     for (const [partition, head] of this.last) if (head > this.at) this.last.set(partition, this.at);
   }

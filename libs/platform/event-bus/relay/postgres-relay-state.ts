@@ -9,6 +9,7 @@ interface StateRow {
   epoch: string;
   position: string;
   incarnation: number;
+  told_through: number;
   log_id: string;
   partitions: number | null;
   partitioner: string | null;
@@ -42,7 +43,7 @@ export class PostgresRelayState implements RelayState {
               partitions = case when coalesce(log_id, $3) = $3 and position = 0 then $4 else partitions end,
               partitioner = case when coalesce(log_id, $3) = $3 and position = 0 then $5 else partitioner end
        where id = 1 and expires_at < clock_timestamp()
-       returning epoch, position, incarnation, log_id, partitions, partitioner`,
+       returning epoch, position, incarnation, told_through, log_id, partitions, partitioner`,
       [holder, ttlMs, logId, partitions, partitioner],
     );
     const row = rows[0];
@@ -58,8 +59,16 @@ export class PostgresRelayState implements RelayState {
       row.partitions !== null && row.partitioner !== null
         ? { partitions: row.partitions, partitioner: row.partitioner }
         : undefined;
-    const { incarnation } = row;
-    return { epoch: BigInt(row.epoch), holder, position: BigInt(row.position), heads, incarnation, placement };
+    const { incarnation, told_through: toldThrough } = row;
+    return {
+      epoch: BigInt(row.epoch),
+      holder,
+      position: BigInt(row.position),
+      heads,
+      incarnation,
+      toldThrough,
+      placement,
+    };
   }
 
   async checkpoint(
@@ -73,7 +82,7 @@ export class PostgresRelayState implements RelayState {
       name: 'relay-checkpoint',
       text: `
         with moved as (
-          update relay.state set position = $3, incarnation = $7, published_at = clock_timestamp(),
+          update relay.state set position = $3, incarnation = $7, told_through = $7, published_at = clock_timestamp(),
                  expires_at = clock_timestamp() + $4 * interval '1 ms'
           where id = 1 and epoch = $1 and holder = $2 returning 1),
         heads as (
@@ -106,7 +115,7 @@ export class PostgresRelayState implements RelayState {
     // In one statement with the fence: whoever published until now cannot record that it is further.
     await this.pool.query(
       `with fenced as (
-         update relay.state set epoch = epoch + 1, holder = '', expires_at = '-infinity',
+         update relay.state set epoch = epoch + 1, holder = '', expires_at = '-infinity', told_through = 0,
                 position = least(position, $1::bigint - 1) where id = 1 returning position)
        update relay.heads h set position = least(h.position, fenced.position) from fenced`,
       [from],
@@ -149,6 +158,9 @@ export class PostgresRelayState implements RelayState {
 export async function adoptRelayState(client: Pick<PoolClient, 'query'>, from: string, to: string): Promise<void> {
   const { rows } = await client.query(`select from pg_class where oid = to_regclass('relay.state')`);
   if (rows.length === 0) return;
-  await client.query(`update relay.state set log_id = $2, position = 0 where log_id = $1`, [from, to]);
+  await client.query(`update relay.state set log_id = $2, position = 0, told_through = 0 where log_id = $1`, [
+    from,
+    to,
+  ]);
   await client.query(`delete from relay.heads`);
 }

@@ -17,6 +17,8 @@ export interface Lease {
   readonly heads: ReadonlyMap<number, bigint>;
   /** The incarnation of the log in which position and heads were known; 0 before the first. */
   readonly incarnation: number;
+  /** Forks of the log through this incarnation were told on the bus. */
+  readonly toldThrough: number;
   /** As it was published; undefined where a version of Yad published that kept no record of it. */
   readonly placement: Placement | undefined;
 }
@@ -30,7 +32,8 @@ export interface RelayState {
    */
   acquire(holder: string, ttlMs: number, logId: string, placement: Placement): Promise<Lease | undefined>;
   /**
-   * Moves position and heads together and renews the lease, if it is still ours: false when it is not.
+   * Moves position and heads together and renews the lease, if it is still ours: false when it is not. Forks of the log
+   * through the lease's incarnation are on record as told from then on.
    * `heads` holds the partitions that moved.
    */
   checkpoint(lease: Lease, position: bigint, heads: ReadonlyMap<number, bigint>, ttlMs: number): Promise<boolean>;
@@ -38,7 +41,7 @@ export interface RelayState {
   release(lease: Lease): Promise<void>;
   /**
    * Has everything from a position on published again, by whoever holds the lease next. What is on the bus already is
-   * dropped there by its position.
+   * dropped there by its position. Forks of the log are told again, too.
    */
   rewind(from: bigint): Promise<void>;
   /** Last position per partition that is on the bus. */

@@ -37,4 +37,11 @@ comment on column relay.state.partitions is 'Of the bus, for good: a customer''s
 comment on column relay.state.partitioner is 'By which a customer''s partition is told.';
 `,
   },
+  {
+    name: 'relay/0102-forks',
+    sql: `
+alter table relay.state add column told_through integer not null default 0;
+comment on column relay.state.told_through is 'Incarnation of the log up to which its forks were told in every partition.';
+`,
+  },
 ];

@@ -6,7 +6,7 @@ import { createPool } from '#platform/postgres/pool.js';
 import { createTestDatabase } from '../../../../test/support/postgres.js';
 import { append, positionsOf } from '../../../../test/conformance/event-bus/event-bus.conformance.js';
 import { until } from '../../../../test/conformance/event-bus/test-consumer.js';
-import { PARTITIONER, type BusMessage, type BusPublisher } from '../event-bus.js';
+import { PARTITIONER, type BusMessage, type BusPublisher, type LogFork } from '../event-bus.js';
 import { MemoryRelayState } from './memory-relay-state.js';
 import { PostgresRelayState } from './postgres-relay-state.js';
 import { Relay, type RelayOptions } from './relay.js';
@@ -19,6 +19,8 @@ const PARTITIONS = 4;
 class Topic implements BusPublisher {
   readonly partitions = PARTITIONS;
   readonly messages: BusMessage[] = [];
+  /** Numbers of incarnations whose beginning was told, and how many messages were there before. */
+  readonly forks: { number: number; after: number }[] = [];
   underWay = 0;
   before: (messages: readonly BusMessage[]) => Promise<void> | void = () => {};
 
@@ -28,6 +30,9 @@ class Topic implements BusPublisher {
     await new Promise((resolve) => setImmediate(resolve));
     this.messages.push(...messages);
     this.underWay--;
+  }
+  async tellForks(forks: readonly LogFork[]): Promise<void> {
+    for (const { number } of forks) this.forks.push({ number, after: this.messages.length });
   }
   async close(): Promise<void> {}
 
@@ -263,6 +268,65 @@ function relaySpecs(name: string, newState: () => Promise<RelayState>): void {
       const there = await store.readAll({ after: 50n, limit: 100 });
       expect(topic.messages.slice(60).map(({ event }) => event.id)).toEqual(there.map(({ id }) => id));
       await expectHeads(state, store);
+      relay.close();
+      await ended;
+    });
+
+    it('tells each fork of the log before anything that comes after it, and on record once', async () => {
+      await append(store, 60);
+      const first = start();
+      await until('all is published', published);
+      expect(topic.forks).toEqual([]);
+      store.failOver(50n);
+      await append(store, 10);
+      await until('all is published again', published);
+      expect(topic.forks).toEqual([{ number: 2, after: 60 }]);
+      first.relay.close();
+      await first.ended;
+      // Two at once, while nobody leads, of which the second loses nothing.
+      store.failOver(55n);
+      store.failOver((await store.head()).position);
+      const second = start();
+      await until('both are told', () => topic.forks.length === 3);
+      expect(topic.forks.slice(1)).toEqual([
+        { number: 3, after: 70 },
+        { number: 4, after: 70 },
+      ]);
+      await append(store, 10);
+      await until('all is published', published);
+      second.relay.close();
+      await second.ended;
+      const third = start();
+      await append(store, 10);
+      await until('the next has published', published);
+      expect(topic.forks).toHaveLength(3);
+      // Another topic, perhaps: who reads it has heard of none.
+      const sent = topic.messages.length;
+      await state.rewind(1n);
+      await until('all is published once more', async () => topic.messages.length > sent && (await published()));
+      const told = topic.forks.slice(3).map(({ number, after }) => [number, after >= sent]);
+      expect(told.slice(-3)).toEqual([2, 3, 4].map((number) => [number, true]));
+      third.relay.close();
+      await third.ended;
+    });
+
+    it('tells a fork again where it was killed before that was on record', async () => {
+      await append(store, 10);
+      const first = start();
+      await until('all is published', published);
+      first.relay.close();
+      await first.ended;
+      store.failOver(5n);
+      const dying = start(
+        topic,
+        300,
+        Object.assign(Object.create(state) as RelayState, { checkpoint: dead, release: dead }),
+      );
+      await until('the fork is told', () => topic.forks.length === 1);
+      dying.relay.close();
+      await dying.ended;
+      const { relay, ended } = start();
+      await until('it is told again', () => topic.forks.length === 2);
       relay.close();
       await ended;
     });

@@ -2,21 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { charactersOf } from '#platform/kernel/sizes.js';
 import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
 import { PARTITIONER, partitionOf, type BusMessage, type BusPublisher } from '../event-bus.js';
 import { Checkpointer } from './checkpointer.js';
+import { ReadAheadBuffer } from './read-ahead-buffer.js';
 import type { Lease, RelayState } from './relay-state.js';
 
-const PAGE = 1000;
 /** Events may have megabytes: what is held of them is bounded in characters too. */
 const AHEAD_CHARACTERS = 16 * 1024 * 1024;
 const BATCH_CHARACTERS = 4 * 1024 * 1024;
-/**
- * The shortest time between two readings at the log's end. What comes alone is sent at once; what comes thick and fast
- * goes in fewer sends, each of which costs Kafka and every reader a turn.
- */
-const SPACING_MS = 4;
 
 export interface RelayOptions {
   store: EventStore;
@@ -114,10 +108,22 @@ export class Relay {
     return { ...lease, incarnation, position, heads };
   }
 
+  /** Before anything of an incarnation is published: told again where it is not on record that it was told. */
+  private async tellForks({ toldThrough, incarnation }: Lease): Promise<void> {
+    const { store, publisher } = this.options;
+    const forks = store.identity.incarnations.slice(1).filter(({ number }) => number > toldThrough);
+    const known = forks.filter(({ number }) => number <= incarnation);
+    if (known.length === 0) return;
+    await publisher.tellForks(known).catch((error: unknown) => {
+      throw new PublishFailed(error);
+    });
+  }
+
   private async lead(taken: Lease): Promise<void> {
     const { store, publisher, state, readAhead = 4000, batch = 1000 } = this.options;
     const lease = await this.held(taken);
     checkPlacement(lease, publisher.partitions);
+    await this.tellForks(lease);
     const turn = new AbortController();
     // Each wait on the store listens to it for a moment; that is no leak.
     setMaxListeners(0, turn.signal);
@@ -207,74 +213,4 @@ function chained(events: readonly StoredEvent[], heads: bigint[]): BusMessage[] 
   const published = { position: events.at(-1)!.position, heads: new Map(ends) };
   for (const at of last.values()) messages[at] = { ...messages[at]!, published };
   return messages;
-}
-
-/** Reads the store while a send is under way, up to a bound. */
-class ReadAheadBuffer {
-  private events: StoredEvent[] = [];
-  private characters = 0;
-  private wakeTaker = (): void => {};
-  private wakeReader = (): void => {};
-  private done = false;
-  readonly ended: Promise<void>;
-
-  constructor(
-    store: EventStore,
-    after: bigint,
-    private readonly bound: { readonly events: number; readonly characters: number },
-    private readonly signal: AbortSignal,
-  ) {
-    const wake = (): void => {
-      this.wakeReader();
-      this.wakeTaker();
-    };
-    this.signal.addEventListener('abort', wake, { once: true });
-    this.ended = this.read(store, after).finally(() => {
-      this.done = true;
-      this.wakeTaker();
-    });
-    this.ended.catch(() => {});
-  }
-
-  private async read(store: EventStore, after: bigint): Promise<void> {
-    for await (const page of store.subscribeAll(after, { signal: this.signal, limit: PAGE })) {
-      for (const event of page) {
-        this.events.push(event);
-        this.characters += charactersOf(event);
-      }
-      this.wakeTaker();
-      if (page.length < PAGE) await pause(SPACING_MS, this.signal);
-      if (this.isFull && !this.signal.aborted) {
-        await new Promise<void>((resolve) => (this.wakeReader = resolve));
-      }
-    }
-  }
-
-  private get isFull(): boolean {
-    return this.events.length >= this.bound.events || this.characters >= this.bound.characters;
-  }
-
-  /**
-   * At most so many events, and characters of theirs after the first, in order, waiting for the first; none when the
-   * reading has ended.
-   */
-  async take(limit: number, characters: number): Promise<StoredEvent[]> {
-    while (this.events.length === 0 && !this.done && !this.signal.aborted) {
-      await new Promise<void>((resolve) => (this.wakeTaker = resolve));
-    }
-    if (this.signal.aborted) return [];
-    let count = 0;
-    let size = 0;
-    for (const event of this.events) {
-      const more = charactersOf(event);
-      if (count > 0 && (count === limit || size + more > characters)) break;
-      size += more;
-      count++;
-    }
-    const taken = count === this.events.length ? this.events : this.events.slice(0, count);
-    this.events = count === this.events.length ? [] : this.events.slice(count);
-    this.characters -= size;
-    if (!this.isFull) this.wakeReader();
-    return taken;
-  }
 }
