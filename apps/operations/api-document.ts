@@ -22,6 +22,7 @@ export function apiDocument(): Record<string, any> {
     commands,
     resources,
     published: events,
+    feed: true,
     queries: [...queries, ...auditQueries({ ...log, events, aggregates: aggregatesOf(commands) })],
   });
 }

@@ -59,6 +59,8 @@ export const modules: readonly Module[] = [
   platform('privacy', ['kernel']),
   // The form of what is published, as schemas.
   platform('schemas', ['kernel']),
+  // The log by position, for consumers of other services.
+  platform('event-feed', ['kernel', 'event-store', 'schemas']),
   platform('command-handling', ['kernel', 'event-store']),
   platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
   platform('audit', ['kernel', 'event-store', 'projections', 'schemas']),
@@ -67,7 +69,10 @@ export const modules: readonly Module[] = [
   platform('http/cursor-keys', ['postgres']),
   platform(
     'http',
-    ['kernel', 'command-handling', 'cqrs', 'projections', 'schemas', 'http/cursor-keys', 'postgres/errors.ts'],
+    [
+      ...['kernel', 'command-handling', 'cqrs', 'projections', 'schemas', 'event-feed'],
+      ...['http/cursor-keys', 'postgres/errors.ts'],
+    ],
     nest,
   ),
   // The one module that knows every adapter.
@@ -78,6 +83,7 @@ export const modules: readonly Module[] = [
         'kernel',
         'audit',
         'command-handling',
+        'event-feed',
         'http',
         'privacy',
         'projections',

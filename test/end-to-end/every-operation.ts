@@ -84,8 +84,8 @@ export function everyOperation(requests: number): void {
         const at = path.replace(/\{(\w+)\}/g, (_all, name: keyof typeof inPath) =>
           encodeURIComponent(scalar(inPath[name])),
         );
-        // A position far ahead would only be waited for.
-        const { minPosition: _ahead, ...asked } = query;
+        // A position far ahead would only be waited for, as would events.
+        const { minPosition: _ahead, wait: _long, ...asked } = query;
         const search = new URLSearchParams(
           Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, scalar(value)])),
         );

@@ -103,6 +103,15 @@ export interface ReadAllOptions {
   bytes?: number;
 }
 
+/** Which types of events are asked for: whole names, and how names begin. */
+export interface EventTypes {
+  readonly names: readonly string[];
+  readonly beginnings: readonly string[];
+}
+
+export const isOfTypes = ({ names, beginnings }: EventTypes, type: string): boolean =>
+  names.includes(type) || beginnings.some((beginning) => type.startsWith(beginning));
+
 export interface ReadStreamOptions {
   fromRevision?: number;
   /** A position, inclusive; all there is when absent. */
@@ -164,6 +173,8 @@ export interface EventStore {
   /** The last revision of each of these streams, in their order; -1 where one has no events. */
   lastRevisions(streams: readonly StreamId[]): Promise<number[]>;
   readAll(options: ReadAllOptions): Promise<EventPage>;
+  /** Events of these types, by position. It looks at every event up to `through`: who asks bounds that. */
+  readTypes(types: EventTypes, options: ReadAllOptions & { through: bigint }): Promise<EventPage>;
   /** Events about any of these subjects, by position. */
   readSubjects(subjects: string[], options: ReadAllOptions): Promise<EventPage>;
   /** Position of the last event recorded at or before an instant; 0 when there is none. */

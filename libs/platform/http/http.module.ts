@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import type { EventFeed } from '#platform/event-feed/event-feed.js';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import type { ResourceReader } from '#platform/command-handling/resource-reader.js';
 import { COMMAND_GATEWAY, commandHandlers, queryHandlers } from '#platform/cqrs/buses.js';
@@ -16,6 +17,7 @@ import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
 import { Cursors } from './cursors.js';
+import { FeedController } from './feed.controller.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { IdsController } from './ids.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
@@ -25,6 +27,7 @@ import {
   AUTHENTICATOR,
   BATCH_DEFINITIONS,
   COMMAND_IDS,
+  EVENT_FEED,
   NATURAL_IDS,
   PUBLISHED_TOPIC,
   QUERY_PARTS,
@@ -60,6 +63,8 @@ export interface HttpModuleOptions {
   readiness?: ReadinessChecks;
   /** The events and their topic, where the app tells consumers of them. */
   published?: PublishedTopic;
+  /** The log by position, where the app serves it to consumers; closed with the app. */
+  feed?: EventFeed;
   /** Further Nest modules, for what the registries do not speak of. */
   imports?: DynamicModule['imports'];
 }
@@ -90,6 +95,10 @@ export class HttpModule {
     if (options.published) {
       providers.push({ provide: PUBLISHED_TOPIC, useValue: options.published });
       controllers.push(SchemasController);
+    }
+    if (options.feed) {
+      providers.push({ provide: EVENT_FEED, useValue: options.feed });
+      controllers.push(FeedController);
     }
     if (resources.length > 0) {
       const { reader, freshness } = options;

@@ -1,7 +1,7 @@
 import { HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { reasonOf } from '#platform/postgres/errors.js';
-import { InvalidInput, RuleViolation, YadError } from '#platform/kernel/errors.js';
+import { InvalidInput, PositionLost, RuleViolation, YadError } from '#platform/kernel/errors.js';
 import { HttpProblem, InvalidRequest, type Place } from './refusals.js';
 
 export { HttpProblem, InvalidRequest, type Place };
@@ -17,6 +17,8 @@ export interface Problem {
   errors?: { in: Place; pointer: string; detail: string }[];
   /** Name of the rule that refused. */
   rule?: string;
+  /** The last position that is still what it was: whoever follows the log undoes what it has of later ones, and goes on there. */
+  goOnAfter?: string;
 }
 
 /** Every kind of problem there is: its status, its title, and after how many seconds another try makes sense. */
@@ -78,6 +80,8 @@ export function problemOf(error: unknown): Problem {
       const place = error instanceof InvalidRequest ? error.place : 'body';
       problem.errors = error.issues.map(({ pointer, message }) => ({ in: place, pointer, detail: message }));
     } else if (error instanceof RuleViolation) problem.rule = error.rule;
+    else if (error instanceof PositionLost && error.goOnAfter !== undefined)
+      problem.goOnAfter = String(error.goOnAfter);
     return problem;
   }
   if (isGone(error)) return ofKind('malformed-request', 'the connection ended within the body');

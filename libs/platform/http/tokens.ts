@@ -8,4 +8,6 @@ export const RESOURCE_PARTS = Symbol('what aggregates are read with');
 export const DOCUMENT = Symbol('OpenAPI document');
 /** What is told of the topic of events: AsyncAPI document and schemas. */
 export const PUBLISHED_TOPIC = Symbol('published topic');
+/** The log by position, for consumers. */
+export const EVENT_FEED = Symbol('event feed');
 export const READINESS = Symbol('readiness checks');

@@ -70,8 +70,8 @@ export class TooContended extends YadError {
 /** More work is waiting than the process will take on. */
 export class Overloaded extends YadError {
   readonly kind = 'overloaded';
-  constructor() {
-    super('too many commands are waiting; send it again later');
+  constructor(message = 'too many commands are waiting; send it again later') {
+    super(message);
   }
 }
 
@@ -83,8 +83,13 @@ export class ClocksApart extends YadError {
 /** The event at this position was lost: the log goes on without the last commits of an earlier incarnation. */
 export class PositionLost extends YadError {
   readonly kind = 'position-lost';
-  constructor(readonly position: bigint) {
-    super(`the event at position ${position} is no longer in the log: it was lost with an earlier incarnation`);
+  /** @param goOnAfter the last position that is still what it was, where that is known: all after it is to be read anew */
+  constructor(
+    readonly position: bigint,
+    message = `the event at position ${position} is no longer in the log: it was lost with an earlier incarnation`,
+    readonly goOnAfter?: bigint,
+  ) {
+    super(message);
   }
 }
 

@@ -7,6 +7,7 @@ import type { EventBus } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
+import { EventFeed } from '#platform/event-feed/event-feed.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
@@ -137,7 +138,8 @@ export function servedBy(
   const published = { events, topic, partitions, samples: documentWords?.samples };
   const gateway = new CommandPipeline({ store, codec });
   const reader = new ResourceReader(store, codec);
-  return { ...served, published, commands, gateway, secrets: store.identity, resources, reader };
+  const feed = new EventFeed(store);
+  return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };
 }
 
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */

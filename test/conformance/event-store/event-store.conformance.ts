@@ -343,6 +343,39 @@ export function eventStoreConformance(name: string, open: (clock: TestClock) => 
       );
     });
 
+    it('finds the events of types by their names and beginnings, page by page', async () => {
+      const start = (await store.head()).position;
+      const types = ['crm.a.one', 'crm.a.two', 'crm.b.one', 'crm.b.one-more', 'crm.b_one', 'crm%b.one'];
+      const drawn = fc.sample(fc.constantFrom(...types), 200);
+      await store.append(
+        drawn.map((type) => {
+          const stream = newStream();
+          return { ...aRequest(stream), events: [anEvent(stream, 0, { type })] };
+        }),
+      );
+      const stored = await all(start);
+      const span = fc.record({
+        names: fc.subarray([...types, 'crm.a.', 'crm.unknown']),
+        beginnings: fc.subarray(['crm.a.', 'crm.b.', 'crm.b_', 'crm%', 'x.']),
+        after: fc.bigInt({ min: start, max: start + 201n }),
+        through: fc.bigInt({ min: start, max: start + 201n }),
+        limit: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(1000)),
+      });
+      await fc.assert(
+        fc.asyncProperty(span, async ({ names, beginnings, after, through, limit }) => {
+          const wanted = stored.filter(
+            ({ position, type }) =>
+              position > after &&
+              position <= through &&
+              (names.includes(type) || beginnings.some((beginning) => type.startsWith(beginning))),
+          );
+          expect(await store.readTypes({ names, beginnings }, { after, through, limit })).toEqual(
+            wanted.slice(0, limit),
+          );
+        }),
+      );
+    });
+
     it('finds the events about a subject in whatever streams they are, page by page', async () => {
       // About the aggregate itself, about another, and both in one stream; two aggregates of one id.
       const ids = [newId(), newId(), newId()];

@@ -7,12 +7,14 @@ import { StreamMap } from '#platform/kernel/stream-map.js';
 import {
   conflictOf,
   dependencyFailed,
+  isOfTypes,
   isSameStream,
   reservationKey,
   type AppendOutcome,
   type AppendRequest,
   type EventPage,
   type EventStore,
+  type EventTypes,
   type Head,
   type ReadAllOptions,
   type ReadStreamOptions,
@@ -198,6 +200,15 @@ export class MemoryEventStore implements EventStore {
     const from = this.indexAfter(after);
     const end = through === undefined ? this.log.length : this.indexAfter(through);
     return cutTo(this.log.slice(from, Math.min(end, from + limit)), bytes);
+  }
+
+  async readTypes(
+    types: EventTypes,
+    { after, through, limit, bytes }: ReadAllOptions & { through: bigint },
+  ): Promise<EventPage> {
+    const all = this.log.slice(this.indexAfter(after), this.indexAfter(through));
+    const found = all.filter(({ type }) => isOfTypes(types, type));
+    return cutTo(found.slice(0, limit), bytes);
   }
 
   async readSubjects(subjects: string[], { after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {

@@ -23,6 +23,7 @@ import {
   type AppendRequest,
   type EventPage,
   type EventStore,
+  type EventTypes,
   type Head,
   type ReadAllOptions,
   type ReadStreamOptions,
@@ -327,6 +328,14 @@ export class PostgresEventStore implements EventStore {
 
   readAll({ after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {
     return this.read(statements.readAll, [after, through ?? MAX_POSITION], limit, bytes);
+  }
+
+  readTypes(
+    { names, beginnings }: EventTypes,
+    { after, through, limit, bytes }: ReadAllOptions & { through: bigint },
+  ): Promise<EventPage> {
+    const types = [encodeArray('text', [...names]), encodeArray('text', [...beginnings])];
+    return this.read(statements.readTypes, [after, through, ...types], limit, bytes);
   }
 
   readSubjects(subjects: string[], { after, through, limit, bytes }: ReadAllOptions): Promise<EventPage> {

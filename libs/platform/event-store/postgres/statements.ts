@@ -47,6 +47,18 @@ export const statements = {
     parameters: 'bigint, bigint, int, int',
     index: 'events_pkey',
   },
+  // Every event of the span is looked at, without its data but where it is of the types.
+  readTypes: {
+    name: 'read-types',
+    text: page(
+      `${events} where position > $1 and position <= $2 and (type = any($3::text[]) or type ^@ any($4::text[]))
+         order by position limit $5`,
+      'position',
+      '$6::int',
+    ),
+    parameters: 'bigint, bigint, text[], text[], int, int',
+    index: 'events_pkey',
+  },
   readStream: {
     name: 'read-stream',
     text: page(

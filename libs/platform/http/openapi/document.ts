@@ -8,6 +8,7 @@ import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { DerivedIds, WordLists } from '../derived-ids.js';
 import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
+import { feedOperations } from './feed-operations.js';
 import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
 import {
@@ -38,6 +39,8 @@ export interface DocumentedRegistries {
   queries?: readonly QueryDefinition[];
   /** Where the app tells consumers of the events. */
   published?: unknown;
+  /** Where the app serves the log by position. */
+  feed?: unknown;
 }
 
 const CommandResult = z
@@ -114,6 +117,7 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     put('/v1/ids', 'POST', idsOperation(parts));
   }
   if (registries.published) for (const [path, operation] of schemaOperations(parts)) put(path, 'GET', operation);
+  if (registries.feed) for (const [path, operation] of feedOperations(parts)) put(path, 'GET', operation);
   for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, parts));
   for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, parts));
   put(
@@ -437,6 +441,7 @@ function tagsOf(paths: JsonSchema, resources: readonly ResourceDefinition[], wor
     ...words.tags,
     ...Object.fromEntries(resources.map((resource) => [tagOf(resource.path), resource.about])),
     batch: 'Many commands in one request.',
+    events: 'The log by position: what has happened, in order, for services that follow it.',
     schemas: 'The form of the published events, for their consumers.',
     ids: 'Ids that belong to natural keys, made under a secret of the log.',
     health: 'How the process stands, for those who run it.',

@@ -79,6 +79,11 @@ export const problemSchema: JsonSchema = {
       },
     },
     rule: { type: 'string', description: 'The rule that refused the command.' },
+    goOnAfter: {
+      type: 'string',
+      description:
+        'Of a lost position: the last one before it that is still what it was. What was taken of later events is to be undone.',
+    },
   },
   required: ['type', 'title', 'status', 'detail'],
   additionalProperties: false,
@@ -89,6 +94,7 @@ const details: Readonly<Record<string, Partial<Problem>>> = {
     detail: 'the input does not fit its schema',
     errors: [{ in: 'body', pointer: '/lines/0/quantity', detail: 'must be above 0' }],
   },
+  'position-lost': { detail: 'the log goes on without the events after position 1200', goOnAfter: '1200' },
   'rule-violated': { detail: 'this order exists already', rule: 'order-is-new' },
   'stale-revision': { detail: 'order-0198f3a0-1b2c-7d3e-8f40-123456789abc is at revision 4, not at 3' },
 };

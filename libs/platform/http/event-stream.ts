@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http';
+import type { FeedPage } from '#platform/event-feed/event-feed.js';
+import { shortPlaceText } from '#platform/event-feed/place.js';
+import { problemOf } from './problem.js';
+
+/** After how long a client that reads nothing is given up. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Writes pages as server-sent events, as fast as the client reads them: what it has not taken yet is one page at most.
+ * @param first what was read before the headers went out, so that a refusal could still be one
+ * @param patienceMs after how long a client that reads nothing is given up
+ */
+export async function sendStream(
+  raw: ServerResponse,
+  first: FeedPage,
+  pages: AsyncIterable<FeedPage>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    // For proxies that would gather what is to be sent on at once.
+    'x-accel-buffering': 'no',
+  });
+  try {
+    const text = `retry: 2000\n\n${frames(first, undefined)}`;
+    if (!(await written(raw, text, patienceMs))) return;
+    let last = first;
+    for await (const page of pages) {
+      if (!(await written(raw, frames(page, last), patienceMs))) return;
+      last = page;
+    }
+  } catch (error) {
+    raw.write(`event: problem\ndata: ${JSON.stringify(problemOf(error))}\n\n`);
+  } finally {
+    raw.end();
+  }
+}
+
+/** Whether the client is still there. */
+async function written(raw: ServerResponse, text: string, patienceMs: number): Promise<boolean> {
+  if (raw.destroyed) return false;
+  if (raw.write(text)) return true;
+  return new Promise((resolve) => {
+    const done = (there: boolean): void => {
+      clearTimeout(timer);
+      raw.off('drain', drained).off('close', gone);
+      resolve(there);
+    };
+    const drained = (): void => done(true);
+    const gone = (): void => done(false);
+    const timer = setTimeout(() => {
+      raw.destroy();
+      done(false);
+    }, patienceMs);
+    raw.once('drain', drained).once('close', gone);
+  });
+}
+
+/**
+ * Each event under its position, and how far the log was looked at: where that is beyond the last event, when the end is
+ * reached, and as a sign of life.
+ */
+function frames({ identity, events, through, head }: FeedPage, before: FeedPage | undefined): string {
+  let text = '';
+  for (const event of events) text += frame(shortPlaceText(identity, event.position), event.text);
+  const isAtEnd = through >= head;
+  const wasAtEnd = before !== undefined && before.through >= before.head;
+  if (events.at(-1)?.position !== through || (isAtEnd && !wasAtEnd)) {
+    const progress = { through: String(through), head: String(head), more: !isAtEnd };
+    text += `event: progress\n${frame(shortPlaceText(identity, through), JSON.stringify(progress))}`;
+  }
+  return text;
+}
+
+/** Breaks between lines may stand in stored JSON where a space may; a client puts them together again. */
+const frame = (id: string, data: string): string => `id: ${id}\ndata: ${data.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;

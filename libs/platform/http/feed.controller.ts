@@ -1,0 +1,79 @@
+import { Controller, Get, Inject, Req, Res, type OnModuleDestroy } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { EventFeed, FeedPage, FeedQuestion } from '#platform/event-feed/event-feed.js';
+import { placeText } from '#platform/event-feed/place.js';
+import { InvalidInput } from '#platform/kernel/errors.js';
+import { authorise, type Authenticator } from './authenticator.js';
+import { sendStream } from './event-stream.js';
+import { feedRequestOf, MAY_FOLLOW } from './feed-request.js';
+import { InvalidRequest, sendProblem } from './problem.js';
+import { AUTHENTICATOR, EVENT_FEED } from './tokens.js';
+
+/** `GET /v1/events`: the log by position, a page at a time or as a stream of server-sent events. */
+@Controller()
+export class FeedController implements OnModuleDestroy {
+  constructor(
+    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    @Inject(EVENT_FEED) private readonly feed: EventFeed,
+  ) {}
+
+  /** Before the server closes, which waits for those that are under way. */
+  onModuleDestroy(): void {
+    this.feed.close();
+  }
+
+  @Get('/v1/events')
+  async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    try {
+      authorise(await this.authenticator.authenticate(request.headers), MAY_FOLLOW, 'EventFeed');
+      const { question, waitMs, form } = feedRequestOf(request);
+      if (form === 'stream') {
+        await this.stream(question, gone.signal, reply);
+        return;
+      }
+      const page =
+        waitMs === 0 ? await this.feed.page(question) : await this.feed.awaited(question, waitMs, gone.signal);
+      if (form === 'batch') sendBatch(reply, page);
+      else reply.code(200).header('content-type', 'application/json; charset=utf-8').send(pageText(page));
+    } catch (error) {
+      const own = error instanceof InvalidInput && !(error instanceof InvalidRequest);
+      sendProblem(request, reply, own ? new InvalidRequest('query', error.issues) : error);
+    }
+  }
+
+  private async stream(question: FeedQuestion, gone: AbortSignal, reply: FastifyReply): Promise<void> {
+    const pages = this.feed.follow(question, gone)[Symbol.asyncIterator]();
+    const first = await pages.next();
+    if (first.done) return;
+    reply.hijack();
+    await sendStream(reply.raw, first.value, { [Symbol.asyncIterator]: () => pages });
+  }
+}
+
+const textsOf = ({ events }: FeedPage): string => `[${events.map(({ text }) => text).join(',')}]`;
+
+/** What is said of a page beside its events. */
+const about = ({ identity, after, through, head }: FeedPage) => ({
+  log: identity.id,
+  incarnation: identity.current.number,
+  after: String(after),
+  through: String(through),
+  head: String(head),
+  more: through < head,
+  next: placeText(identity, through),
+});
+
+/** Put together as text: the events are there as text already. */
+const pageText = (page: FeedPage): string => `${JSON.stringify(about(page)).slice(0, -1)},"events":${textsOf(page)}}`;
+
+/** The batch of CloudEvents, which is a list and nothing beside it: all else is in headers. */
+function sendBatch(reply: FastifyReply, page: FeedPage): void {
+  for (const [name, value] of Object.entries(about(page))) reply.header(`yad-${name}`, String(value));
+  reply
+    .code(200)
+    .header('content-type', 'application/cloudevents-batch+json; charset=utf-8')
+    .header('vary', 'accept')
+    .send(textsOf(page));
+}
