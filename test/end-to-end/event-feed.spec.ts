@@ -55,9 +55,8 @@ describe('the feed of events, from outside', () => {
     (ajvFormats as any).default(ajv);
     const { events } = await page('limit=1000');
     for (const { type, yadversion, dataschema, data } of events) {
-      const { body: schema } = await client.get(`/v1/schemas/${type}/${yadversion}`);
-      expect(schema.$id).toBe(dataschema);
-      if (!ajv.validate(schema, data)) throw new Error(`${type}: ${ajv.errorsText()}`);
+      if (!ajv.getSchema(dataschema)) ajv.addSchema((await client.get(`/v1/schemas/${type}/${yadversion}`)).body);
+      if (!ajv.validate(dataschema, data)) throw new Error(`${type}: ${ajv.errorsText()}`);
     }
     const { body: audited } = await client.get(`/v1/audit/events/${events[0].yadposition}`);
     expect(audited.data).toMatchObject({
@@ -115,7 +114,8 @@ describe('the feed of events, from outside', () => {
       });
       expect(stream.statusCode).toBe(200);
       const writing = happen();
-      const most = seen.length + 4;
+      // One of those that there are is left for the next round.
+      const most = seen.length + (round === 0 ? 4 : 2);
       let text = '';
       for await (const chunk of stream.setEncoding('utf8')) {
         text += chunk;
@@ -128,13 +128,12 @@ describe('the feed of events, from outside', () => {
           if (!frame.includes('event: progress')) seen.push(Number(id));
         }
         // In the middle of what comes, whatever was sent beyond it.
-        if (seen.length >= most || (round === 2 && seen.at(-1) === head + 6)) break;
+        if (seen.length >= most) break;
       }
       stream.destroy();
       await writing;
     }
-    expect(seen).toEqual(upTo(seen.at(-1)!, head - 3));
-    expect(seen.length).toBeGreaterThanOrEqual(9);
+    expect(seen).toEqual(upTo(head + 5, head - 3));
   });
 
   it('serves a consumer that was away, as its own program reads it', async () => {

@@ -74,6 +74,8 @@ export function everyOperation(requests: number): void {
       const request = fc.record({
         id,
         aggregate: fc.constantFrom('order', 'case', 'contact', 'thing'),
+        type: fc.oneof(fc.constantFrom('crm.sales.order.placed', 'crm.contacts.contact.tagged'), drawn({})),
+        version: fc.oneof(fc.constantFrom('1', '2'), drawn({})),
         position: fc.oneof(fc.integer({ min: 1, max: 20 }).map(String), drawn({})),
         query: valuesOf('query'),
         // Most come without: a role or revision drawn at random would have the body refused unread.
