@@ -142,6 +142,17 @@ describe('event store: what the database itself sees to', () => {
     const [last] = await store.append([{ ...aRequest(thing('long')), events }]);
     if (last?.kind !== 'stored') throw new Error('not stored');
     await client.query('set enable_seqscan = off');
+    // By types a span is looked at and no more: it is the span that costs, wherever in the log.
+    for (const at of [0n, 2_900n]) {
+      const ofTypes = statements.readTypes.text
+        .replaceAll('$1', String(last.firstPosition + at))
+        .replaceAll('$2', String(last.firstPosition + at + 50n))
+        .replaceAll('$3', `'{nothing}'`)
+        .replaceAll('$4', `'{nothing.}'`)
+        .replaceAll('$5', '1000')
+        .replaceAll('$6', '4096');
+      expect(await touched(ofTypes)).toBeLessThan(30);
+    }
     const receipts = statements.receipts.text.replaceAll('$1', `'{${id}}'`);
     expect(await touched(receipts)).toBeLessThan(30);
     const page = (of: string, after: bigint, through: bigint): string =>
