@@ -1,5 +1,5 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { PERSONAL_DATA } from '#platform/kernel/event-contract.js';
+import { attributeText, publishedData } from '#platform/kernel/published-event.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { schemaId } from '#platform/schemas/event-schemas.js';
 import type { LogIdentity } from '#platform/event-store/log-identity.js';
@@ -42,8 +42,8 @@ function cloudEventText(event: StoredEvent, { id: log, current }: LogIdentity): 
     datacontenttype: 'application/json',
     dataschema: schemaId(event.type, event.schemaVersion),
     recordedtime: event.recordedAt.toISOString(),
-    correlationid: attributeText(meta.correlationId),
-    causationid: attributeText(meta.causationId),
+    correlationid: orNone(meta.correlationId),
+    causationid: orNone(meta.causationId),
     yadversion: String(event.schemaVersion),
     yadposition: String(event.position),
     yadaggregate: event.aggregate,
@@ -53,23 +53,9 @@ function cloudEventText(event: StoredEvent, { id: log, current }: LogIdentity): 
     yadordinal: String(event.ordinal),
     yadincarnation: String(current.number),
     yadactor: attributeText(meta.actor),
-    yadonbehalfof: attributeText(meta.onBehalfOf),
+    yadonbehalfof: orNone(meta.onBehalfOf),
   };
-  return `${JSON.stringify(attributes).slice(0, -1)},"data":${dataText(event)}}`;
+  return `${JSON.stringify(attributes).slice(0, -1)},"data":${publishedData(event)}}`;
 }
 
-/** @throws Error where the data are no object that the personal fields could be a part of */
-function dataText({ data, personalData, type, position }: StoredEvent): string {
-  if (personalData === null) return data;
-  const end = data.lastIndexOf('}');
-  if (end < 0) throw new Error(`the data of ${type} at ${position} are no JSON object`);
-  const open = data.slice(0, end);
-  const comma = /^\s*\{\s*$/.test(open) ? '' : ',';
-  return `${open}${comma}"${PERSONAL_DATA}":${personalData}${data.slice(end)}`;
-}
-
-/** What CloudEvents does not allow in a text: control characters, noncharacters; and the sign that stands for them. */
-const UNFIT = /[\p{Cc}\p{Noncharacter_Code_Point}%]/gu;
-
-/** A text as an attribute, on the topic as here: what may not stand there is percent-encoded, as is the percent sign. */
-const attributeText = (text: string | undefined): string | undefined => text?.replace(UNFIT, encodeURIComponent);
+const orNone = (text: string | undefined): string | undefined => (text === undefined ? undefined : attributeText(text));

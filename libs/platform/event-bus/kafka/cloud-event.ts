@@ -1,5 +1,6 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
+import { attributeText, publishedData, textOfAttribute } from '#platform/kernel/published-event.js';
 import type { BusMessage, Published } from '../event-bus.js';
 import { attributeText, textOfAttribute } from './attribute-text.js';
 import { LOG_FORKED, type LogForked } from './fork-message.js';
@@ -23,7 +24,7 @@ export function toKafkaMessage(
   authenticator: Pick<MessageAuthenticator, 'source' | 'incarnation' | 'sign'>,
 ): Message {
   const { id, type, subject: key, data, personalData, meta } = event;
-  const value = bodyOf(event);
+  const value = publishedData(event);
   const personalBytes = personalData === null ? 0 : Buffer.byteLength(personalData);
   const headers: Record<string, string> = {
     'content-type': 'application/json',
@@ -56,14 +57,6 @@ export function toKafkaMessage(
   // Never ahead of this clock: brokers refuse what is dated an hour from now, which would stop all that follows.
   const timestamp = String(Math.min(event.recordedAt.getTime(), Date.now()));
   return { key, partition, timestamp, value, headers };
-}
-
-/** @throws Error where there is no object that the personal fields could be a part of */
-function bodyOf({ data, personalData, type, position }: StoredEvent): string {
-  if (personalData === null) return data;
-  if (!data.endsWith('}')) throw new Error(`the data of ${type} at ${position} is not a JSON object`);
-  const isEmpty = data.length < 64 && /^\{\s*\}$/.test(data);
-  return `${data.slice(0, -1)}${isEmpty ? '' : ','}${PERSONAL_DATA}${personalData}}`;
 }
 
 /** Attributes that a reader goes by, all of which the code covers. Source and key say whose they are. */
