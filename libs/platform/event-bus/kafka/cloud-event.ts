@@ -2,7 +2,6 @@ import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import { attributeText, publishedData, textOfAttribute } from '#platform/kernel/published-event.js';
 import type { BusMessage, Published } from '../event-bus.js';
-import { attributeText, textOfAttribute } from './attribute-text.js';
 import { LOG_FORKED, type LogForked } from './fork-message.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
