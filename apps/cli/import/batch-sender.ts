@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { backoff } from '#platform/kernel/backoff.js';
 import type { MappedCommand } from './mapping.js';
-import { TIMEOUT_MS, type Server } from './server.js';
+import { PAUSES, TIMEOUT_MS, type Server } from './server.js';
 
 export interface SendOutcome {
   status: number;
@@ -101,7 +102,7 @@ export class BatchSender {
     const { server } = this.options;
     let open = batch;
     let end = Date.now() + TIMEOUT_MS;
-    for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
+    for (let failures = 1; ; failures++) {
       const outcomes = await this.request(open);
       const first = outcomes.findIndex(isForNow);
       const again: Item[] = [];
@@ -114,7 +115,7 @@ export class BatchSender {
       if (again.length < open.length) end = Date.now() + TIMEOUT_MS;
       if (Date.now() > end) throw new Error(`${server.url} takes nothing: ${describe(outcomes[first])}`);
       open = again;
-      await server.pause(pause);
+      await server.pause(backoff(failures, PAUSES));
     }
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff, type BackoffOptions } from '#platform/kernel/backoff.js';
 
 export interface ServerOptions {
   url: string;
@@ -8,6 +9,8 @@ export interface ServerOptions {
 /** How long a server may be gone, and how long one may take to come up that has not answered yet: it may not be there. */
 export const TIMEOUT_MS = 60_000;
 const FIRST_TIMEOUT_MS = 15_000;
+/** Between two tries. */
+export const PAUSES: BackoffOptions = { firstMs: 100, capMs: 2_000 };
 /** How long a request may be without an answer before it is sent again. */
 const SILENCE_MS = 120_000;
 
@@ -30,7 +33,7 @@ export class Server {
   async post(path: string, body: string, what: string): Promise<any> {
     const { url, signal } = this.options;
     const end = Date.now() + (this.answered ? TIMEOUT_MS : FIRST_TIMEOUT_MS);
-    for (let pause = 100; ; pause = Math.min(pause * 2, 2000)) {
+    for (let failures = 1; ; failures++) {
       let why: string;
       try {
         const silence = AbortSignal.timeout(SILENCE_MS);
@@ -54,7 +57,7 @@ export class Server {
         why = String((error as { cause?: unknown }).cause ?? error);
       }
       if (Date.now() > end) throw new Error(`${url} does not answer: ${why}`);
-      await sleep(pause, undefined, { signal });
+      await sleep(backoff(failures, PAUSES), undefined, { signal });
     }
   }
 

@@ -1,3 +1,4 @@
+import { backoff } from '#platform/kernel/backoff.js';
 import { OutcomeUnknown, Overloaded, YadError } from '#platform/kernel/errors.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import { dependencyFailed, type AppendOutcome, type AppendRequest, type EventStore } from './event-store.js';
@@ -214,7 +215,7 @@ export class Appender {
   private async call(requests: AppendRequest[]): Promise<AppendOutcome[]> {
     let end: number | undefined;
     let lost = false;
-    for (let pause = 20; ; pause = Math.min(pause * 2, 1000)) {
+    for (let failures = 1; ; failures++) {
       try {
         const outcomes = await this.store.append(requests);
         return end === undefined ? outcomes : await this.tellOwn(requests, outcomes);
@@ -224,7 +225,7 @@ export class Appender {
         lost ||= this.store.isOutcomeUnknown(error);
         // Once an answer is lost, what the store says to later calls does not tell what became of the first.
         if (Date.now() > (end ??= Date.now() + this.options.timeoutMs)) throw lost ? new AnswerLost(error) : error;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await new Promise((resolve) => setTimeout(resolve, backoff(failures, { firstMs: 20, capMs: 1_000 })));
       }
     }
   }

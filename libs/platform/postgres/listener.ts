@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '#platform/kernel/backoff.js';
 import { configOf, Connection, type ConnectionOptions } from './connection.js';
 
 /** A connection on which nothing is asked cannot be told from a dead one: so something is asked. */
@@ -37,9 +38,9 @@ export class Listener {
 
   private async run(): Promise<void> {
     const { signal } = this.closing;
-    for (let pause = 50; !signal.aborted; pause = Math.min(MOST_PAUSE_MS, pause * 2)) {
+    for (let failures = 1; !signal.aborted; failures++) {
       try {
-        await this.listen(() => (pause = 50));
+        await this.listen(() => (failures = 1));
       } catch {
         // Who waits for a notification looks by himself now and then; it is only slower without.
       } finally {
@@ -47,7 +48,7 @@ export class Listener {
         await this.connection?.end().catch(() => {});
         this.connection = undefined;
       }
-      await sleep(pause, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(backoff(failures, { capMs: MOST_PAUSE_MS }), undefined, { signal, ref: false }).catch(() => {});
     }
   }
 

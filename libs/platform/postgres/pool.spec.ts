@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createTestDatabase } from '../../../test/support/postgres.js';
 import { createPool, isConnectionError, Pipeline } from './pool.js';
 
@@ -38,6 +38,36 @@ describe('a pipeline', () => {
       expect(isConnectionError((outcome as PromiseRejectedResult).reason)).toBe(true);
     }
     expect((await pipeline.query(add(1))).rows).toEqual([{ n: 1 }]);
+  });
+
+  it('asks over another connection after ten idle seconds, as the peer may have gone without a word', async () => {
+    let later = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + later);
+    const asked = { text: 'select pg_backend_pid() as pid' };
+    const pid = async (): Promise<number> => (await pipeline.query(asked)).rows[0].pid;
+    try {
+      const first = await pid();
+      later += 9_000;
+      expect(await pid()).toBe(first);
+      // Not while something is under way, which would be cut off.
+      const slow = pipeline.query({ text: 'select pg_backend_pid() as pid, pg_sleep(0.2)' });
+      later += 11_000;
+      expect(await pid()).toBe(first);
+      expect((await slow).rows[0].pid).toBe(first);
+      later += 11_000;
+      const second = await pid();
+      expect(second).not.toBe(first);
+      expect(await pid()).toBe(second);
+      // The idle one is closed in order.
+      const others = `select count(*)::int as n from pg_stat_activity where pid = ${first}`;
+      for (let tries = 0; (await pipeline.query({ text: others })).rows[0].n > 0; tries++) {
+        expect(tries).toBeLessThan(100);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('waits for what is under way when it ends', async () => {

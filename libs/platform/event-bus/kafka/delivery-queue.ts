@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import { backoff, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import type { BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 import type { BusMessage, Consumer } from '../event-bus.js';
 
 /** Messages of one partition that wait to be delivered. */

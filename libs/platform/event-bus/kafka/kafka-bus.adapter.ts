@@ -1,4 +1,4 @@
-import { consoleLog, type BusLog } from '../backoff.js';
+import { consoleLog, type BusLog } from '../bus-log.js';
 import type { Consumer, EventBus, Subscription } from '../event-bus.js';
 import type { KafkaConnection } from './client.js';
 import { KafkaMember, type PublishedPositions } from './kafka-member.js';

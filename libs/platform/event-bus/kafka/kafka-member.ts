@@ -1,6 +1,8 @@
 import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { backoff, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import type { BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 import type { BusMessage, Consumer, Subscription } from '../event-bus.js';
 import { createClient, within, type KafkaConnection } from './client.js';
 import { readMessage } from './cloud-event.js';

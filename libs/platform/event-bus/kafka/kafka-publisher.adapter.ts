@@ -1,5 +1,7 @@
 import type { Kafka, Message, Producer } from 'kafkajs';
-import { backoff, consoleLog, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import { consoleLog, type BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 import type { BusMessage, BusPublisher, LogFork } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';

@@ -1,4 +1,4 @@
-import type { BusLog } from '../backoff.js';
+import type { BusLog } from '../bus-log.js';
 import type { Refusal } from './message-authenticator.js';
 
 /** No more often is the same told in the log: a topic that is shared by mistake has thousands of them. */

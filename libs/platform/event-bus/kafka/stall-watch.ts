@@ -1,4 +1,4 @@
-import type { BusLog } from '../backoff.js';
+import type { BusLog } from '../bus-log.js';
 import type { BusMessage } from '../event-bus.js';
 import type { PublishedPositions } from './kafka-member.js';
 

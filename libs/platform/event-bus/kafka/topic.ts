@@ -1,5 +1,5 @@
 import kafkajs, { type Kafka } from 'kafkajs';
-import { pause } from '../backoff.js';
+import { pause } from '../pause.js';
 import { kafkaErrorType } from './client.js';
 import {
   configEntriesOf,

@@ -1,5 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { consoleLog, type BusLog } from '../backoff.js';
+import { consoleLog, type BusLog } from '../bus-log.js';
 import type { Consumer, EventBus, Subscription } from '../event-bus.js';
 import { LocalMember } from './local-member.js';
 import { SharedLog } from './shared-log.js';

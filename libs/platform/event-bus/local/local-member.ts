@@ -1,5 +1,7 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { backoff, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import type { BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 import { partitionOf, type BusMessage, type Consumer, type Delivery } from '../event-bus.js';
 import type { SharedLog } from './shared-log.js';
 

@@ -3,7 +3,9 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { LogIdentity } from '#platform/event-store/log-identity.js';
-import { backoff, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import type { BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 
 export interface SharedLogOptions {
   /** Events handed out at once at most. */

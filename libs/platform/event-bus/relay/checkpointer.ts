@@ -1,4 +1,6 @@
-import { backoff, pause, type BusLog } from '../backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
+import type { BusLog } from '../bus-log.js';
+import { pause } from '../pause.js';
 import type { BusMessage } from '../event-bus.js';
 import type { Lease, RelayState } from './relay-state.js';
 

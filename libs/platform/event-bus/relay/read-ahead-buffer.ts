@@ -1,7 +1,7 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import { pause } from '../backoff.js';
+import { pause } from '../pause.js';
 
 const PAGE = 1000;
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '#platform/kernel/backoff.js';
 import { isConnectionError, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 
 /** How long one try waits for a lock: as long as those who queue behind it are held up. */
@@ -37,7 +38,8 @@ const isPassing = (error: unknown): boolean =>
 export async function inShortTries<T>(what: string, attempt: () => Promise<T>, wait: WaitOptions = {}): Promise<T> {
   const { signal, timeoutMs = 600_000, onWait } = wait;
   const until = Date.now() + timeoutMs;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(MOST_PAUSE_MS, pause * 2)) {
+  for (let failures = 1; ; failures++) {
+    const pause = backoff(failures, { firstMs: FIRST_PAUSE_MS, capMs: MOST_PAUSE_MS });
     signal?.throwIfAborted();
     let why: string;
     try {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '#platform/kernel/backoff.js';
 import { buildsOf, liveBuild, withStatus } from '../builds/builds.js';
 import { BeingRebuilt } from '../builds/half-built.js';
 import type { LogReport } from '../builds/log-check.js';
@@ -111,13 +112,13 @@ export class BuildKeeper {
   /** Tries until it is done, with growing pauses; ends without a word when it is told to stop. */
   async untilDone(attempt: () => Promise<void>): Promise<void> {
     const { signal, onError } = this.options;
-    for (let wait = 250; !signal.aborted; wait = Math.min(5_000, wait * 2)) {
+    for (let failures = 1; !signal.aborted; failures++) {
       try {
         return await attempt();
       } catch (error) {
         if (signal.aborted) return;
         onError(error);
-        await sleep(wait, undefined, { signal }).catch(() => {});
+        await sleep(backoff(failures, { firstMs: 250 }), undefined, { signal }).catch(() => {});
       }
     }
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoff } from '#platform/event-bus/backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
 import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
 import { isUnavailable } from '#platform/postgres/pool.js';
 import { max, type Behind } from '../builds/catch-up.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoff } from '#platform/event-bus/backoff.js';
+import { backoff } from '#platform/kernel/backoff.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import { catchUp, min, PAGE, type Log } from '../builds/catch-up.js';
 import { messageOf, ParkingFull } from '../folding/parking.js';
