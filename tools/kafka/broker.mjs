@@ -21,6 +21,7 @@ const START_TIMEOUT_MS = 120_000;
  * @param {number} [options.advertisedPort] port that clients are told, where they come through a proxy
  * @param {string} [options.dataDir] the data's folder (default: `data/` in `dir`); a second start goes on with it
  * @param {boolean} [options.clean] remove the data first
+ * @param {Record<string, string>} [options.settings] of the broker, over those that it has by itself
  * @param {(text: string) => void} [options.say] told of the progress
  * @throws when Java or Maven is missing, the port is taken, the data is in use, or the broker ends while starting.
  */
@@ -30,6 +31,7 @@ export async function startKafka({
   advertisedPort,
   dataDir,
   clean = false,
+  settings,
   say = () => {},
 } = {}) {
   const data = resolve(dataDir ?? join(dir, 'data'));
@@ -46,7 +48,7 @@ export async function startKafka({
   const taken = port || (await freePort());
   if (await portAnswers(taken)) throw new Error(`Port ${taken} of 127.0.0.1 is taken: set KAFKA_PORT to another.`);
   // The controller's port is only the broker's own affair: a new free one at each start.
-  writeProperties(data, taken, await freePort(), { advertisedPort });
+  writeProperties(data, taken, await freePort(), { advertisedPort, settings });
   say(`Starting Kafka on 127.0.0.1:${taken}, data in ${data}`);
   return launch({ java, libs, data, port: taken });
 }

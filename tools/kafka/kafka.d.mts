@@ -4,6 +4,7 @@ export interface KafkaOptions {
   advertisedPort?: number;
   dataDir?: string;
   clean?: boolean;
+  settings?: Readonly<Record<string, string>>;
   say?: (text: string) => void;
 }
 

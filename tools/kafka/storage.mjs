@@ -13,7 +13,7 @@ export function writeProperties(
   data,
   port,
   controllerPort,
-  { file = propertiesFile(data), log = join(data, 'log'), advertisedPort = port } = {},
+  { file = propertiesFile(data), log = join(data, 'log'), advertisedPort = port, settings: given = {} } = {},
 ) {
   const settings = {
     'process.roles': 'broker,controller',
@@ -42,7 +42,7 @@ export function writeProperties(
   };
   writeFileSync(
     file,
-    Object.entries(settings)
+    Object.entries({ ...settings, ...given })
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   );
