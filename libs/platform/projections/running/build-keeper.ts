@@ -44,8 +44,10 @@ export class BuildKeeper {
     }, LOOK_MS).unref();
   }
 
-  stop(): void {
+  /** Ends what is under way; the signal must have been aborted. */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
+    await this.looking;
   }
 
   /** Brings live builds of older versions to this code's from one pass over the log, or waits until another process has. */

@@ -161,7 +161,7 @@ export class ProjectionHost {
   async stop(): Promise<void> {
     this.closing.abort(new Error('the projection host stops'));
     this.standstill.stop();
-    this.keeper.stop();
+    const kept = this.keeper.stop();
     this.unwatch();
     const closed = this.subscription?.close();
     // A delivery that waits for a database that is away must not keep the bus from closing for ever.
@@ -169,7 +169,7 @@ export class ProjectionHost {
     await this.group.close();
     await closed;
     await this.reconciler.stop();
-    await Promise.all(this.background);
+    await Promise.all([...this.background, kept]);
     this.progress.close();
     await this.readModels.close();
     await Promise.all([this.pool.end(), this.pipeline.end(), this.runtime.pool.end()]);
