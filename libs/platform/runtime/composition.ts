@@ -159,6 +159,7 @@ async function startBus(
     store,
     brokers: [...kafka.brokers],
     clientId: 'yad-analytics',
+    ...kafka.signIn,
     topic: kafka.topic,
     settings: kafka.settings,
     partitions,

@@ -31,11 +31,12 @@ export async function startRelay(
 ): Promise<RunningRelay> {
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
   const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
-  const { brokers, topic, settings } = kafka;
+  const { brokers, signIn, topic, settings } = kafka;
   const publisher = new KafkaPublisher({
     store,
     brokers: [...brokers],
     clientId: 'yad-relay',
+    ...signIn,
     topic,
     partitions,
     settings,

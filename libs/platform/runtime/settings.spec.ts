@@ -31,13 +31,31 @@ describe('settings', () => {
     const read = readSettings(env);
     expect(kafkaOf(read)).toEqual({
       brokers: ['a:1', 'b:2'],
+      signIn: undefined,
       topic: 't',
       settings: { replication: 3, minInsyncReplicas: undefined, retentionDays: 0, maxMessageBytes: 8_388_608 },
     });
     expect(read).toMatchObject({ YAD_PARTITIONS: 12, PORT: 8080, ALLOWED_HOSTS: ['crm.example', 'other'] });
   });
 
+  it('sign in to the brokers with a name and its password, or not at all', () => {
+    const signIn = (env: Record<string, string>) => kafkaOf(readSettings({ KAFKA_BROKERS: 'a:1', ...env }))?.signIn;
+    expect(signIn({ KAFKA_TLS: 'off' })).toBeUndefined();
+    expect(signIn({ KAFKA_TLS: 'on' })).toEqual({ ssl: true });
+    const known = { KAFKA_USERNAME: 'relay', KAFKA_PASSWORD: 'secret' };
+    const sasl = { mechanism: 'scram-sha-512', username: 'relay', password: 'secret' };
+    expect(signIn({ KAFKA_TLS: 'on', ...known })).toEqual({ ssl: true, sasl });
+    expect(signIn({ ...known, KAFKA_SASL_MECHANISM: 'plain' })).toEqual({
+      ssl: false,
+      sasl: { ...sasl, mechanism: 'plain' },
+    });
+    expect(() => signIn({ KAFKA_USERNAME: 'relay' })).toThrow('KAFKA_PASSWORD is not set');
+    expect(() => signIn({ KAFKA_PASSWORD: 'secret' })).toThrow('KAFKA_USERNAME is not set');
+  });
+
   it.each([
+    ['KAFKA_SASL_MECHANISM', 'gssapi', "KAFKA_SASL_MECHANISM is 'gssapi', which is not plain, scram-sha-256 or"],
+    ['KAFKA_TLS', 'yes', "KAFKA_TLS is 'yes', which is neither on nor off"],
     ['KAFKA_BROKERS', ' , ', "KAFKA_BROKERS is ' , ', which names no broker"],
     ['YAD_PARTITIONS', '1.5', "YAD_PARTITIONS is '1.5', which is not a whole number from 1 to 1000"],
     ['YAD_PARTITIONS', '0', 'YAD_PARTITIONS'],

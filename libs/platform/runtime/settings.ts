@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { KafkaConnection } from '#platform/event-bus/kafka/client.js';
 import {
   LEAST_MESSAGE_BYTES,
   usualTopicSettings,
@@ -64,6 +65,23 @@ export const settings = {
   KAFKA_BROKERS: setting({
     schema: words.refine((brokers) => brokers.length > 0, { error: 'names no broker: host:port, separated by commas' }),
     meaning: 'Brokers, host:port between commas. Without them consumers read the log directly, and no relay is needed.',
+  }),
+  KAFKA_TLS: setting({
+    schema: z.enum(['on', 'off'], { error: 'is neither on nor off' }),
+    meaning:
+      'on: connections to the brokers are encrypted, and their certificates checked (NODE_EXTRA_CA_CERTS: by these, too).',
+  }),
+  KAFKA_USERNAME: setting({
+    schema: z.string(),
+    meaning: 'The name to sign in to the brokers with. Without it nobody signs in.',
+  }),
+  KAFKA_PASSWORD: setting({ schema: z.string(), secret: true, meaning: 'The password of KAFKA_USERNAME.' }),
+  KAFKA_SASL_MECHANISM: required({
+    schema: z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], {
+      error: 'is not plain, scram-sha-256 or scram-sha-512',
+    }),
+    otherwise: 'scram-sha-512' as const,
+    meaning: 'How KAFKA_USERNAME signs in: plain, scram-sha-256 or scram-sha-512.',
   }),
   YAD_TOPIC: required({ schema: z.string().min(1), otherwise: 'yad.events', meaning: 'The topic of the events.' }),
   YAD_PARTITIONS: required({
@@ -179,12 +197,17 @@ export function databasesOf(environment: Environment, usual = environment.DATABA
 /** Kafka, where the events are. */
 export interface KafkaSettings {
   readonly brokers: readonly string[];
+  /** How to sign in to them. */
+  readonly signIn?: Pick<KafkaConnection, 'ssl' | 'sasl'>;
   readonly topic: string;
   /** Of the topic, where it is made. */
   readonly settings?: TopicSettings;
 }
 
-/** The brokers and the topic, or undefined where no broker is named. */
+/**
+ * The brokers and the topic, or undefined where no broker is named.
+ * @throws WrongSettings where a name has no password, or a password no name
+ */
 export function kafkaOf(environment: Environment): KafkaSettings | undefined {
   const { KAFKA_BROKERS: brokers, YAD_TOPIC: topic } = environment;
   const settings = {
@@ -193,5 +216,21 @@ export function kafkaOf(environment: Environment): KafkaSettings | undefined {
     retentionDays: environment.YAD_TOPIC_RETENTION_DAYS,
     maxMessageBytes: environment.YAD_TOPIC_MAX_MESSAGE_BYTES,
   };
-  return brokers && { brokers, topic, settings };
+  return brokers && { brokers, signIn: signInOf(environment), topic, settings };
+}
+
+function signInOf(environment: Environment): KafkaSettings['signIn'] {
+  const {
+    KAFKA_TLS,
+    KAFKA_USERNAME: username,
+    KAFKA_PASSWORD: password,
+    KAFKA_SASL_MECHANISM: mechanism,
+  } = environment;
+  const ssl = KAFKA_TLS === 'on';
+  if (username === undefined && password === undefined) return ssl ? { ssl } : undefined;
+  if (username === undefined || password === undefined) {
+    const lacking = username === undefined ? 'KAFKA_USERNAME' : 'KAFKA_PASSWORD';
+    throw new WrongSettings([`${lacking} is not set: ${settings[lacking].meaning}`]);
+  }
+  return { ssl, sasl: { mechanism, username, password } as KafkaConnection['sasl'] };
 }

@@ -9,6 +9,7 @@ import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapte
 import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import { kafkaOf, readSettings } from '#platform/runtime/settings.js';
 import { startKafka, type KafkaBroker } from '../../../tools/kafka/kafka.mjs';
 import { runKafkaTool } from '../../support/java.js';
 import { append } from './event-bus.conformance.js';
@@ -29,10 +30,12 @@ describe('the rights that the guide gives', () => {
   const folder = mkdtempSync(join(tmpdir(), 'yad-kafka-'));
   const store = new MemoryEventStore();
   let broker: KafkaBroker;
-  const as = (username: string) => ({
-    brokers: [broker.brokers],
-    sasl: { mechanism: 'plain', username, password: `${username}'s` } as const,
-  });
+  /** As an app that is set so. */
+  const as = (username: string) => {
+    const signedIn = { KAFKA_USERNAME: username, KAFKA_PASSWORD: `${username}'s`, KAFKA_SASL_MECHANISM: 'plain' };
+    const { brokers, signIn } = kafkaOf(readSettings({ KAFKA_BROKERS: broker.brokers, ...signedIn }))!;
+    return { brokers: [...brokers], ...signIn };
+  };
   const options = (user: string) => ({ ...as(user), store, topic, partitions: 3, log });
   const refusalOf = (work: Promise<unknown>): Promise<string | undefined> => work.then(() => 'none', kafkaErrorType);
 
