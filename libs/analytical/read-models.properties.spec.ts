@@ -4,6 +4,7 @@ import * as contact from '#contracts/contacts/contact.events.js';
 import * as order from '#contracts/sales/order.events.js';
 import * as back from '#contracts/sales/return.events.js';
 import * as service from '#contracts/service/case.events.js';
+import { partitionOf } from '#platform/event-bus/event-bus.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { plainNumber } from '#platform/kernel/money.js';
 import { foldInMemory } from '#platform/projections/folding/fold-in-memory.js';
@@ -12,6 +13,7 @@ import { projections } from './index.js';
 
 const CONTACTS = ['ann', 'ben', 'cem', 'dia'];
 const zone = 'Europe/London';
+const PARTITIONS = 3;
 
 const step = fc.record({
   who: fc.constantFrom(...CONTACTS),
@@ -182,7 +184,9 @@ function bySubject(events: readonly RecordedEvent[]): Map<string, RecordedEvent[
 /** What a merge and its undoing must leave as it was. */
 const lasting = (events: readonly RecordedEvent[]) =>
   foldAll(events).map((tables) =>
-    [...tables].filter(([table]) => !['timeline', 'customer_activity', 'customer_tag_activity'].includes(table)),
+    [...tables].filter(
+      ([table]) => !['timeline', 'customer_activity', 'customer_tag_activity', 'alias_changes'].includes(table),
+    ),
   );
 
 /** The events in another order: each customer's stay in theirs, the customers' mix as the numbers say. */
@@ -242,10 +246,45 @@ describe('the read models, over random histories', () => {
           tables.filter(({ source }) => source).map(({ name }) => name),
         );
         const folded = changed.map(([table]) => table).filter((table) => !derived.includes(table));
-        expect(folded.toSorted()).toEqual(['alias', 'customer_activity', 'customers', 'timeline']);
+        expect(folded.toSorted()).toEqual(['alias', 'alias_changes', 'customer_activity', 'customers', 'timeline']);
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('tell by the positions of their last events whether what was bought before a day is as it was', () => {
+    // How far each partition is at two moments, the later one at least as far.
+    const steps = fc.array(fc.tuple(fc.nat(45), fc.nat(45)), { minLength: PARTITIONS, maxLength: PARTITIONS });
+    const day = fc.constantFrom('2025-06-01', '2025-09-01', '2026-01-01');
+    const reckoned = projections.filter(({ name }) => ['orders-by-customer-day', 'aliases'].includes(name));
+    let same = 0;
+    fc.assert(
+      fc.property(history, steps, day, (happened, moments, before) => {
+        const { events } = historyOf(happened);
+        const at = (which: (moment: [number, number]) => number) => moments.map((moment) => BigInt(which(moment)));
+        const [earlier, later] = [at(([from]) => from), at(([from, more]) => Math.max(from, more))];
+        const held = (reached: readonly bigint[]) => {
+          const seen = events.filter(({ subject, position }) => position <= reached[partitionOf(subject, PARTITIONS)]!);
+          const tables = new Map(reckoned.flatMap((each) => [...foldInMemory(each, seen)]));
+          return {
+            bought: tables.get('orders_by_customer_day')!.filter((row) => (row['day'] as string) < before),
+            aliases: tables.get('alias')!,
+            changes: tables.get('alias_changes')!,
+          };
+        };
+        const [then, now] = [held(earlier), held(later)];
+        const moved = earlier.filter((position, partition) => position !== later[partition]);
+        const after = moved.reduce((least, position) => (position < least ? position : least), 1_000_000n);
+        const changed = (rows: readonly Record<string, unknown>[]) =>
+          rows.some((row) => (row['changed_at'] as bigint) > after);
+        if (changed(now.bought) || changed(now.changes)) return;
+        expect(now.bought).toEqual(then.bought);
+        expect(now.aliases).toEqual(then.aliases);
+        if (moved.length > 0) same++;
+      }),
+      { numRuns: 300 },
+    );
+    expect(same).toBeGreaterThan(10);
   });
 
   it('belong each to one subject', () => {

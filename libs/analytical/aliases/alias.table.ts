@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant, text, uuid } from '#platform/projections/definition/columns.js';
+import { bigint, instant, text, uuid } from '#platform/projections/definition/columns.js';
 import { table, type RowOf } from '#platform/projections/definition/table.js';
 
 export const Alias = table('alias', {
@@ -14,3 +14,9 @@ export const Alias = table('alias', {
   indexes: [['target']],
 });
 export type Alias = RowOf<typeof Alias>;
+
+export const AliasChange = table('alias_changes', {
+  about: 'Whose facts were ever told to be, or no longer to be, those of another; also where the alias is gone',
+  columns: { changed_at: bigint().describe('Position of the last event that changed the alias') },
+  indexes: [['changed_at']],
+});

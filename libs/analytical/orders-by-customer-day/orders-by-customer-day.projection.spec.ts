@@ -47,6 +47,7 @@ describe('orders by customer and day', () => {
         sale_orders: 2,
         sale_lines: 2,
         sale_value: '0.3',
+        changed_at: 4n,
       }),
     ]);
   });
@@ -82,6 +83,7 @@ describe('orders by customer and day', () => {
         refunds: '2.5',
         exchanges: 1,
         exchanged: '3',
+        changed_at: 2n,
       }),
     ]);
   });
@@ -104,8 +106,9 @@ describe('orders by customer and day', () => {
         credited: '2',
         exchanges: 1,
         exchanged: '3',
+        changed_at: 2n,
       }),
-      aDay({ subject: ann, day: '2026-07-03', exchanges: -1, exchanged: '-3' }),
+      aDay({ subject: ann, day: '2026-07-03', exchanges: -1, exchanged: '-3', changed_at: 3n }),
     ]);
   });
 

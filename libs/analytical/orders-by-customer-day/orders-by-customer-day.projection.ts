@@ -24,22 +24,22 @@ const nothing = {
 
 /** The row of the day on which the event happened, in the event's own zone. */
 function onDay(
-  { subject, occurredAt, data }: RecordedEvent<{ contact?: string; currency: string; zone: string }>,
+  { subject, position, occurredAt, data }: RecordedEvent<{ contact?: string; currency: string; zone: string }>,
   add: (row: OrdersByCustomerDay) => Partial<OrdersByCustomerDay>,
 ) {
   const key = { subject, day: dayOf(occurredAt, data.zone), currency: data.currency };
   // A property of the subject, not of the event: the flag does not depend on what came first.
   const contact = data.contact === subject;
   return OrdersByCustomerDay.change(key, (found) => {
-    const row = found ?? { ...nothing, contact, ...key };
-    return { ...row, ...add(row) };
+    const row = found ?? { ...nothing, contact, changed_at: position, ...key };
+    return { ...row, ...add(row), changed_at: position };
   });
 }
 
 /** What was bought and given back, by customer, day and currency. */
 export const ordersByCustomerDay = projection({
   name: 'orders-by-customer-day',
-  version: 4,
+  version: 5,
   tables: [OrdersByCustomerDay],
   on: [
     on(orderCompleted, (event) => {

@@ -1,5 +1,5 @@
 import { CurrencyCode } from '#platform/kernel/money.js';
-import { boolean, count, day, decimal, integer, text } from '#platform/projections/definition/columns.js';
+import { bigint, boolean, count, day, decimal, integer, text } from '#platform/projections/definition/columns.js';
 import { table, type RowOf } from '#platform/projections/definition/table.js';
 
 export const OrdersByCustomerDay = table('orders_by_customer_day', {
@@ -25,10 +25,8 @@ export const OrdersByCustomerDay = table('orders_by_customer_day', {
     exchanged: decimal().describe(
       'What the goods taken back in exchanges were bought for, less what was undone; the replacement is an order',
     ),
+    changed_at: bigint().describe('Position of the last event that changed the row'),
   },
-  indexes: [
-    ['currency', 'day'],
-    ['day', 'currency'],
-  ],
+  indexes: [['currency', 'day'], ['day', 'currency'], ['changed_at']],
 });
 export type OrdersByCustomerDay = RowOf<typeof OrdersByCustomerDay>;

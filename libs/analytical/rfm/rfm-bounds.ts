@@ -9,6 +9,14 @@ interface Found {
   readonly bounds: Bounds;
   /** Of the read models, as the statement saw them; null where states cannot be told apart. */
   readonly state: string | null;
+  /** Nothing that the bounds are worked out from has changed since the state that the statement was given. */
+  readonly same: boolean;
+}
+
+/** Bounds, and a state of the read models in which they hold. */
+export interface Known {
+  readonly bounds: Bounds;
+  readonly state: string;
 }
 
 /** Days and currencies of which bounds are remembered. */
@@ -16,21 +24,21 @@ const REMEMBERED = 256;
 
 /**
  * The quintile bounds that were worked out last for each day and currency. Working them out looks at everybody, so
- * they are reused as long as the read models stand where they stood; what is reused is exact.
+ * they are reused as long as nothing before the day has changed; what is reused is exact.
  */
 export class RememberedBounds {
-  private readonly known = new Map<string, Found>();
+  private readonly known = new Map<string, Known>();
   private readonly budget = new QueryBudget();
 
   /**
    * @param key what the bounds are of
-   * @param withBounds scores with bounds that are given
+   * @param withBounds scores with bounds that are given, and tells whether they still hold
    * @param amongAll scores, and works the bounds out in the same statement
    * @throws TooManyHeavyQueries when too many work bounds out
    */
   async score<F extends Found>(
     key: string,
-    withBounds: (bounds: Bounds) => Promise<F>,
+    withBounds: (known: Known) => Promise<F>,
     amongAll: () => Promise<F>,
   ): Promise<F> {
     const reused = await this.reuse(key, withBounds);
@@ -47,15 +55,15 @@ export class RememberedBounds {
     });
   }
 
-  /** Undefined where the read models have moved on since. */
-  private async reuse<F extends Found>(
-    key: string,
-    withBounds: (bounds: Bounds) => Promise<F>,
-  ): Promise<F | undefined> {
+  /** Undefined where something before the day has changed since. */
+  private async reuse<F extends Found>(key: string, withBounds: (known: Known) => Promise<F>): Promise<F | undefined> {
     const known = this.known.get(key);
     if (!known) return undefined;
-    const found = await withBounds(known.bounds);
-    return found.state === known.state ? found : undefined;
+    const found = await withBounds(known);
+    if (!found.same || found.state === null) return undefined;
+    // From here on, so that what is looked through next time is only what came since.
+    if (this.known.get(key) === known) this.known.set(key, { bounds: known.bounds, state: found.state });
+    return found;
   }
 }
 

@@ -157,7 +157,21 @@ interface Scored {
   readonly score: z.infer<typeof RfmScore> | null;
   readonly bounds: Bounds;
   readonly state: string | null;
+  readonly same: boolean;
 }
+
+/** So many rows that were changed are looked through; working the bounds out anew costs little more. */
+const LOOKED_THROUGH = 10_000;
+
+/**
+ * SQL: nothing that bounds are worked out from ($1 the day, $2 the currency) has changed since an earlier state. Today's
+ * sales, which come in all the time, stand on the day or after it.
+ */
+const unchangedSince = (after: string): string => `(
+  select count(*) < ${LOOKED_THROUGH} and count(*) filter (where day < $1::date and currency = $2) = 0
+    from (select day, currency from orders_by_customer_day where changed_at > ${after}
+           order by changed_at desc limit ${LOOKED_THROUGH}) d)
+  and not exists (select from alias_changes where changed_at > ${after})`;
 
 /** The score of a family from what the read models hold: of the family alone where the bounds are known. */
 async function scoreOf(
@@ -165,20 +179,28 @@ async function scoreOf(
   sql: string,
   parameters: readonly unknown[],
   { id, subjects }: Family,
+  earlier?: string,
 ): Promise<Scored> {
   const bounds = sql === oneScore ? 'given' : 'thresholds';
+  const states = read.states?.([ordersByCustomerDay, aliases]);
+  const same = states && earlier !== undefined ? unchangedSince('(select after from earlier)') : 'false';
+  const since =
+    states && earlier !== undefined
+      ? `, earlier as materialized (select ${states.changedAfter('$9::text')} as after)`
+      : '';
   const [row] = await read.rows(
-    `${sql}
+    `${sql}${since}
      select b.rb::text[] as rb, b.fb::text[] as fb, b.mb::text[] as mb,
-            ${read.state?.([ordersByCustomerDay, aliases]) ?? 'null'} as state, ${columns}
+            ${states?.now ?? 'null'} as state, ${same} as same, ${columns}
        from ${bounds} b (rb, fb, mb) left join scored on true`,
-    [...parameters, subjects, id],
+    [...parameters, subjects, id, ...(since === '' ? [] : [earlier])],
   );
-  const { rb, fb, mb, state, ...score } = row!;
+  const { rb, fb, mb, state, same: isSame, ...score } = row!;
   return {
     score: score['customer'] === null ? null : (score as z.infer<typeof RfmScore>),
     bounds: [rb, fb, mb],
     state,
+    same: isSame,
   };
 }
 
@@ -194,13 +216,15 @@ export const customerRfm = query({
     const asOf = asOfDay(parameters, now);
     const given = scoreParameters(parameters, asOf);
     const [day, currency, cells] = given;
-    const withBounds = (bounds: Bounds): Promise<Scored> =>
-      scoreOf(read, oneScore, [day, currency, cells, ...bounds], family);
+    const withBounds = (bounds: Bounds, state?: string): Promise<Scored> =>
+      scoreOf(read, oneScore, [day, currency, cells, ...bounds], family, state);
     const { score } =
       parameters.method === 'fixed'
         ? await withBounds(given.slice(3) as unknown as Bounds)
-        : await boundsOf(read).score(`${asOf} ${currency}`, withBounds, () =>
-            scoreOf(read.heavy ?? read, oneAmongAll, given, family),
+        : await boundsOf(read).score(
+            `${asOf} ${currency}`,
+            ({ bounds, state }) => withBounds(bounds, state),
+            () => scoreOf(read.heavy ?? read, oneAmongAll, given, family),
           );
     const { customer: _customer, ...rest } = score ?? {};
     return {

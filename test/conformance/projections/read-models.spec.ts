@@ -62,6 +62,34 @@ describe('reading the read models', () => {
     await expect(read.rows('select warm from colours')).rejects.toMatchObject({ code: '42703' });
   });
 
+  it('tells what may have changed since an earlier state by the partitions that have moved', async () => {
+    const beyond = '9223372036854775807';
+    await pool.query(`insert into projections.builds (projection, generation, version, schema, status)
+      values ('colours', 1, 2, 'rm_colours_g1', 'live'), ('colours', 2, 2, 'rm_colours_g2', 'building'), ('others', 1, 1, 'o', 'live')`);
+    await pool.query(`insert into projections.checkpoints (projection, generation, partition, position, epoch)
+      values ('colours', 1, 0, 50, 0), ('colours', 1, 1, 0, 0), ('colours', 1, 2, 70, 0), ('colours', 2, 0, 5, 0), ('others', 1, 0, 1, 0)`);
+    const { now, changedAfter } = read.states!([projection({ name: 'colours', version: 2, tables: [], on: [] })]);
+    const state = async (): Promise<string> => (await read.rows(`select ${now} as state`))[0]!['state'];
+    const since = async (earlier: string) =>
+      (await read.rows(`select ${changedAfter('$1::text')} as after`, [earlier]))[0]!['after'];
+    const first = await state();
+    expect(await since(first)).toBe(beyond);
+    await pool.query(`update projections.checkpoints set position = 99 where projection = 'others' or generation = 2`);
+    expect(await since(first)).toBe(beyond);
+    await pool.query(`update projections.checkpoints set position = 90 where generation = 1 and partition = 2`);
+    expect(await since(first)).toBe('70');
+    await pool.query(`update projections.checkpoints set position = 91 where generation = 1 and partition = 0`);
+    expect(await since(first)).toBe('50');
+    const second = await state();
+    expect(await since(second)).toBe(beyond);
+    await pool.query(`update projections.checkpoints set epoch = 1 where projection = 'colours' and generation = 1`);
+    expect([await since(first), await since(second)]).toEqual(['-1', '-1']);
+    const third = await state();
+    await pool.query(`update projections.builds set status = 'previous' where projection = 'colours' and generation = 1;
+      update projections.builds set status = 'live' where projection = 'colours' and generation = 2`);
+    expect(await since(third)).toBe('-1');
+  });
+
   it('stops what takes too long, says so, and answers what was asked beside it', async () => {
     const asked = await Promise.allSettled([colours(), read.rows('select pg_sleep(5)'), colours()]);
     expect(asked[1]).toEqual({ status: 'rejected', reason: new TookTooLong() });

@@ -11,11 +11,20 @@ export interface ReadModels {
   rows<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** The same for heavy queries: on connections of their own, where nothing light waits behind them. */
   readonly heavy?: ReadModels;
+  /** SQL about the state of these projections. Absent: states cannot be told apart, and nothing may be reused. */
+  readonly states?: (projections: readonly Projection[]) => States;
+}
+
+/** SQL about the state of some projections, as the statement that it stands in sees them. */
+export interface States {
+  /** A text that names the state. */
+  readonly now: string;
   /**
-   * SQL of a text that names the state of these projections, as the statement that it stands in sees them: where two
-   * are the same, so are the rows. Absent: states cannot be told apart, and nothing may be reused.
+   * Of an earlier state, given as SQL: the position beyond which stand all events that have changed rows since; below 0
+   * where rows were changed by others, such as a rebuild. Rows that keep the position of their last event tell by it
+   * whether they have changed.
    */
-  readonly state?: (projections: readonly Projection[]) => string;
+  readonly changedAfter: (earlier: string) => string;
 }
 
 export interface Page<Item> {

@@ -5,7 +5,7 @@ import type { Limits } from '#platform/postgres/roles.js';
 import type { Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
 import { personalOf } from '../definition/personal.js';
-import type { ReadModels } from '../definition/query.js';
+import type { ReadModels, States } from '../definition/query.js';
 import { entityOf } from '../tables/entity.js';
 
 const DATE = 1082;
@@ -89,23 +89,35 @@ export async function openReadModels(
   return {
     dataSource,
     rows: gathering(master, explained),
-    heavy: { rows: gathering(heavy, explained), state: stateSql },
-    state: stateSql,
+    heavy: { rows: gathering(heavy, explained), states },
+    states,
     close: async () => {
       await Promise.all([dataSource.destroy(), heavy.end()]);
     },
   };
 }
 
+/** No event has a position beyond. */
+const NOWHERE = '9223372036854775807';
+
 /**
  * The checkpoints of the live builds, which move in the transactions that change rows; their epochs are raised by what
- * changes rows beside the checkpoints (events that are retried).
+ * changes rows beside the checkpoints (events that are retried). A partition whose checkpoint stands has changed
+ * nothing, and one whose checkpoint has moved has changed rows by events beyond where it stood.
  */
-const stateSql = (projections: readonly Projection[]): string =>
-  `(select md5(coalesce(string_agg(concat_ws(':', projection, generation, partition, position, epoch), ','
-       order by projection, partition), ''))
+function states(projections: readonly Projection[]): States {
+  const names = projections.map(({ name }) => `'${name}'`).join(', ');
+  const checkpoints = `select concat_ws(':', projection, generation, partition, epoch) as key, position
       from projections.checkpoints join projections.builds using (projection, generation)
-     where status = 'live' and projection in (${projections.map(({ name }) => `'${name}'`).join(', ')}))`;
+     where status = 'live' and projection in (${names})`;
+  return {
+    now: `(select coalesce(jsonb_object_agg(key, position::text), '{}')::text from (${checkpoints}) c)`,
+    changedAfter: (earlier) => `(
+      select case when count(*) filter (where c.key is null or e.key is null) > 0 then -1
+             else coalesce(min(e.value::bigint) filter (where e.value::bigint <> c.position), ${NOWHERE}) end
+        from (${checkpoints}) c full join jsonb_each_text(${earlier}::jsonb) e on e.key = c.key)`,
+  };
+}
 
 /** Of an unknown table or column: that it comes with a version which is not live yet, where that is so. */
 async function beingBuilt(
