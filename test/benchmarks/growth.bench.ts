@@ -156,7 +156,10 @@ class System {
     const rows = async (sql: string, values: readonly unknown[] = []): Promise<any[]> =>
       (await this.client.query({ name: nameOf(sql), text: sql, values: [...values] })).rows;
     // Nothing is written meanwhile.
-    const nothingSince = { now: `'unchanged'::text`, changedAfter: (): string => '9223372036854775807' };
+    const nothingSince = {
+      now: `'unchanged'::text`,
+      changedAfter: (earlier: string) => `(case ${earlier} when 'unchanged' then 9223372036854775807 else -1 end)`,
+    };
     const read: ReadModels = { rows, states: () => nothingSince };
     let ms = Infinity;
     for (let time = 0; time < TIMES; time++) {

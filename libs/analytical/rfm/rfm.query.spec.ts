@@ -223,6 +223,19 @@ describe('RFM', () => {
       expect(seen.everybody).toBe(5);
     });
 
+    it('looks at everybody again after a rebuild that left no row', async () => {
+      let position = 1;
+      const { seen, ...watching } = watched(() => position);
+      await read.insert(OrdersByCustomerDay, days);
+      await read.insert(Customer, [aCustomer(who(1))]);
+      position = -1;
+      await ask(customerRfm, watching, { ...asked, id: who(1) });
+      await read.empty();
+      await read.insert(Customer, [aCustomer(who(1))]);
+      expect((await ask(customerRfm, watching, { ...asked, id: who(1) })).score).toBeNull();
+      expect(seen.everybody).toBe(2);
+    });
+
     it('looks at everybody again where more has changed than is worth looking through', async () => {
       let position = 1;
       const { seen, ...watching } = watched(() => position);

@@ -171,7 +171,7 @@ const unchangedSince = (after: string): string => `(
   select count(*) < ${LOOKED_THROUGH} and count(*) filter (where day < $1::date and currency = $2) = 0
     from (select day, currency from orders_by_customer_day where changed_at > ${after}
            order by changed_at desc limit ${LOOKED_THROUGH}) d)
-  and not exists (select from alias_changes where changed_at > ${after})`;
+  and coalesce((select max(changed_at) from alias_changes), 0) <= ${after}`;
 
 /** The score of a family from what the read models hold: of the family alone where the bounds are known. */
 async function scoreOf(
