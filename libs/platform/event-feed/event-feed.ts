@@ -130,6 +130,7 @@ export class EventFeed {
     const isOver = (): boolean => signal.aborted || this.closed;
     if (isOver()) return this.page(question);
     const end = performance.now() + ms;
+    const isWanted = (event: FeedEvent): boolean => isAsked(question, event);
     // Before the log is looked at: what comes in between is in the tail.
     const release = await this.tail.use();
     try {
@@ -137,7 +138,7 @@ export class EventFeed {
       while (page.events.length === 0 && page.through >= page.head && !isOver()) {
         const left = end - performance.now();
         if (left <= 0) break;
-        await this.tail.next(page.through, left, signal);
+        await this.tail.next(page.through, isWanted, left, signal);
         if (isOver()) break;
         const further = { ...question, place: placeAfter(page) };
         page = { ...(this.atTail(further) ?? (await this.page(further))), after: page.after };
@@ -149,7 +150,8 @@ export class EventFeed {
   }
 
   /** What follows a place, where it is near the end of the log; undefined where that has to be read. */
-  private atTail({ place, types, subject, limit, bytes }: FeedQuestion): FeedPage | undefined {
+  private atTail(question: FeedQuestion): FeedPage | undefined {
+    const { place, limit, bytes } = question;
     const { identity } = this.store;
     const { position, incarnation, log = identity.id } = place;
     if (log !== identity.id || isAheadOf(identity, place) || identity.isLost(position, incarnation)) return undefined;
@@ -159,7 +161,7 @@ export class EventFeed {
     let through = span.to;
     let characters = 0;
     for (const event of span.events) {
-      if ((types && !isOfTypes(types, event.type)) || (subject !== undefined && event.subject !== subject)) continue;
+      if (!isAsked(question, event)) continue;
       characters += event.characters;
       const last = events.at(-1);
       if (last && (events.length === limit || characters > bytes)) {
@@ -232,6 +234,9 @@ export class EventFeed {
     return end < head ? end : head;
   }
 }
+
+const isAsked = ({ types, subject }: FeedQuestion, event: FeedEvent): boolean =>
+  (subject === undefined || event.subject === subject) && (!types || isOfTypes(types, event.type));
 
 const placeAfter = ({ identity, through }: FeedPage): Place => ({
   position: through,

@@ -17,12 +17,17 @@ export interface TailSpan {
   readonly to: bigint;
 }
 
+interface Waiting {
+  readonly isWanted: (event: FeedEvent) => boolean;
+  readonly wake: () => void;
+}
+
 /**
  * The end of the log, read once for all who wait there: it reads on while somebody waits, wakes them when events have
  * come, and keeps the last ones for them. A thousand waiters cost the database what one does.
  */
 export class FeedTail {
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Set<Waiting>();
   private events: FeedEvent[] = [];
   private characters = 0;
   private from = 0n;
@@ -74,21 +79,27 @@ export class FeedTail {
   }
 
   /**
-   * Resolves when there is something after a position, when what was read is forgotten, after a while, or when the
-   * signal aborts. Rejects when the log cannot be read on.
+   * Resolves when there is something that is wanted after a position, when what was read is forgotten, after a while,
+   * or when the signal aborts. Rejects when the log cannot be read on.
    */
-  async next(position: bigint, ms: number, signal: AbortSignal): Promise<void> {
+  async next(
+    position: bigint,
+    isWanted: (event: FeedEvent) => boolean,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.started();
     if (this.to > position || signal.aborted || this.closed) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
-        this.waiting.delete(wake);
+        this.waiting.delete(waiting);
         signal.removeEventListener('abort', wake);
         resolve();
       };
       const timer = setTimeout(wake, ms);
-      this.waiting.add(wake);
+      const waiting = { isWanted, wake };
+      this.waiting.add(waiting);
       signal.addEventListener('abort', wake, { once: true });
     });
     if (this.failure !== undefined) throw this.failure;
@@ -148,8 +159,8 @@ export class FeedTail {
 
   private add(page: readonly StoredEvent[]): void {
     const { identity } = this.store;
-    for (const stored of page) {
-      const event = new FeedEvent(stored, identity);
+    const come = page.map((stored) => new FeedEvent(stored, identity));
+    for (const event of come) {
       this.events.push(event);
       this.characters += event.characters;
       this.to = event.position;
@@ -163,10 +174,11 @@ export class FeedTail {
     }
     // A list of its own, as others may be going through the one of before.
     if (gone > 0) this.events = this.events.slice(gone);
-    this.wakeAll();
+    // Who wants nothing of it sleeps on: a thousand who wait for something rare are not woken by each commit.
+    for (const { isWanted, wake } of [...this.waiting]) if (come.some(isWanted)) wake();
   }
 
   private wakeAll(): void {
-    for (const wake of [...this.waiting]) wake();
+    for (const { wake } of [...this.waiting]) wake();
   }
 }

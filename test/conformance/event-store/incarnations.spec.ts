@@ -4,7 +4,9 @@ import { PostgresEventStore } from '#platform/event-store/postgres/postgres-even
 import { LogMoved } from '#platform/event-store/postgres/attachment.js';
 import { LogIdentity } from '#platform/event-store/log-identity.js';
 import { TestClock } from '#platform/kernel/clock.js';
-import { ClocksApart } from '#platform/kernel/errors.js';
+import { ClocksApart, PositionLost } from '#platform/kernel/errors.js';
+import { EventFeed, type FeedPage } from '#platform/event-feed/event-feed.js';
+import { placeOf, placeText, shortPlaceText } from '#platform/event-feed/place.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { aRequest, thing } from './event-store.conformance.js';
 
@@ -163,6 +165,73 @@ describe('incarnations of a log', () => {
     await open(url);
     await sql('alter table store.events rename to was; create table store.events (like store.was including all)');
     await expect(PostgresEventStore.connect({ url })).rejects.toThrow('the log was written in the database');
+  });
+});
+
+describe('the feed over incarnations', () => {
+  const ask = (position: bigint, more = {}) => ({ place: { position }, limit: 2, bytes: 1_000_000, ...more });
+  const never = new AbortController().signal;
+  const positionsOf = ({ events }: FeedPage) => events.map(({ position }) => position);
+  const lost = (asking: Promise<unknown>) =>
+    asking.then(
+      () => undefined,
+      (error: unknown) => (error instanceof PositionLost ? error.goOnAfter : error),
+    );
+
+  it('tells who follows and who comes back where to go on, and crosses the hole', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url);
+    const feed = new EventFeed(store);
+    closes.push(async () => feed.close());
+    await store.append([aRequest(thing('kept'), 0, 3), aRequest(thing('lost'), 0, 2)]);
+    const follower = feed.follow(ask(3n), never);
+    expect(positionsOf((await follower.next()).value)).toEqual([4n, 5n]);
+    const further = lost(follower.next());
+    await sql(past('delete from store.events where position > 3'));
+    await sql(cut);
+    await insist(() => store.append([aRequest(thing('after'), 0, 2)]));
+    expect(await further).toBe(3n);
+    const { beginsAt } = store.identity.current;
+    expect(await lost(feed.awaited(ask(5n), 50, never))).toBe(3n);
+    const page = await feed.page(ask(3n));
+    expect([page.through, page.head, positionsOf(page)]).toEqual([
+      beginsAt + 1n,
+      beginsAt + 1n,
+      [beginsAt, beginsAt + 1n],
+    ]);
+    // By type too, where the span that is looked at ends before the hole, or in it.
+    for (const look of [1, 2, 3, 1_000]) {
+      const narrow = new EventFeed(store, { look });
+      const types = { names: [], beginnings: ['test.'] };
+      const seen: bigint[] = [];
+      for (let at = ask(1n, { types }); ;) {
+        const part = await narrow.page(at);
+        seen.push(...positionsOf(part));
+        if (part.through >= part.head) break;
+        at = ask(part.through, { types });
+      }
+      expect(seen).toEqual([2n, 3n, beginsAt, beginsAt + 1n]);
+    }
+  });
+
+  it('lets who has read anew go on where positions had been given twice, by the whole place', async () => {
+    const { url, sql } = await aLog();
+    const store = await open(url);
+    const feed = new EventFeed(store);
+    await store.append([aRequest(thing('first'), 0, 4)]);
+    await sql(past(`update store.events set id = gen_random_uuid() where position = 4`));
+    await sql(cut);
+    await insist(() => store.head());
+    expect(await lost(feed.page(ask(2n)))).toBe(0n);
+    const seen: bigint[] = [];
+    for (let place = placeOf('0')!; ;) {
+      const page = await feed.page({ ...ask(0n), place });
+      seen.push(...positionsOf(page));
+      expect(shortPlaceText(page.identity, page.through)).toBe(placeText(page.identity, page.through));
+      place = placeOf(placeText(page.identity, page.through))!;
+      if (page.through >= page.head) break;
+    }
+    expect(seen).toEqual([1n, 2n, 3n, 4n]);
   });
 });
 

@@ -166,8 +166,10 @@ public final class CustomersConsumer {
 
   /** Reads the log itself: the events after a position, up to another or to its end now; returns what was reached. */
   private long read(String filter, long after, long through, EventTaker taker) throws Exception {
+    // From the second page on by `next`, which tells the log's incarnation, too.
+    String place = String.valueOf(after);
     while (true) {
-      HttpRequest request = HttpRequest.newBuilder(URI.create(url + "/v1/events?after=" + after + filter)).build();
+      HttpRequest request = HttpRequest.newBuilder(URI.create(url + "/v1/events?after=" + place + filter)).build();
       HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
       if (answer.statusCode() != 200) throw new IOException("the feed answers " + answer.statusCode() + ": " + answer.body());
       JsonNode page = JSON.readTree(answer.body());
@@ -175,6 +177,7 @@ public final class CustomersConsumer {
         if (Long.parseLong(event.get("yadposition").asText()) <= through) taker.take(event);
       }
       after = Long.parseLong(page.get("through").asText());
+      place = page.get("next").asText();
       if (after >= through) return through;
       if (!page.get("more").asBoolean()) return after;
     }

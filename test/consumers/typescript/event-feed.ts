@@ -21,8 +21,9 @@ export class EventFeed {
     through?: bigint | undefined;
     subject?: string;
   }): AsyncGenerator<FeedPage> {
-    for (;;) {
-      const query = new URLSearchParams({ after: String(after), ...(subject && { subject }) });
+    // From the second page on by `next`, which tells the log's incarnation, too.
+    for (let place = String(after); ;) {
+      const query = new URLSearchParams({ after: place, ...(subject && { subject }) });
       const answer = await fetch(`${this.url}/v1/events?${query}`);
       if (!answer.ok) throw new Error(`the feed answers ${answer.status}: ${await answer.text()}`);
       const page: any = await answer.json();
@@ -34,6 +35,7 @@ export class EventFeed {
       }));
       const upTo = (event: CustomerEvent): boolean => through === undefined || event.position <= through;
       after = BigInt(page.through);
+      place = page.next;
       yield { events: events.filter(upTo), through: through !== undefined && after > through ? through : after };
       if (!page.more || (through !== undefined && after >= through)) return;
     }
