@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { isOfTypes, type EventTypes } from '#platform/event-store/event-store.js';
@@ -169,6 +169,23 @@ describe('who waits at the end of the log', () => {
     const nothing = feed.awaited(ask({ types, place: { position: 3n } }), 60, never);
     await happen('crm.a.one');
     expect(await nothing).toMatchObject({ after: 3n, through: 4n, head: 4n, events: [] });
+  });
+
+  it('sleeps through what it does not want, and need not look there again, however much that was', async () => {
+    const { store, feed, happen, ask } = setUp({ mostEvents: 3 });
+    await happen();
+    const types = { names: ['crm.b.one'], beginnings: [] };
+    const rare = ask({ types, place: { position: 1n } });
+    const [timed, told] = [feed.awaited(rare, 150, never), feed.awaited(rare, 5_000, never)];
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const readTypes = jest.spyOn(store, 'readTypes');
+    for (let i = 0; i < 30; i++) await happen('crm.a.one');
+    expect(await timed).toMatchObject({ after: 1n, through: 31n, head: 31n, events: [] });
+    await happen('crm.b.one');
+    const page = await told;
+    expect([page.after, page.through, positionsOf(page.events)]).toEqual([1n, 32n, [32n]]);
+    expect(readTypes).not.toHaveBeenCalled();
+    feed.close();
   });
 
   it('costs the log what one costs, if it were a thousand', async () => {

@@ -138,8 +138,10 @@ export class EventFeed {
       while (page.events.length === 0 && page.through >= page.head && !isOver()) {
         const left = end - performance.now();
         if (left <= 0) break;
-        await this.tail.next(page.through, isWanted, left, signal);
-        if (isOver()) break;
+        const through = await this.tail.next(page.through, isWanted, left, signal);
+        // As far as nothing came is told, too: nobody has to look there again.
+        page = { ...page, through, head: through };
+        if (isOver() || performance.now() >= end) break;
         const further = { ...question, place: placeAfter(page) };
         page = { ...(this.atTail(further) ?? (await this.page(further))), after: page.after };
       }

@@ -19,7 +19,8 @@ export interface TailSpan {
 
 interface Waiting {
   readonly isWanted: (event: FeedEvent) => boolean;
-  readonly wake: () => void;
+  /** @param through up to here nothing came that is wanted */
+  readonly wake: (through?: bigint) => void;
 }
 
 /**
@@ -81,28 +82,32 @@ export class FeedTail {
   /**
    * Resolves when there is something that is wanted after a position, when what was read is forgotten, after a while,
    * or when the signal aborts. Rejects when the log cannot be read on.
+   * @returns the position through which nothing came that is wanted
    */
   async next(
     position: bigint,
     isWanted: (event: FeedEvent) => boolean,
     ms: number,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<bigint> {
     await this.started();
-    if (this.to > position || signal.aborted || this.closed) return;
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
+    if (this.to > position || signal.aborted || this.closed) return position;
+    const passed = await new Promise<bigint>((resolve) => {
+      const wake = (through = position): void => {
         clearTimeout(timer);
         this.waiting.delete(waiting);
-        signal.removeEventListener('abort', wake);
-        resolve();
+        signal.removeEventListener('abort', aborted);
+        // The log may have been looked at a moment before the tail came so far.
+        resolve(through > position ? through : position);
       };
-      const timer = setTimeout(wake, ms);
+      const aborted = (): void => wake();
+      const timer = setTimeout(() => wake(this.to), ms);
       const waiting = { isWanted, wake };
       this.waiting.add(waiting);
-      signal.addEventListener('abort', wake, { once: true });
+      signal.addEventListener('abort', aborted, { once: true });
     });
     if (this.failure !== undefined) throw this.failure;
+    return passed;
   }
 
   /** Stops for good. */
@@ -159,6 +164,7 @@ export class FeedTail {
 
   private add(page: readonly StoredEvent[]): void {
     const { identity } = this.store;
+    const before = this.to;
     const come = page.map((stored) => new FeedEvent(stored, identity));
     for (const event of come) {
       this.events.push(event);
@@ -175,7 +181,7 @@ export class FeedTail {
     // A list of its own, as others may be going through the one of before.
     if (gone > 0) this.events = this.events.slice(gone);
     // Who wants nothing of it sleeps on: a thousand who wait for something rare are not woken by each commit.
-    for (const { isWanted, wake } of [...this.waiting]) if (come.some(isWanted)) wake();
+    for (const { isWanted, wake } of [...this.waiting]) if (come.some(isWanted)) wake(before);
   }
 
   private wakeAll(): void {

@@ -127,6 +127,17 @@ describe('GET /v1/events', () => {
     expect(JSON.parse(gunzipSync(zipped.rawPayload).toString()).events).toHaveLength(25);
   });
 
+  it('answers HEAD as what GET would, and never by a stream', async () => {
+    for (const accept of ['*/*', 'text/event-stream']) {
+      const { statusCode, headers, body } = await system.app.inject({
+        method: 'HEAD',
+        url: '/v1/events?limit=1',
+        headers: { accept },
+      });
+      expect([statusCode, headers['content-type'], body]).toEqual([200, 'application/json; charset=utf-8', '']);
+    }
+  });
+
   it.each([
     ['after=-1', '/after'],
     ['after=1.2', '/after'],
