@@ -157,7 +157,7 @@ describeWithKafka('on a real broker', (brokers) => {
         await until('foreign messages show no lag', async () => (await lagOf(group, topic)) === 0);
       }
       expect([second.consumer.total, second.consumer.gaps]).toEqual([0, []]);
-    });
+    }, 90_000);
 
     it('two systems on one topic never mix: each passes over what is the other’s, and counts it', async () => {
       const topic = aTopic();

@@ -159,16 +159,16 @@ describe('an event of a newer version than a projection knows', () => {
 
     // It has half of the partitions.
     const next = await host([countsInCents(), timeline()], newer, bus);
-    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 15_000)).toBe(at);
+    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 30_000)).toBe(at);
     await expectCounts();
     for (let i = 0; i < 30; i++)
       await world.append(i, i % 2 === 0 ? inCents(i) : counted({ amount: '1.00', day: '2026-01-02' }));
     const { position } = await world.store.head();
     for (const each of [old, next]) {
-      expect(await each.progress.waitFor(position, ['test-counts', 'test-timeline'], 15_000)).toBe(position);
+      expect(await each.progress.waitFor(position, ['test-counts', 'test-timeline'], 30_000)).toBe(position);
     }
     await expectCounts();
-  });
+  }, 90_000);
 
   it('keeps a build from being swapped in that would have to wait there', async () => {
     const group = await world.group(counts());
@@ -267,7 +267,7 @@ describe('two versions of a projection side by side', () => {
     at = await happen();
     for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-timeline'], 5_000)).toBe(at);
     // The newer process writes the partitions, too, that are the older one's.
-    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 15_000)).toBe(at);
+    for (const each of [old, next]) expect(await each.progress.waitFor(at, ['test-counts'], 30_000)).toBe(at);
     await until('the old code knows that it is not its turn', async () =>
       (await old.ready()).includes('newer than version 1'),
     );
@@ -280,7 +280,7 @@ describe('two versions of a projection side by side', () => {
     await old.admin.swapBack('test-counts');
     expect(await old.progress.waitFor(at, ['test-counts'], 5_000)).toBe(at);
     await until('it is back', async () => (await old.ready()) === '');
-  });
+  }, 90_000);
 });
 
 describe('a live build of another version', () => {
