@@ -27,6 +27,7 @@ import {
   PARTITIONS,
   subjectOf,
   timeline,
+  together,
   World,
 } from './fixture.js';
 
@@ -431,6 +432,30 @@ describe('what goes wrong in one member', () => {
     const targets = new Map(all.map((partition) => [partition, position]));
     await group.reconcile(new Map([['test-held', targets]]));
     expect(await world.rows('entries')).toHaveLength(1_501);
+  });
+
+  it('is left to others where it cannot be written: the own partitions do not wait for an adopted one', async () => {
+    broken.add('6.66');
+    const group = await world.group({ ...counts(), parkAtMost: { events: 1, bytes: 1_000_000 } });
+    const others = partitionOf(subjectOf(1), PARTITIONS);
+    const own = all.filter((partition) => partition !== others);
+    await group.checkpoints(own);
+    for (let i = 0; i < 2; i++) await world.append(1, counted({ amount: '6.66', day: '2026-01-01' }));
+    for (let i = 0; i < 20; i++) await world.append(i, counted({ amount: '1.00', day: '2026-01-01' }));
+    const [member] = group.members;
+    member!.adopted.take(others);
+    const { position } = await world.store.head();
+    const began = performance.now();
+    await group.reconcile(new Map([['test-counts', new Map(all.map((partition) => [partition, position]))]]));
+    await together(group);
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(world.errors.map(({ name }) => name)).toContain('ParkingFull');
+    const { rows } = await world.pool.query<{ partition: number; level: boolean }>(
+      `select partition, position = $1::bigint as level from projections.checkpoints order by 1`,
+      [String(position)],
+    );
+    expect(rows).toEqual(all.map((partition) => ({ partition, level: partition !== others })));
+    expect([...member!.adopted]).toEqual([]);
   });
 
   it('parks with all subjects retried at once when it is mended', async () => {

@@ -39,10 +39,11 @@ export class AdoptedPartitions implements Iterable<number> {
     }
   }
 
-  /** What is in them cannot be written here: one's own partitions must not wait for that. */
-  fail(): void {
-    if (this.needed.size === 0) return;
+  /** What is in them may not be written here: one's own partitions must not wait for that. @returns whether there were any */
+  fail(): boolean {
+    if (this.needed.size === 0) return false;
     this.needed.clear();
     this.refusedUntil = this.now() + REFUSED_MS;
+    return true;
   }
 }

@@ -58,7 +58,7 @@ export class ProjectionWorker {
         this.reason = message;
         this.isOtherVersion = error instanceof OtherVersionLive;
         // It may be about a partition that another process has, and that the own ones should not wait for.
-        if (error instanceof ParkingFull || failures > 0) this.options.adopted.fail();
+        if ((error instanceof ParkingFull || failures > 0) && this.options.adopted.fail()) continue;
         const wait =
           error instanceof OtherVersionLive
             ? IDLE_MS
