@@ -7,6 +7,7 @@ import { bulkBenchmark } from './bulk.bench.js';
 import { withDatabase } from './databases.js';
 import { growthBenchmark } from './growth.bench.js';
 import { httpBenchmark } from './http.bench.js';
+import { importReadsBenchmark } from './import-reads.bench.js';
 import { kafkaBenchmark } from './kafka.bench.js';
 import type { Row } from './measure.js';
 import { projectionsBenchmark } from './projections.bench.js';
@@ -43,6 +44,11 @@ const benchmarks: Benchmark[] = [
     run: async (url, seconds) => [await rebuildBenchmark(url, seconds * EVENTS_A_SECOND)],
   },
   { name: 'growth', rows: [], run: growthBenchmark },
+  {
+    name: 'import-reads',
+    rows: ['import-reads-p99'],
+    run: async (url, seconds) => [await importReadsBenchmark(url, seconds, process.execArgv)],
+  },
   {
     name: 'projections',
     rows: ['projections-30'],
