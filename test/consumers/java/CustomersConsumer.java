@@ -103,7 +103,6 @@ public final class CustomersConsumer {
       long forkedAt = data.get("forkedAt").asLong();
       if (held <= forkedAt) return;
       undo(partition, forkedAt);
-      state.positions.put(partition, forkedAt);
       return;
     }
     long position = Long.parseLong(attribute(message, "yadposition"));
@@ -137,14 +136,24 @@ public final class CustomersConsumer {
 
   /** Applies what the log has of partitions between two positions, and moves them there or to the log's end. */
   private void fill(List<Integer> of, long after, long through) throws Exception {
-    long reached = read("", after, through, event -> {
+    long reached;
+    try {
+      reached = apply(of, after, through);
+    } catch (PositionLost lost) {
+      for (int partition : of) undo(partition, lost.goOnAfter);
+      reached = apply(of, lost.goOnAfter, through);
+    }
+    for (int partition : of) state.positions.merge(partition, reached, Math::max);
+  }
+
+  private long apply(List<Integer> of, long after, long through) throws Exception {
+    return read("", after, through, event -> {
       String subject = event.get("subject").asText();
       long position = Long.parseLong(event.get("yadposition").asText());
       int partition = partitionOf(subject);
       if (!of.contains(partition) || position <= state.positions.getOrDefault(partition, 0L)) return;
       apply(event.get("type").asText(), subject, position, event.get("data"));
     });
-    for (int partition : of) state.positions.merge(partition, reached, Math::max);
   }
 
   /** The log goes on without its last events: what they changed here is forgotten, and read again as the log has it. */
@@ -153,10 +162,21 @@ public final class CustomersConsumer {
     state.customers.forEach((subject, customer) -> {
       if (customer.position > forkedAt && partitionOf(subject) == partition) changed.add(subject);
     });
+    state.positions.computeIfPresent(partition, (number, position) -> Math.min(position, forkedAt));
     for (String subject : changed) {
       state.customers.remove(subject);
       read("&subject=" + subject, 0, forkedAt, event ->
           apply(event.get("type").asText(), subject, Long.parseLong(event.get("yadposition").asText()), event.get("data")));
+    }
+  }
+
+  /** The log goes on without what was read after a position: a failover or a restore. */
+  private static final class PositionLost extends IOException {
+    private final long goOnAfter;
+
+    private PositionLost(long goOnAfter) {
+      super("the log goes on after " + goOnAfter);
+      this.goOnAfter = goOnAfter;
     }
   }
 
@@ -171,6 +191,7 @@ public final class CustomersConsumer {
     while (true) {
       HttpRequest request = HttpRequest.newBuilder(URI.create(url + "/v1/events?after=" + place + filter)).build();
       HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
+      if (answer.statusCode() == 410) throw new PositionLost(JSON.readTree(answer.body()).get("goOnAfter").asLong());
       if (answer.statusCode() != 200) throw new IOException("the feed answers " + answer.statusCode() + ": " + answer.body());
       JsonNode page = JSON.readTree(answer.body());
       for (JsonNode event : page.get("events")) {

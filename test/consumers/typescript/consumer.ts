@@ -5,7 +5,7 @@
 import { Kafka, logLevel, type EachBatchPayload, type KafkaMessage } from 'kafkajs';
 import pg from 'pg';
 import { apply, forget, SCHEMA, type CustomerEvent } from './customer-tables.js';
-import { EventFeed } from './event-feed.js';
+import { EventFeed, PositionLost } from './event-feed.js';
 import { partitionOf } from './partition.js';
 
 const { KAFKA_BROKERS = 'localhost:9092', YAD_TOPIC = 'yad.events', YAD_URL = 'http://localhost:3000' } = process.env;
@@ -49,13 +49,19 @@ async function onPartition(
 
 /** Applies what the log has of a partition between two positions: `after` (exclusive) and `through` (inclusive). */
 async function fill(client: pg.PoolClient, partition: number, after: bigint, through?: bigint): Promise<bigint> {
-  for await (const page of feed.read({ after, through })) {
-    for (const event of page.events) {
-      if (partitionOf(event.subject, partitions) === partition) await apply(client, event);
+  try {
+    for await (const page of feed.read({ after, through })) {
+      for (const event of page.events) {
+        if (partitionOf(event.subject, partitions) === partition) await apply(client, event);
+      }
+      after = page.through;
     }
-    after = page.through;
+    return after;
+  } catch (error) {
+    if (!(error instanceof PositionLost)) throw error;
+    await undo(client, partition, error.goOnAfter);
+    return fill(client, partition, error.goOnAfter, through);
   }
-  return after;
 }
 
 /** The log goes on without its last events: what they changed here is forgotten, and read again as the log has it. */

@@ -7,11 +7,21 @@ export interface FeedPage {
   through: bigint;
 }
 
+/** The log goes on without what was read after a position: a failover or a restore. */
+export class PositionLost extends Error {
+  constructor(readonly goOnAfter: bigint) {
+    super(`the log goes on after ${goOnAfter}`);
+  }
+}
+
 /** Reads the log itself, by `GET /v1/events`: what the topic no longer has, or never had. */
 export class EventFeed {
   constructor(private readonly url: string) {}
 
-  /** The events after a position, page by page, up to another or to the end of the log as it is now. */
+  /**
+   * The events after a position, page by page, up to another or to the end of the log as it is now.
+   * @throws PositionLost
+   */
   async *read({
     after,
     through,
@@ -25,6 +35,7 @@ export class EventFeed {
     for (let place = String(after); ;) {
       const query = new URLSearchParams({ after: place, ...(subject && { subject }) });
       const answer = await fetch(`${this.url}/v1/events?${query}`);
+      if (answer.status === 410) throw new PositionLost(BigInt(((await answer.json()) as any).goOnAfter));
       if (!answer.ok) throw new Error(`the feed answers ${answer.status}: ${await answer.text()}`);
       const page: any = await answer.json();
       const events = page.events.map(({ type, subject: about, yadposition, data }: any): CustomerEvent => ({
