@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import ajv2020 from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
 import { CloudEvent, Kafka } from 'cloudevents';
 import kafkajs from 'kafkajs';
+import { eventContracts } from '#contracts/index.js';
 import { partitionOf } from '#platform/event-bus/event-bus.js';
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.js';
@@ -8,6 +11,7 @@ import { Relay } from '#platform/event-bus/relay/relay.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { newId } from '#platform/kernel/ids.js';
+import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
 import { CLOUD_EVENT_ATTRIBUTES } from '#platform/schemas/cloud-event.js';
 import { publishedEvents } from '#test/fixtures/published-events.fixture.js';
 import { runJava } from '../../support/java.js';
@@ -135,6 +139,31 @@ describeWithKafka('the topic, as services of others read it', (brokers) => {
         expect(personalData ?? null).toEqual(event.personalData === null ? null : JSON.parse(event.personalData));
       }
     });
+  });
+
+  it('has each message as the AsyncAPI document says: headers and value by its type and version', () => {
+    const document = asyncApiDocument({ events: eventContracts, topic, partitions: PARTITIONS });
+    const ajv = new ajv2020.Ajv2020({ strict: false, allErrors: true });
+    (ajvFormats as any).default(ajv);
+    ajv.addSchema(document, 'asyncapi');
+    const byType = new Map<string, string>(
+      Object.entries<any>(document['components'].messages).map(([key, { headers }]) => [
+        headers.allOf[1].properties.ce_dataschema.const,
+        key,
+      ]),
+    );
+    for (const { headers, value } of messages) {
+      const key = byType.get(headers['ce_dataschema']!);
+      const at = `asyncapi#/components/messages/${key}`;
+      for (const [part, what] of [
+        ['headers', headers],
+        ['payload', JSON.parse(value)],
+      ] as const) {
+        const validate = ajv.getSchema(`${at}/${part}`)!;
+        if (!validate(what)) throw new Error(`${key}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(what)}`);
+      }
+    }
+    expect(new Set(messages.map(({ headers }) => headers['ce_dataschema'])).size).toBeGreaterThan(70);
   });
 
   it('has the attributes that are documented, and two of its own', () => {
