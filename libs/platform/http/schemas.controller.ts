@@ -1,9 +1,10 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NotFound } from '#platform/kernel/errors.js';
+import { LOG_FORKED } from '#platform/kernel/log-forked.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import { asyncApiDocument, type PublishedTopic } from '#platform/schemas/asyncapi.js';
-import { eventSchema, schemaId } from '#platform/schemas/event-schemas.js';
+import { eventSchema, logForkedSchema, schemaId } from '#platform/schemas/event-schemas.js';
 import { sendProblem } from './problem.js';
 import { PUBLISHED_TOPIC } from './tokens.js';
 
@@ -31,16 +32,20 @@ export class SchemasController {
 
   @Get('/v1/schemas')
   index(@Res() reply: FastifyReply): void {
+    const entry = (type: string, version: number, current: boolean) => ({
+      id: schemaId(type, version),
+      type,
+      version,
+      current,
+      href: `/v1/schemas/${type}/${version}`,
+    });
     const text = this.textOf('index', () => ({
-      schemas: this.published.events.flatMap(({ type, version: current, versions }) =>
-        [...versions.keys()].map((version) => ({
-          id: schemaId(type, version),
-          type,
-          version,
-          current: version === current,
-          href: `/v1/schemas/${type}/${version}`,
-        })),
-      ),
+      schemas: [
+        ...this.published.events.flatMap(({ type, version: current, versions }) =>
+          [...versions.keys()].map((version) => entry(type, version, version === current)),
+        ),
+        entry(LOG_FORKED, 1, true),
+      ],
     }));
     reply.code(200).header('content-type', 'application/json; charset=utf-8').send(text);
   }
@@ -53,15 +58,15 @@ export class SchemasController {
     @Res() reply: FastifyReply,
   ): void {
     const contract = this.contracts.get(type);
-    if (!contract) {
-      sendProblem(request, reply, new NotFound(`there is no event ${type}`));
+    const versions = contract ? [...contract.versions.keys()] : type === LOG_FORKED ? [1] : [];
+    if (!WHOLE.test(version) || !versions.includes(Number(version))) {
+      const there =
+        versions.length === 0 ? `there is no event ${type}` : `${type} has the versions ${versions.join(', ')}`;
+      sendProblem(request, reply, new NotFound(there));
       return;
     }
-    if (!WHOLE.test(version) || !contract.versions.has(Number(version))) {
-      sendProblem(request, reply, new NotFound(`${type} has the versions ${[...contract.versions.keys()].join(', ')}`));
-      return;
-    }
-    const text = this.textOf(`${type}/${version}`, () => eventSchema(contract, Number(version)));
+    const make = () => (contract ? eventSchema(contract, Number(version)) : logForkedSchema());
+    const text = this.textOf(`${type}/${version}`, make);
     reply.code(200).header('content-type', 'application/schema+json; charset=utf-8').send(text);
   }
 

@@ -1,7 +1,8 @@
+import { LOG_FORKED } from '#platform/kernel/log-forked.js';
 import { PERSONAL_DATA, type EventContract } from '#platform/kernel/event-contract.js';
 import { CLOUD_EVENT_ATTRIBUTES } from './cloud-event.js';
 import { exampleOf, SchemaComponents, type JsonSchema, type Samples } from './components.js';
-import { eventName, eventSchemaIn, schemaId } from './event-schemas.js';
+import { eventName, eventSchemaIn, logForkedSchemaIn, schemaId } from './event-schemas.js';
 
 export interface PublishedTopic {
   readonly events: readonly EventContract<any>[];
@@ -54,6 +55,20 @@ export function asyncApiDocument({ events, topic, partitions, samples = {} }: Pu
       };
     }
   }
+  const forked = logForkedSchemaIn(components);
+  schemas['LogForked.v1'] = forked;
+  messages['LogForked.v1'] = {
+    name: LOG_FORKED,
+    title: forked['title'],
+    summary: 'The log goes on without its last events: told in every partition, at least once',
+    description:
+      'No event of the log: it has no key, no customer and no position. What came above `forkedAt` and below `beginsAt` is to be undone; docs/guides/consumers.md tells how.',
+    contentType: 'application/json',
+    headers: { $ref: '#/components/schemas/LogForkedHeaders' },
+    payload: { $ref: '#/components/schemas/LogForked.v1' },
+    bindings: { kafka: { bindingVersion: '0.5.0' } },
+    ...exampleFor(forked, components, samples),
+  };
   return {
     asyncapi: '3.1.0',
     info: {
@@ -92,7 +107,7 @@ export function asyncApiDocument({ events, topic, partitions, samples = {} }: Pu
     },
     components: {
       messages,
-      schemas: { ...components.all(), CloudEventHeaders: headers, ...schemas },
+      schemas: { ...components.all(), CloudEventHeaders: headers, LogForkedHeaders: forkedHeaders, ...schemas },
     },
   };
 }
@@ -104,6 +119,24 @@ const headers: JsonSchema = {
     CLOUD_EVENT_ATTRIBUTES.map(({ name, schema, description }) => [`ce_${name}`, { ...schema, description }]),
   ),
   required: CLOUD_EVENT_ATTRIBUTES.filter(({ required }) => required).map(({ name }) => `ce_${name}`),
+};
+
+const OF_FORKS = new Set(['specversion', 'source', 'time', 'yadversion', 'yadincarnation']);
+const forkedHeaders: JsonSchema = {
+  type: 'object',
+  description: 'The attributes of what tells a fork.',
+  properties: {
+    ce_id: { type: 'string', description: 'Of the incarnation and the partition: the same where it is told again.' },
+    ce_type: { const: LOG_FORKED },
+    ce_dataschema: { const: schemaId(LOG_FORKED, 1) },
+    ...Object.fromEntries(
+      CLOUD_EVENT_ATTRIBUTES.filter(({ name }) => OF_FORKS.has(name)).map(({ name, schema, description }) => [
+        `ce_${name}`,
+        { ...schema, description },
+      ]),
+    ),
+  },
+  required: ['ce_id', 'ce_type', 'ce_dataschema', ...[...OF_FORKS].map((name) => `ce_${name}`)],
 };
 
 function exampleFor(schema: JsonSchema, components: SchemaComponents, samples: Samples): JsonSchema {

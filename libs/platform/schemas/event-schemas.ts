@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Erased } from '#platform/kernel/erased.js';
+import { LOG_FORKED, LogForked } from '#platform/kernel/log-forked.js';
 import { PERSONAL_DATA, type EventContract, type EventVersion } from '#platform/kernel/event-contract.js';
 import { SchemaComponents, type JsonSchema } from './components.js';
 
@@ -78,14 +79,27 @@ export function eventSchemaIn(components: SchemaComponents, contract: EventContr
   };
 }
 
+/** The schema of what tells a fork, with references into the components of a document. */
+export const logForkedSchemaIn = (components: SchemaComponents): JsonSchema => ({
+  title: 'LogForked 1',
+  description: `\`${LOG_FORKED}\`, version 1: the log goes on without its last events, after a failover or a restore.`,
+  ...components.schemaOf(LogForked, 'output'),
+});
+
 /** The schema of one version of an event, whole in itself, as it is served: JSON Schema 2020-12. */
-export function eventSchema(contract: EventContract<any>, version: number): JsonSchema {
+export const eventSchema = (contract: EventContract<any>, version: number): JsonSchema =>
+  wholeSchema(schemaId(contract.type, version), (components) => eventSchemaIn(components, contract, version));
+
+/** The schema of what tells a fork, likewise. */
+export const logForkedSchema = (): JsonSchema => wholeSchema(schemaId(LOG_FORKED, 1), logForkedSchemaIn);
+
+function wholeSchema($id: string, make: (components: SchemaComponents) => JsonSchema): JsonSchema {
   const components = new SchemaComponents();
-  const schema = eventSchemaIn(components, contract, version);
+  const schema = make(components);
   const local = (text: string): string => text.replaceAll('"#/components/schemas/', '"#/$defs/');
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    $id: schemaId(contract.type, version),
+    $id,
     ...JSON.parse(local(JSON.stringify({ ...schema, $defs: components.all() }))),
   };
 }

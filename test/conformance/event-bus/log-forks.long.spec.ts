@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { CloudEvent, Kafka } from 'cloudevents';
 import kafkajs from 'kafkajs';
-import { LOG_FORKED, type LogForked } from '#platform/event-bus/kafka/fork-message.js';
+import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.js';

@@ -51,6 +51,8 @@ public final class CustomersConsumer {
 
   public static final class State {
     public Map<Integer, Long> positions = new TreeMap<>();
+    /** By incarnation of the log that began: the last position that was kept. */
+    public Map<Integer, Long> forks = new TreeMap<>();
     public Map<String, Customer> customers = new TreeMap<>();
   }
 
@@ -75,6 +77,8 @@ public final class CustomersConsumer {
     settings.put("group.id", "customers-service-java");
     settings.put("auto.offset.reset", "earliest");
     settings.put("enable.auto.commit", "false");
+    // One that was killed is missed after ten seconds; its partitions go to the others then.
+    settings.put("session.timeout.ms", "10000");
     try (KafkaConsumer<String, String> consumer =
         new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {
       partitions = consumer.partitionsFor(topic).size();
@@ -101,13 +105,17 @@ public final class CustomersConsumer {
     JsonNode data = JSON.readTree(message.value());
     if (attribute(message, "type").equals("yad.log.forked")) {
       long forkedAt = data.get("forkedAt").asLong();
-      if (held <= forkedAt) return;
-      undo(partition, forkedAt);
+      state.forks.put(data.get("incarnation").asInt(), forkedAt);
+      // It may be told again, and to who was not there yet when it happened.
+      if (held > forkedAt && held < data.get("beginsAt").asLong()) undo(partition, forkedAt);
       return;
     }
     long position = Long.parseLong(attribute(message, "yadposition"));
     long previous = Long.parseLong(attribute(message, "yadprevious"));
     if (position <= held) return;
+    // Sent by a relay that had not heard of the fork yet: an event that the log does not have.
+    int incarnation = Integer.parseInt(attribute(message, "yadincarnation"));
+    if (state.forks.entrySet().stream().anyMatch(fork -> fork.getKey() > incarnation && fork.getValue() < position)) return;
     if (previous > held) fill(List.of(partition), held, previous);
     apply(attribute(message, "type"), attribute(message, "subject"), position, data);
     state.positions.put(partition, position);

@@ -14,7 +14,8 @@ const GROUP = 'customers-service';
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 4 });
 const feed = new EventFeed(YAD_URL);
 const kafka = new Kafka({ clientId: GROUP, brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.ERROR });
-const consumer = kafka.consumer({ groupId: GROUP });
+// One that was killed is missed after ten seconds; its partitions go to the others then.
+const consumer = kafka.consumer({ groupId: GROUP, sessionTimeout: 10_000 });
 let partitions = 0;
 
 await pool.query(SCHEMA);
@@ -77,13 +78,22 @@ async function undo(client: pg.PoolClient, partition: number, forkedAt: bigint):
 async function take(client: pg.PoolClient, partition: number, message: KafkaMessage, held: bigint): Promise<bigint> {
   const attribute = (name: string): string => message.headers?.[`ce_${name}`]?.toString() ?? '';
   if (attribute('type') === 'yad.log.forked') {
-    const { forkedAt } = JSON.parse(message.value!.toString());
-    if (held <= BigInt(forkedAt)) return held;
-    await undo(client, partition, BigInt(forkedAt));
-    return BigInt(forkedAt);
+    const { incarnation, ...told } = JSON.parse(message.value!.toString());
+    const [forkedAt, beginsAt] = [BigInt(told.forkedAt), BigInt(told.beginsAt)];
+    await client.query('insert into forks values ($1, $2) on conflict do nothing', [incarnation, forkedAt]);
+    // It may be told again, and to who was not there yet when it happened.
+    if (held <= forkedAt || held >= beginsAt) return held;
+    await undo(client, partition, forkedAt);
+    return forkedAt;
   }
   const [position, previous] = [BigInt(attribute('yadposition')), BigInt(attribute('yadprevious'))];
   if (position <= held) return held;
+  // Sent by a relay that had not heard of the fork yet: an event that the log does not have.
+  const lost = await client.query('select from forks where incarnation > $1 and forked_at < $2', [
+    Number(attribute('yadincarnation')),
+    position,
+  ]);
+  if (lost.rowCount! > 0) return held;
   if (previous > held) await fill(client, partition, held, previous);
   const event: CustomerEvent = {
     type: attribute('type'),
@@ -105,6 +115,11 @@ async function takeBatch({ batch, resolveOffset, heartbeat }: EachBatchPayload):
   });
   resolveOffset(batch.lastOffset());
 }
+
+// It starts again by itself after most troubles; where it does not, whoever runs this service has to.
+consumer.on(consumer.events.CRASH, ({ payload }) => {
+  if (!payload.restart) process.exit(1);
+});
 
 // What no message will tell of (the topic keeps messages for a time only) is read from the log before anything else.
 consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {

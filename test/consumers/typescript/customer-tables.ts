@@ -4,6 +4,7 @@ import { partitionOf } from './partition.js';
 /** The tables of this service. `position` of a customer is that of the last event that changed it. */
 export const SCHEMA = `
 create table if not exists positions (partition int primary key, position bigint not null);
+create table if not exists forks (incarnation int primary key, forked_at bigint not null);
 create table if not exists customers (
   subject uuid primary key, position bigint not null, name text, erased boolean not null default false,
   same_as uuid);

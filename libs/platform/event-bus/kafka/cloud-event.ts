@@ -2,7 +2,7 @@ import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import { attributeText, publishedData, textOfAttribute } from '#platform/kernel/published-event.js';
 import type { BusMessage, Published } from '../event-bus.js';
-import { LOG_FORKED, type LogForked } from './fork-message.js';
+import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
 /** A message as a reader has it. */

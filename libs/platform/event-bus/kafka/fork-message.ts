@@ -1,19 +1,7 @@
 import type { Message } from 'kafkajs';
+import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
 import type { LogFork } from '../event-bus.js';
 import type { MessageAuthenticator } from './message-authenticator.js';
-
-/** The type of the message, which is no event of the log: it has no position, no customer and no key. */
-export const LOG_FORKED = 'yad.log.forked';
-
-/** What it tells. Positions are text, as they may be more than a double holds. */
-export interface LogForked {
-  readonly incarnation: number;
-  readonly incarnationId: string;
-  /** The last position that is still in the log. What a consumer holds above it and below `beginsAt` is lost. */
-  readonly forkedAt: string;
-  /** The first position that the log gives from now on. */
-  readonly beginsAt: string;
-}
 
 /**
  * Says in one partition that the log goes on without what it lost where this incarnation began: a CloudEvent as the
