@@ -168,8 +168,8 @@ describeWithKafka('a rolling upgrade and a rollback of two versions of the apps,
       await expectFresh([...old, ...next]);
       await until('the newer version is live', NEVER_MS, async () => (await liveVersion()) === version + 1);
       await expectFresh([...old, ...next]);
-      await stop(old[0]!);
-      next.push(await start('newer', 'analytics'));
+      const [second] = await Promise.all([start('newer', 'analytics'), stop(old[0]!)]);
+      next.push(second);
       await expectFresh([old[1]!, ...next]);
       await stop(old[1]!);
       await expectFresh(next);
@@ -177,9 +177,9 @@ describeWithKafka('a rolling upgrade and a rollback of two versions of the apps,
 
       // Taken back, in the other order: one older process is as good, and when it is alone its version is live again.
       const newerOperations = operations;
-      operations = await start('start', 'operations');
+      const [older, again] = await Promise.all([start('start', 'operations'), start('start', 'analytics')]);
+      operations = older;
       await stop(newerOperations);
-      const again = await start('start', 'analytics');
       await expectFresh([again, ...next]);
       expect(await liveVersion()).toBe(version + 1);
       await stop(...next);
@@ -191,8 +191,8 @@ describeWithKafka('a rolling upgrade and a rollback of two versions of the apps,
       expect(await liveVersion()).toBe(version);
 
       // And upgraded again: everything is what the log says.
-      next = [await start('newer', 'analytics')];
-      await stop(again);
+      const [last] = await Promise.all([start('newer', 'analytics'), stop(again)]);
+      next = [last];
       await expectFresh(next);
       expect([await liveVersion(), await paused()]).toEqual([version + 1, '']);
       over.abort();
