@@ -1,4 +1,6 @@
 import { afterAll, expect, it } from '@jest/globals';
+import ajv2020 from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
 import { CloudEvent, Kafka } from 'cloudevents';
 import kafkajs from 'kafkajs';
 import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
@@ -8,6 +10,7 @@ import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.j
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { newId } from '#platform/kernel/ids.js';
+import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
 import { runJava } from '../../support/java.js';
 import { describeWithKafka } from '../../support/kafka.js';
 import { append, positionsOf } from './event-bus.conformance.js';
@@ -56,6 +59,11 @@ class Follower {
     this.held = forkedAt;
   }
 }
+
+/** Of the document that consumers go by. */
+const schemas = new ajv2020.Ajv2020({ strict: false, allErrors: true });
+(ajvFormats as any).default(schemas);
+schemas.addSchema(asyncApiDocument({ events: [], topic: 'any', partitions: PARTITIONS }), 'asyncapi');
 
 describeWithKafka('forks of the log', (brokers) => {
   const topic = `yad.test.${newId()}`;
@@ -109,6 +117,10 @@ describeWithKafka('forks of the log', (brokers) => {
         const event = Kafka.toEvent({ key, headers, value, body: value, timestamp: '' } as never) as CloudEvent<any>;
         // The SDK takes the key that is not there for an attribute that is null.
         expect(event.cloneWith({ partitionkey: undefined }, false).validate()).toBe(true);
+        for (const [part, what] of Object.entries({ headers, payload: event.data })) {
+          const validate = schemas.getSchema(`asyncapi#/components/messages/LogForked.v1/${part}`)!;
+          expect([part, validate(what), validate.errors]).toEqual([part, true, null]);
+        }
         expect(event).toMatchObject({ id: `${id}:${partition}`, source: `urn:uuid:${store.identity.id}` });
         expect(event.data).toEqual({
           ...{ incarnation: number, incarnationId: id },
