@@ -76,7 +76,8 @@ describe('the log by position', () => {
           const { position: head } = await store.head();
           const seen: bigint[] = [];
           let place: FeedQuestion['place'] = { position: 0n };
-          for (let more = true; more;) {
+          for (let [more, pages] = [true, 0]; more; pages++) {
+            expect(pages).toBeLessThan(200);
             const page = await feed.page({ place, ...asked });
             expect(page.after).toBe(place.position);
             more = page.through < page.head;
