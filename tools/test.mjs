@@ -1,5 +1,6 @@
 // npm test: every spec but the long ones, on a PostgreSQL server of its own. npm run test:long: the long ones, on a
-// durable server and a real Kafka broker, in two runs side by side: those in which servers fail mostly wait for them.
+// durable server and a real Kafka broker, in two runs side by side: those in which servers fail mostly wait for them,
+// and have a database server of their own, as one whose disk is full refuses others, too.
 // More words are given to Jest: npm test -- rfm
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -26,18 +27,7 @@ const env = {
 };
 
 async function main() {
-  if (!env.YAD_TEST_DATABASE_URL) {
-    const { startEmbeddedPostgres, temporaryDataDir } = await import(
-      new URL('../dist/libs/platform/postgres/embedded/embedded-postgres.js', import.meta.url).href
-    );
-    const dataDir = temporaryDataDir();
-    const postgres = await startEmbeddedPostgres({ dataDir, durable: long });
-    env.YAD_TEST_DATABASE_URL = postgres.url;
-    stops.push(async () => {
-      await postgres.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    });
-  }
+  env.YAD_TEST_DATABASE_URL ||= await startPostgres();
   if (long && !env.YAD_TEST_KAFKA_BROKERS) {
     try {
       const { startKafka } = await import('./kafka/kafka.mjs');
@@ -55,17 +45,33 @@ async function main() {
   const longOnes = ['--runInBand', '--testTimeout=600000', '--testMatch'];
   if (given.length > 0) return jest([...longOnes, '**/*.long.spec.ts'], results);
   const codes = await Promise.all([
-    jest([...longOnes, ...WAITING], results?.replace(/\.json$/, '-faults.json')),
+    jest([...longOnes, ...WAITING], results?.replace(/\.json$/, '-faults.json'), {
+      YAD_TEST_DATABASE_URL: await startPostgres(),
+    }),
     jest([...longOnes, '**/*.long.spec.ts', '--testPathIgnorePatterns', ...WAITING_PATHS, '/node_modules/'], results),
   ]);
   return codes.find((code) => code !== 0) ?? 0;
 }
 
+/** Starts an embedded server for this run; resolves to its address. */
+async function startPostgres() {
+  const { startEmbeddedPostgres, temporaryDataDir } = await import(
+    new URL('../dist/libs/platform/postgres/embedded/embedded-postgres.js', import.meta.url).href
+  );
+  const dataDir = temporaryDataDir();
+  const postgres = await startEmbeddedPostgres({ dataDir, durable: long });
+  stops.push(async () => {
+    await postgres.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return postgres.url;
+}
+
 /** Runs Jest; resolves to its exit code. */
-function jest(options, results) {
+function jest(options, results, more = {}) {
   const args = [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...given, ...options];
   if (results) args.push('--json', `--outputFile=${results}`);
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
+  const child = spawn(process.execPath, args, { cwd: root, env: { ...env, ...more }, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.on('exit', (code, signal) => resolve(signal ? 1 : code));
