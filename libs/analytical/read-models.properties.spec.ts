@@ -184,9 +184,7 @@ function bySubject(events: readonly RecordedEvent[]): Map<string, RecordedEvent[
 /** What a merge and its undoing must leave as it was. */
 const lasting = (events: readonly RecordedEvent[]) =>
   foldAll(events).map((tables) =>
-    [...tables].filter(
-      ([table]) => !['timeline', 'customer_activity', 'customer_tag_activity', 'alias_changes'].includes(table),
-    ),
+    [...tables].filter(([table]) => !['timeline', 'customer_activity', 'alias_changes'].includes(table)),
   );
 
 /** The events in another order: each customer's stay in theirs, the customers' mix as the numbers say. */

@@ -73,7 +73,7 @@ async function customersPage(
   after: Keyset | undefined,
   most: number,
 ): Promise<Listed[]> {
-  const [way, start] = await Promise.all([wayTo(read, filters), rarest(read, filters)]);
+  const [way, start] = await Promise.all([wayTo(read, filters, order), rarest(read, filters)]);
   const where = new Conditions();
   const { recursive, sql } = ownPage(way, filters, order, after, most, where);
   if (!start || start.size === 0) {

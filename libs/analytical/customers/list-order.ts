@@ -16,8 +16,8 @@ export type Parameter = (value: unknown) => string;
 export interface Order {
   /** The table that has the order and the filters, and so an index of each filter with the order. */
   readonly table: 'customers' | 'customer_activity';
-  /** The table that has the order and the tags. */
-  readonly tags: 'customer_tags' | 'customer_tag_activity';
+  /** Whether those who have a tag are in this order in the index of tags. */
+  readonly ofTags: boolean;
   readonly columns: readonly string[];
   readonly rising: boolean;
   /** The values of the columns at a place. */
@@ -32,7 +32,7 @@ export interface Order {
 export const orders: Record<'id' | 'name' | 'recency', Order> = {
   id: {
     table: 'customers',
-    tags: 'customer_tags',
+    ofTags: true,
     columns: ['subject'],
     types: ['uuid'],
     place: ({ subject }) => [subject],
@@ -42,7 +42,7 @@ export const orders: Record<'id' | 'name' | 'recency', Order> = {
   },
   name: {
     table: 'customers',
-    tags: 'customer_tags',
+    ofTags: true,
     columns: ['name', 'subject'],
     types: ['text', 'uuid'],
     place: ({ subject, name }) => [subject, textOf(name)],
@@ -52,7 +52,7 @@ export const orders: Record<'id' | 'name' | 'recency', Order> = {
   },
   recency: {
     table: 'customer_activity',
-    tags: 'customer_tag_activity',
+    ofTags: false,
     columns: ['last_event_at', 'subject'],
     types: ['timestamptz', 'uuid'],
     place: ({ subject, last_event_at }) => [subject, last_event_at.toISOString()],

@@ -59,14 +59,14 @@ function onWords({ kind, status, stage }: Filters, p: Parameter): string {
 export const theCombination = 'c.kind = p.kind and c.status = p.status and c.stage = p.stage';
 
 /** Which way meets the fewest who are not wanted. */
-export async function wayTo(read: ReadModels, filters: Filters): Promise<Way> {
+export async function wayTo(read: ReadModels, filters: Filters, { ofTags }: Order): Promise<Way> {
   const { tag, owner } = filters;
   const ways: Way[] = [
     ...(tag === undefined ? [] : (['tag'] as const)),
     ...(owner === undefined ? [] : (['owner'] as const)),
     ...(wordFilters.some((name) => filters[name] !== undefined) ? (['words'] as const) : []),
   ];
-  if (ways.length < 2) return ways[0] ?? 'order';
+  if (ways.length < 2 && (tag === undefined || ofTags)) return ways[0] ?? 'order';
   const where = new Conditions();
   const p: Parameter = (value) => where.parameter(value);
   const members: Record<Way, () => string> = {
@@ -83,7 +83,12 @@ export async function wayTo(read: ReadModels, filters: Filters): Promise<Way> {
     `${ways.includes('words') ? `with recursive ${combinations('customers')} ` : ''}select ${counts.join(', ')}`,
     where.parameters,
   );
-  return ways.toSorted((a, b) => sizes![a] - sizes![b])[0]!;
+  return (
+    ways
+      // Many who have a tag, and not in order, are met sooner on the way of the order.
+      .filter((way) => way !== 'tag' || ofTags || sizes![way] < bounds.few)
+      .toSorted((a, b) => sizes![a] - sizes![b])[0] ?? 'order'
+  );
 }
 
 /** SQL of a page of contacts that meet every filter by themselves: the columns of the order. */
@@ -101,7 +106,7 @@ export function ownPage(
     if (name === way || (way === 'words' && (wordFilters as readonly string[]).includes(name))) return [];
     return [name === 'status' ? `c.status = ${p(value)}` : conditions[name]('c', p(value))];
   });
-  const alias = way === 'tag' ? 'g' : 'c';
+  const alias = way === 'tag' && order.ofTags ? 'g' : 'c';
   const notMerged = way === 'tag' ? 'g.merged_into is null' : `c.status <> 'merged'`;
   const isWanted = [
     'true',
@@ -118,7 +123,11 @@ export function ownPage(
   const statements: Record<Way, () => string> = {
     order: () => sorted(`${order.table} c where true`),
     owner: () => sorted(`${order.table} c where c.owner = ${p(filters.owner)}`),
-    tag: () => sorted(`${order.tags} g ${row} where g.tag = ${p(filters.tag)}`),
+    tag: () =>
+      order.ofTags
+        ? sorted(`customer_tags g ${row} where g.tag = ${p(filters.tag)}`)
+        : sorted(`(select subject, merged_into from customer_tags where tag = ${p(filters.tag)} offset 0) g
+            cross join lateral (select * from ${order.table} where subject = g.subject offset 0) c where true`),
     words: () => `select k.* from p cross join lateral (${sorted(`${order.table} c where ${theCombination}`)}) k
        where ${onWords(filters, p)} order by ${by(order, 'k')} limit ${p(most)}`,
   };

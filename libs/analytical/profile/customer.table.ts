@@ -119,20 +119,12 @@ export const CustomerActivity = table('customer_activity', {
 });
 export type CustomerActivity = RowOf<typeof CustomerActivity>;
 
-// A page of those who have a tag is a stretch of one index in each order. Tags are few, and so are those who have them:
-// what a customer's events move is a row more for each of its tags.
+// A page of those who have a tag, by id or name, is a stretch of one index. Not by recency: each event of a customer would
+// move a row for each of its tags (ADR 35).
 export const CustomerTag = derivedTable('customer_tags', {
   about: 'Who has a tag, by name',
   from: Customer,
   columns: { tag: text().key(), name: personalText(), merged_into: listed.merged_into },
   indexes: [['tag', 'subject'], ['tag', 'name', 'subject'], { columns: ['tag', 'merged_into'], where: MERGED }],
   rows: ({ tags, name, merged_into }) => tags.map((tag) => ({ tag, name, merged_into })),
-});
-
-export const CustomerTagActivity = derivedTable('customer_tag_activity', {
-  about: 'Who has a tag, by the latest event',
-  from: CustomerActivity,
-  columns: { tag: text().key(), last_event_at: instant(), merged_into: listed.merged_into },
-  indexes: [['tag', 'last_event_at', 'subject']],
-  rows: ({ tags, last_event_at, merged_into }) => tags.map((tag) => ({ tag, last_event_at, merged_into })),
 });

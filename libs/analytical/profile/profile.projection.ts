@@ -4,7 +4,7 @@ import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
-import { Customer, CustomerActivity, CustomerTag, CustomerTagActivity, type CustomerFact } from './customer.table.js';
+import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
 
 /** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
 const ofCustomer = (
@@ -104,8 +104,8 @@ const seen = (event: RecordedEvent): RowChange<CustomerActivity> =>
 /** Who a contact is, and when it was first and last heard of. */
 export const profile = projection({
   name: 'profile',
-  version: 4,
-  tables: [Customer, CustomerActivity, CustomerTag, CustomerTagActivity],
+  version: 5,
+  tables: [Customer, CustomerActivity, CustomerTag],
   any: seen,
   on: [
     on(contact.contactRegistered, (event) => {
