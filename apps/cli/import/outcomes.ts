@@ -135,6 +135,8 @@ export class Outcomes {
     if (problem !== undefined) {
       seen.outcome = 'refused';
       seen.problem = `${command.command}: ${problem}`;
+      // The server has other content under this key, which a later row may be the same as: only the server knows.
+      if (outcome.reused && this.seen.get(command.thing) === seen) this.seen.delete(command.thing);
     } else {
       seen.outcome = 'known';
       if (repeated) this.commands.repeated++;

@@ -7,6 +7,7 @@ export const REMEMBERED = 250_000;
  */
 export class RecentKeys<Value> {
   private readonly entries = new Map<string, Value>();
+  private oldest = this.entries.keys();
 
   constructor(
     private readonly most: number,
@@ -25,15 +26,30 @@ export class RecentKeys<Value> {
     return this.entries.has(key);
   }
 
+  /** Forgets a key. */
+  delete(key: string): void {
+    this.entries.delete(key);
+  }
+
   /** Remembers a key as the newest. */
   set(key: string, value: Value): void {
     this.entries.delete(key);
     this.entries.set(key, value);
     // Those that are not settled go behind the others: each is walked over once in as many calls as are remembered.
     for (let looks = this.entries.size; looks > 0 && this.entries.size > this.most; looks--) {
-      const [oldest, held] = this.entries.entries().next().value!;
+      const oldest = this.nextOldest();
+      const held = this.entries.get(oldest)!;
       this.entries.delete(oldest);
       if (oldest === key || !this.isSettled(held)) this.entries.set(oldest, held);
+    }
+  }
+
+  /** All before it were forgotten, or put behind: one iterator walks on, as a new one would pass all that was deleted. */
+  private nextOldest(): string {
+    for (;;) {
+      const { done, value } = this.oldest.next();
+      if (!done) return value;
+      this.oldest = this.entries.keys();
     }
   }
 }

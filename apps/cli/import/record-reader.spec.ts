@@ -7,13 +7,18 @@ import { Encoding, MAX_RECORD, textBlocks } from './text-blocks.js';
 type Found = SoundRecord | BrokenRecord;
 
 /** What is read of bytes that come in pieces. */
-async function readAll(chunks: Uint8Array[], label = 'utf-8', delimiter = ','): Promise<Found[]> {
+async function readAll(
+  chunks: Uint8Array[],
+  label = 'utf-8',
+  delimiter = ',',
+  maxRecord = MAX_RECORD,
+): Promise<Found[]> {
   async function* source(): AsyncGenerator<Buffer> {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }
-  const reader = new RecordReader(delimiter);
+  const reader = new RecordReader(delimiter, maxRecord);
   const found: Found[] = [];
-  for await (const block of textBlocks(source(), label)) found.push(...reader.read(block));
+  for await (const block of textBlocks(source(), label, maxRecord)) found.push(...reader.read(block));
   return [...found, ...reader.end()];
 }
 
@@ -35,6 +40,18 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 });
 
 describe('the reader of records', () => {
+  it.each(['utf-8', 'utf-16le'] as const)(
+    'counts the line of a too large record once, in %s, wherever its CRLF is cut into pieces',
+    async (label) => {
+      const text = `a,b\r\n${'x'.repeat(700)}\r\nc,d\r\n`;
+      const bytes = Buffer.from(text, label === 'utf-8' ? 'utf8' : 'utf16le');
+      for (let size = 1; size <= 7; size++) {
+        const found = await readAll(cut(bytes, [size]), label, ',', 20);
+        expect([size, ...brief(found).map(([number]) => number)]).toEqual([size, 1, 2, 3]);
+      }
+    },
+  );
+
   it('agrees with csv-parse on every sound file, however it is cut into pieces', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', 'é', '国', '😀', ' ', ',', '"', '\n', '\r\n', '\ufeff', 'z') });
     const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;

@@ -112,7 +112,8 @@ export class Encoding {
     const lf = this.find(bytes, 0x0a, 'first');
     const cr = this.find(bytes, 0x0d, 'first');
     if (cr < 0 || (lf >= 0 && lf < cr)) return lf >= 0 ? lf + this.width : 0;
-    if (cr + this.width >= bytes.length) return 0;
+    // What follows it must be there as a whole: half a unit may become the line feed of a CRLF.
+    if (cr + 2 * this.width > bytes.length) return 0;
     return (lf === cr + this.width ? lf : cr) + this.width;
   }
 
