@@ -1,4 +1,5 @@
 import { auditQueries } from '#platform/audit/audit.queries.js';
+import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
 import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
@@ -9,7 +10,8 @@ import { definitions } from '../definitions.js';
 /** The AsyncAPI document of the topic as it is set unless told otherwise. */
 export function topicDocument(): Record<string, any> {
   const { events, documentWords } = definitions;
-  return asyncApiDocument({ events, topic: 'yad.events', partitions: 6, samples: documentWords?.samples });
+  const { name: topic, partitions } = usualTopic;
+  return asyncApiDocument({ events, topic, partitions, samples: documentWords?.samples });
 }
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */

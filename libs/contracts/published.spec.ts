@@ -3,7 +3,7 @@ import ajv2020 from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import { z } from 'zod';
 import { breaksReader } from '#platform/schemas/compatibility.js';
-import { eventName, eventSchema, publishedData } from '#platform/schemas/event-schemas.js';
+import { eventName, eventSchema, publishedSchema } from '#platform/schemas/event-schemas.js';
 import { allGolden, inlined, type Golden } from '../../test/golden/golden.js';
 import { eventContracts } from './index.js';
 
@@ -71,7 +71,7 @@ describe('the schemas of the published events', () => {
       const all = [...versions.entries()];
       return all.slice(1).flatMap(([version, next], at) => {
         const [, before] = all[at]!;
-        const [older, newer] = [before, next].map((of) => inlined(z.toJSONSchema(publishedData(of)) as any));
+        const [older, newer] = [before, next].map((of) => inlined(z.toJSONSchema(publishedSchema(of)) as any));
         const reasons = breaksReader(older!, newer!);
         if (reasons.length > 0 && !before.breaks)
           return [`${type} version ${version} breaks who reads ${version - 1}: ${reasons.join('; ')}`];
@@ -86,7 +86,7 @@ describe('the schemas of the published events', () => {
   it('would find one: version 2 of a reopened case without its word', () => {
     const { versions } = contractOf('crm.service.case.reopened');
     const [older, newer] = [1, 2].map((version) =>
-      inlined(z.toJSONSchema(publishedData(versions.get(version)!)) as any),
+      inlined(z.toJSONSchema(publishedSchema(versions.get(version)!)) as any),
     );
     expect(breaksReader(older!, newer!)).toEqual(['/reopenings: minimum was 1, is 0']);
   });

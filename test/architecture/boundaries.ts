@@ -60,7 +60,7 @@ export const modules: readonly Module[] = [
   // The form of what is published, as schemas.
   platform('schemas', ['kernel']),
   // The log by position, for consumers of other services.
-  platform('event-feed', ['kernel', 'event-store', 'schemas']),
+  platform('event-feed', ['kernel', 'event-store']),
   platform('command-handling', ['kernel', 'event-store']),
   platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
   platform('audit', ['kernel', 'event-store', 'projections', 'schemas']),

@@ -2,6 +2,9 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 
 export { PARTITIONER, partitionOf } from './partitioner.js';
 
+/** The topic of events where no setting names another, and its partitions. */
+export const usualTopic = { name: 'yad.events', partitions: 6 } as const;
+
 /** One event as the bus carries it: with its partition and the position before it there. */
 export interface BusMessage {
   readonly partition: number;

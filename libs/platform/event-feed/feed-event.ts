@@ -1,7 +1,6 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import { attributeText, publishedData } from '#platform/kernel/published-event.js';
+import { attributeText, publishedData, schemaId } from '#platform/kernel/published-event.js';
 import { charactersOf } from '#platform/kernel/sizes.js';
-import { schemaId } from '#platform/schemas/event-schemas.js';
 import type { LogIdentity } from '#platform/event-store/log-identity.js';
 
 /** An event as consumers get it, written once however many of them wait for it. */

@@ -2,9 +2,10 @@ import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NotFound } from '#platform/kernel/errors.js';
 import { LOG_FORKED } from '#platform/kernel/log-forked.js';
+import { schemaId } from '#platform/kernel/published-event.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import { asyncApiDocument, type PublishedTopic } from '#platform/schemas/asyncapi.js';
-import { eventSchema, logForkedSchema, schemaId } from '#platform/schemas/event-schemas.js';
+import { eventSchema, logForkedSchema } from '#platform/schemas/event-schemas.js';
 import { sendProblem } from './problem.js';
 import { PUBLISHED_TOPIC } from './tokens.js';
 

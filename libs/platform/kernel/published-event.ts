@@ -3,6 +3,9 @@ import { PERSONAL_DATA } from './event-contract.js';
 
 // What the topic and the feed have in common: the form in which events are published.
 
+/** What names the schema of one version of an event: its `$id`, and the `dataschema` of the published event. */
+export const schemaId = (type: string, version: number): string => `urn:yad:schema:${type}:${version}`;
+
 /**
  * The data of a published event: the open fields as they are stored, byte for byte, and beside them the personal ones.
  * @throws Error where there is no object that the personal fields could be a part of
@@ -11,10 +14,11 @@ export function publishedData({ data, personalData, type, position }: StoredEven
   if (personalData === null) return data;
   if (!data.endsWith('}')) throw new Error(`the data of ${type} at ${position} is not a JSON object`);
   const isEmpty = data.length < 64 && /^\{\s*\}$/.test(data);
-  return `${data.slice(0, -1)}${isEmpty ? '' : ','}${PERSONAL}${personalData}}`;
+  return `${data.slice(0, -1)}${isEmpty ? '' : ','}${PERSONAL_DATA_NAME}${personalData}}`;
 }
 
-const PERSONAL = `${JSON.stringify(PERSONAL_DATA)}:`;
+/** What stands between the open fields, with or without a comma, and the personal ones. */
+export const PERSONAL_DATA_NAME = `${JSON.stringify(PERSONAL_DATA)}:`;
 
 /** What CloudEvents does not allow in a text (control characters, noncharacters), and the sign that stands for it. */
 const UNFIT = /[\p{Cc}%\p{Noncharacter_Code_Point}]/u;

@@ -3,7 +3,7 @@ import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { ResourceReader } from '#platform/command-handling/resource-reader.js';
-import type { EventBus } from '#platform/event-bus/event-bus.js';
+import { usualTopic, type EventBus } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
@@ -124,7 +124,7 @@ export function servedBy(
     partitions?: number;
   },
 ): HttpAppOptions {
-  const { store, codec = codecOf(events), host, topic = 'yad.events', partitions = 6 } = on;
+  const { store, codec = codecOf(events), host, topic = usualTopic.name, partitions = usualTopic.partitions } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
   if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, events, aggregates }));

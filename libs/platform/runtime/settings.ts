@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { usualTopic } from '#platform/event-bus/event-bus.js';
 import type { KafkaConnection } from '#platform/event-bus/kafka/client.js';
 import {
   LEAST_MESSAGE_BYTES,
@@ -83,10 +84,10 @@ export const settings = {
     otherwise: 'scram-sha-512' as const,
     meaning: 'How KAFKA_USERNAME signs in: plain, scram-sha-256 or scram-sha-512.',
   }),
-  YAD_TOPIC: required({ schema: z.string().min(1), otherwise: 'yad.events', meaning: 'The topic of the events.' }),
+  YAD_TOPIC: required({ schema: z.string().min(1), otherwise: usualTopic.name, meaning: 'The topic of the events.' }),
   YAD_PARTITIONS: required({
     schema: whole(1, 1000),
-    otherwise: 6,
+    otherwise: usualTopic.partitions,
     meaning: 'Partitions of the topic, for good: the checkpoints of read models are by partition.',
   }),
   YAD_TOPIC_REPLICATION: setting({

@@ -1,8 +1,9 @@
 import { LOG_FORKED } from '#platform/kernel/log-forked.js';
+import { schemaId } from '#platform/kernel/published-event.js';
 import { PERSONAL_DATA, type EventContract } from '#platform/kernel/event-contract.js';
 import { CLOUD_EVENT_ATTRIBUTES } from './cloud-event.js';
 import { exampleOf, SchemaComponents, type JsonSchema, type Samples } from './components.js';
-import { eventName, eventSchemaIn, logForkedSchemaIn, schemaId } from './event-schemas.js';
+import { eventName, eventSchemaIn, logForkedSchemaIn } from './event-schemas.js';
 
 export interface PublishedTopic {
   readonly events: readonly EventContract<any>[];

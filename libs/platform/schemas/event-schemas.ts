@@ -2,10 +2,8 @@ import { z } from 'zod';
 import { Erased } from '#platform/kernel/erased.js';
 import { LOG_FORKED, LogForked } from '#platform/kernel/log-forked.js';
 import { PERSONAL_DATA, type EventContract, type EventVersion } from '#platform/kernel/event-contract.js';
+import { schemaId } from '#platform/kernel/published-event.js';
 import { SchemaComponents, type JsonSchema } from './components.js';
-
-/** What names the schema of one version of an event: its `$id`, and the `dataschema` of the published event. */
-export const schemaId = (type: string, version: number): string => `urn:yad:schema:${type}:${version}`;
 
 const TYPE = /^[a-z]+(?:\.[a-z]+(?:-[a-z]+)*)+$/;
 
@@ -32,7 +30,7 @@ const Reason = z.strictObject({ reason: z.string().describe('Why it was done, in
  * What one version of an event holds as it is published: its open fields, and its personal ones apart, by retention
  * class, in the form that `sealed` names.
  */
-export function publishedData({ fields, personalParts }: Pick<EventVersion, 'fields' | 'personalParts'>): z.ZodType {
+export function publishedSchema({ fields, personalParts }: Pick<EventVersion, 'fields' | 'personalParts'>): z.ZodType {
   const plain = Object.fromEntries(
     personalParts.map(({ retention, fields: names }) => {
       const part = z.strictObject(
@@ -75,7 +73,7 @@ export function eventSchemaIn(components: SchemaComponents, contract: EventContr
   return {
     title: `${eventName(contract.type)} ${version}`,
     description: about(contract, version, of),
-    ...components.schemaOf(publishedData(of), 'output'),
+    ...components.schemaOf(publishedSchema(of), 'output'),
   };
 }
 

@@ -1,15 +1,18 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
-import { attributeText, publishedData, textOfAttribute } from '#platform/kernel/published-event.js';
+import {
+  attributeText,
+  PERSONAL_DATA_NAME,
+  publishedData,
+  schemaId,
+  textOfAttribute,
+} from '#platform/kernel/published-event.js';
 import type { BusMessage, Published } from '../event-bus.js';
 import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
 import type { MessageAuthenticator, Refusal } from './message-authenticator.js';
 
 /** A message as a reader has it. */
 export type ReceivedMessage = Pick<KafkaMessage, 'key' | 'value' | 'headers'>;
-
-/** Between the open fields and the personal ones. */
-const PERSONAL_DATA = '"personalData":';
 
 /**
  * A CloudEvents 1.0 message in binary mode: attributes are headers, the body is the event itself, its personal fields
@@ -33,7 +36,7 @@ export function toKafkaMessage(
     ce_type: type,
     ce_subject: key,
     ce_time: event.occurredAt.toISOString(),
-    ce_dataschema: `urn:yad:schema:${type}:${event.schemaVersion}`,
+    ce_dataschema: schemaId(type, event.schemaVersion),
     ce_recordedtime: event.recordedAt.toISOString(),
     ce_yadversion: String(event.schemaVersion),
     ce_yadposition: String(event.position),
@@ -189,7 +192,7 @@ function cut(value: Buffer, data: number, personalData: number): readonly [strin
   const start = end - personalData;
   // With or without a comma, as there are open fields.
   const between = start - (data - 1);
-  if (between !== PERSONAL_DATA.length && between !== PERSONAL_DATA.length + 1) return undefined;
+  if (between !== PERSONAL_DATA_NAME.length && between !== PERSONAL_DATA_NAME.length + 1) return undefined;
   return [`${value.toString('utf8', 0, data - 1)}}`, value.toString('utf8', start, end)];
 }
 

@@ -1,5 +1,6 @@
 import type { Message } from 'kafkajs';
 import { LOG_FORKED, type LogForked } from '#platform/kernel/log-forked.js';
+import { schemaId } from '#platform/kernel/published-event.js';
 import type { LogFork } from '../event-bus.js';
 import type { MessageAuthenticator } from './message-authenticator.js';
 
@@ -33,7 +34,7 @@ export function forkMessage(
       ce_source: authenticator.source,
       ce_type: LOG_FORKED,
       ce_time: now.toISOString(),
-      ce_dataschema: `urn:yad:schema:${LOG_FORKED}:1`,
+      ce_dataschema: schemaId(LOG_FORKED, 1),
       ce_yadversion: '1',
       ce_yadincarnation: String(number),
       ce_yadframe: `${Buffer.byteLength(value)},0,${code}`,

@@ -1,5 +1,5 @@
 import { consoleLog, type BusLog } from '../bus-log.js';
-import type { Consumer, EventBus, Subscription } from '../event-bus.js';
+import { usualTopic, type Consumer, type EventBus, type Subscription } from '../event-bus.js';
 import type { KafkaConnection } from './client.js';
 import { KafkaMember, type PublishedPositions } from './kafka-member.js';
 import { MessageAuthenticator, type LogSource, type Refusal } from './message-authenticator.js';
@@ -33,7 +33,7 @@ export class KafkaBus implements EventBus {
   private readonly refused: RefusedMessages;
 
   constructor(private readonly options: KafkaBusOptions) {
-    this.partitions = options.partitions ?? 6;
+    this.partitions = options.partitions ?? usualTopic.partitions;
     this.authenticator = new MessageAuthenticator(options.store);
     this.refused = new RefusedMessages(options.log ?? consoleLog);
   }
@@ -61,7 +61,7 @@ export class KafkaBus implements EventBus {
    */
   async subscribe(group: string, consumer: Consumer): Promise<Subscription> {
     const {
-      topic = 'yad.events',
+      topic = usualTopic.name,
       settings = usualTopicSettings,
       onFatal,
       published,

@@ -2,7 +2,7 @@ import type { Kafka, Message, Producer } from 'kafkajs';
 import { backoff } from '#platform/kernel/backoff.js';
 import { consoleLog, type BusLog } from '../bus-log.js';
 import { pause } from '../pause.js';
-import type { BusMessage, BusPublisher, LogFork } from '../event-bus.js';
+import { usualTopic, type BusMessage, type BusPublisher, type LogFork } from '../event-bus.js';
 import { createClient, kafkaErrorType, within, type KafkaConnection } from './client.js';
 import { toKafkaMessage } from './cloud-event.js';
 import { forkMessage } from './fork-message.js';
@@ -58,8 +58,8 @@ export class KafkaPublisher implements BusPublisher {
 
   constructor({
     store,
-    topic = 'yad.events',
-    partitions = 6,
+    topic = usualTopic.name,
+    partitions = usualTopic.partitions,
     settings = usualTopicSettings,
     log = consoleLog,
     ...connection

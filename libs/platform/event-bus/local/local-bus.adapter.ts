@@ -1,6 +1,6 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { consoleLog, type BusLog } from '../bus-log.js';
-import type { Consumer, EventBus, Subscription } from '../event-bus.js';
+import { usualTopic, type Consumer, type EventBus, type Subscription } from '../event-bus.js';
 import { LocalMember } from './local-member.js';
 import { SharedLog } from './shared-log.js';
 
@@ -30,7 +30,13 @@ export class LocalBus implements EventBus {
 
   constructor(
     store: EventStore,
-    { partitions = 6, pageSize = 1000, keep = 8192, keepCharacters, log = consoleLog }: LocalBusOptions = {},
+    {
+      partitions = usualTopic.partitions,
+      pageSize = 1000,
+      keep = 8192,
+      keepCharacters,
+      log = consoleLog,
+    }: LocalBusOptions = {},
   ) {
     this.partitions = partitions;
     this.log = log;
