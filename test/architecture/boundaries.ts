@@ -57,6 +57,8 @@ export const modules: readonly Module[] = [
   platform('event-bus', ['kernel']),
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
+  // Who is asking, and what for they may.
+  platform('access', ['kernel']),
   // The form of what is published, as schemas.
   platform('schemas', ['kernel']),
   // The log by position, for consumers of other services.
@@ -70,7 +72,7 @@ export const modules: readonly Module[] = [
   platform(
     'http',
     [
-      ...['kernel', 'command-handling', 'cqrs', 'projections', 'schemas', 'event-feed'],
+      ...['kernel', 'access', 'command-handling', 'cqrs', 'projections', 'schemas', 'event-feed'],
       ...['http/cursor-keys', 'postgres/errors.ts'],
     ],
     nest,

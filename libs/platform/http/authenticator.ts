@@ -1,19 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Authenticator, Principal } from '#platform/access/principal.js';
 import { MOST_ACTOR } from '#platform/command-handling/command-message.js';
 import type { Role } from '#platform/kernel/command.js';
 import { headerText } from './header-text.js';
 import { HttpProblem, InvalidRequest } from './problem.js';
-
-/** Who is asking, and what for they may. */
-export interface Principal {
-  readonly actor: string;
-  readonly roles: ReadonlySet<Role>;
-}
-
-/** Says from the headers who is asking. Rejects with an HttpProblem `unauthenticated` when nobody can be made out. */
-export interface Authenticator {
-  authenticate(headers: IncomingHttpHeaders): Principal | Promise<Principal>;
-}
 
 const allRoles: ReadonlySet<Role> = new Set<Role>(['service', 'analyst', 'auditor', 'privacy', 'admin']);
 
@@ -28,7 +18,12 @@ export class TrustingAuthenticator implements Authenticator {
     const roles = headers['yad-roles'] as string | undefined;
     const known = roles === undefined ? this.principals.get(actor) : undefined;
     if (known) return known;
-    const principal = { actor, roles: roles === undefined ? allRoles : narrowed(roles) };
+    const principal: Principal = {
+      by: 'development',
+      personalDataFor: 'development',
+      actor,
+      roles: roles === undefined ? allRoles : narrowed(roles),
+    };
     if (roles === undefined) {
       if (this.principals.size >= 1000) this.principals.clear();
       this.principals.set(actor, principal);
@@ -49,10 +44,4 @@ function actorOf(headers: IncomingHttpHeaders): string {
 function narrowed(roles: string): ReadonlySet<Role> {
   const named = roles.split(',').map((role) => role.trim());
   return new Set([...allRoles].filter((role) => named.includes(role)));
-}
-
-/** @throws HttpProblem forbidden, unless the principal has one of the roles. */
-export function authorise(principal: Principal, allowed: readonly Role[], what: string): void {
-  for (const role of allowed) if (principal.roles.has(role)) return;
-  throw new HttpProblem('forbidden', `${what} needs one of the roles ${allowed.join(', ')}`);
 }

@@ -14,11 +14,12 @@ import { Id, SecretIds } from '#platform/kernel/ids.js';
 import { isStorable } from '#platform/kernel/unsafe-input.js';
 import { issuesOf } from '#platform/kernel/validation.js';
 import { sizesOf } from './batch-body.js';
-import { authorise, type Authenticator, type Principal } from './authenticator.js';
+import type { Principal } from '#platform/access/principal.js';
+import { authorise, type Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, problemOf, sendProblem } from './problem.js';
-import { AUTHENTICATOR, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
+import { ADMISSION, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
 
 export const MAX_ITEMS = 10_000;
 /** Items validated before other requests get their turn, and bytes of them. */
@@ -62,7 +63,7 @@ export class BatchController {
 
   constructor(
     @Inject(CommandBus) private readonly bus: CommandBus,
-    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    @Inject(ADMISSION) private readonly admission: Admission,
     @Inject(BATCH_DEFINITIONS) definitions: readonly CommandDefinition[],
     @Inject(COMMAND_IDS) ids: SecretIds,
   ) {
@@ -77,7 +78,7 @@ export class BatchController {
   @Post('/v1/commands::batch')
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
-      const principal = await this.authenticator.authenticate(request.headers);
+      const principal = await this.admission.admit(request, { name: 'SendBatch' });
       const common = envelopeOf(request.headers);
       if (common.expectedRevision !== undefined || common.occurredAt) {
         const message = 'belongs into the items of a batch';

@@ -7,16 +7,16 @@ import { busCommandOf } from '#platform/cqrs/buses.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { isId, type SecretIds } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
-import { authorise, type Authenticator } from './authenticator.js';
+import type { Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { InvalidRequest, sendProblem } from './problem.js';
-import { AUTHENTICATOR } from './tokens.js';
+import { ADMISSION } from './tokens.js';
 
 const verbs = { POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };
 
 interface Shell {
   bus: CommandBus;
-  authenticator: Authenticator;
+  admission: Admission;
 }
 
 /**
@@ -31,12 +31,12 @@ export function commandController(
   class Commands implements Shell {
     constructor(
       readonly bus: CommandBus,
-      readonly authenticator: Authenticator,
+      readonly admission: Admission,
     ) {}
   }
   Controller()(Commands);
   Inject(CommandBus)(Commands, undefined as any, 0);
-  Inject(AUTHENTICATOR)(Commands, undefined as any, 1);
+  Inject(ADMISSION)(Commands, undefined as any, 1);
   for (const definition of definitions) {
     const { prototype } = Commands;
     const { name } = definition;
@@ -68,12 +68,10 @@ function handlerOf(definition: CommandDefinition, collection: string, ids: Secre
   const BusMessage = busCommandOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const { headers } = request;
-      const found = this.authenticator.authenticate(headers);
+      const found = this.admission.admit(request, definition);
       const principal = found instanceof Promise ? await found : found;
-      authorise(principal, definition.allowed, definition.name);
       const id = definition.creates ? undefined : idInPath(request);
-      const message = messages.message(request.body, id, envelopeOf(headers), principal.actor);
+      const message = messages.message(request.body, id, envelopeOf(request.headers), principal.actor);
       const result: CommandResult = await this.bus.execute(new BusMessage(message) as any);
       if (definition.creates) reply.code(201).header('location', `${collection}/${result.id}`);
       else reply.code(200);

@@ -3,17 +3,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventFeed, FeedPage, FeedQuestion } from '#platform/event-feed/event-feed.js';
 import { placeText } from '#platform/event-feed/place.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
-import { authorise, type Authenticator } from './authenticator.js';
+import type { Admission } from './admission.js';
 import { sendStream } from './event-stream.js';
 import { feedRequestOf, MAY_FOLLOW } from './feed-request.js';
 import { InvalidRequest, sendProblem } from './problem.js';
-import { AUTHENTICATOR, EVENT_FEED } from './tokens.js';
+import { ADMISSION, EVENT_FEED } from './tokens.js';
 
 /** `GET /v1/events`: the log by position, a page at a time or as a stream of server-sent events. */
 @Controller()
 export class FeedController implements OnModuleDestroy {
   constructor(
-    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    @Inject(ADMISSION) private readonly admission: Admission,
     @Inject(EVENT_FEED) private readonly feed: EventFeed,
   ) {}
 
@@ -27,7 +27,7 @@ export class FeedController implements OnModuleDestroy {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     try {
-      authorise(await this.authenticator.authenticate(request.headers), MAY_FOLLOW, 'EventFeed');
+      await this.admission.admit(request, { name: 'EventFeed', allowed: MAY_FOLLOW });
       const { question, waitMs, form } = feedRequestOf(request);
       if (form === 'stream') {
         await this.stream(question, gone.signal, reply);

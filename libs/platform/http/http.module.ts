@@ -12,7 +12,9 @@ import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
-import { TrustingAuthenticator, type Authenticator } from './authenticator.js';
+import type { Authenticator } from '#platform/access/principal.js';
+import { Admission } from './admission.js';
+import { TrustingAuthenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
@@ -24,7 +26,7 @@ import { queryController, type QueryParts } from './query-routes.js';
 import { resourceController, type ResourceParts } from './resource-routes.js';
 import { SchemasController } from './schemas.controller.js';
 import {
-  AUTHENTICATOR,
+  ADMISSION,
   BATCH_DEFINITIONS,
   COMMAND_IDS,
   EVENT_FEED,
@@ -77,7 +79,7 @@ export class HttpModule {
     const { commands = [], resources = [], queries = [], clock = systemClock, timeoutMs = 5000 } = options;
     const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
     const providers: Provider[] = [
-      { provide: AUTHENTICATOR, useValue: authenticator },
+      { provide: ADMISSION, useValue: new Admission(authenticator) },
       { provide: READINESS, useValue: readiness },
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];
@@ -123,7 +125,7 @@ export class HttpModule {
       imports: [CqrsModule.forRoot(), ...(options.imports ?? [])],
       controllers,
       providers,
-      exports: [CqrsModule, AUTHENTICATOR],
+      exports: [CqrsModule, ADMISSION],
     };
   }
 }

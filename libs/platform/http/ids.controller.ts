@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Role } from '#platform/kernel/command.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import type { SecretIds } from '#platform/kernel/ids.js';
-import { authorise, type Authenticator } from './authenticator.js';
+import type { Admission } from './admission.js';
 import { WordLists } from './derived-ids.js';
 import { sendProblem } from './problem.js';
-import { AUTHENTICATOR, NATURAL_IDS } from './tokens.js';
+import { ADMISSION, NATURAL_IDS } from './tokens.js';
 import { issuesOf } from '#platform/kernel/validation.js';
 
 /** Who may ask: those who may register what the ids are then of. To readers an id tells nobody whose it is. */
@@ -19,14 +19,14 @@ export const MAY_DERIVE: readonly Role[] = ['service', 'admin'];
 @Controller()
 export class IdsController {
   constructor(
-    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    @Inject(ADMISSION) private readonly admission: Admission,
     @Inject(NATURAL_IDS) private readonly ids: SecretIds,
   ) {}
 
   @Post('/v1/ids')
   async derive(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
-      authorise(await this.authenticator.authenticate(request.headers), MAY_DERIVE, 'DeriveIds');
+      await this.admission.admit(request, { name: 'DeriveIds', allowed: MAY_DERIVE });
       const parsed = WordLists.safeParse(request.body ?? {});
       if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error));
       const ids = parsed.data.words.map((words) => this.ids.id(...words));

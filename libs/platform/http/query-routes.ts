@@ -12,10 +12,10 @@ import { issuesOf, strict } from '#platform/kernel/validation.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import type { QueryBudget } from '#platform/projections/queries/query-budget.js';
 import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
-import { authorise, type Authenticator } from './authenticator.js';
+import type { Admission } from './admission.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
-import { AUTHENTICATOR, QUERY_PARTS } from './tokens.js';
+import { ADMISSION, QUERY_PARTS } from './tokens.js';
 
 /** What queries are answered with. */
 export interface QueryParts {
@@ -32,7 +32,7 @@ export interface QueryParts {
 
 interface Shell {
   bus: QueryBus;
-  authenticator: Authenticator;
+  admission: Admission;
   parts: QueryParts;
 }
 
@@ -41,12 +41,12 @@ export function queryController(definitions: readonly QueryDefinition[]): Type {
   class Queries implements Shell {
     constructor(
       readonly bus: QueryBus,
-      readonly authenticator: Authenticator,
+      readonly admission: Admission,
       readonly parts: QueryParts,
     ) {}
   }
   Controller()(Queries);
-  [QueryBus, AUTHENTICATOR, QUERY_PARTS].forEach((token, i) => Inject(token)(Queries, undefined as any, i));
+  [QueryBus, ADMISSION, QUERY_PARTS].forEach((token, i) => Inject(token)(Queries, undefined as any, i));
   for (const definition of definitions) {
     const { prototype } = Queries;
     const { name } = definition;
@@ -64,8 +64,7 @@ function handlerOf(definition: QueryDefinition) {
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { read, freshness, cursors, clock, timeoutMs, budget } = this.parts;
-      const principal = await this.authenticator.authenticate(request.headers);
-      authorise(principal, definition.allowed, definition.name);
+      await this.admission.admit(request, definition);
       const { parameters, minPosition, cursor } = parse(request);
       const after = cursor === undefined ? undefined : await cursors.open(definition.name, parameters, cursor);
       // Asked before the rows are read: the answer may be fresher than it says, never staler.

@@ -5,10 +5,10 @@ import { NotFound } from '#platform/kernel/errors.js';
 import { isId } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
-import { authorise, type Authenticator } from './authenticator.js';
+import type { Admission } from './admission.js';
 import { HttpProblem, InvalidRequest, sendProblem } from './problem.js';
 import { positionIn, refuseUndecodable } from './query-routes.js';
-import { AUTHENTICATOR, RESOURCE_PARTS } from './tokens.js';
+import { ADMISSION, RESOURCE_PARTS } from './tokens.js';
 
 /** What aggregates are read with. */
 export interface ResourceParts {
@@ -19,7 +19,7 @@ export interface ResourceParts {
 }
 
 interface Shell {
-  authenticator: Authenticator;
+  admission: Admission;
   parts: ResourceParts;
 }
 
@@ -27,12 +27,12 @@ interface Shell {
 export function resourceController(definitions: readonly ResourceDefinition[]): Type {
   class Resources implements Shell {
     constructor(
-      readonly authenticator: Authenticator,
+      readonly admission: Admission,
       readonly parts: ResourceParts,
     ) {}
   }
   Controller()(Resources);
-  [AUTHENTICATOR, RESOURCE_PARTS].forEach((token, i) => Inject(token)(Resources, undefined as any, i));
+  [ADMISSION, RESOURCE_PARTS].forEach((token, i) => Inject(token)(Resources, undefined as any, i));
   for (const definition of definitions) {
     const { prototype } = Resources;
     const { name } = definition;
@@ -45,12 +45,11 @@ export function resourceController(definitions: readonly ResourceDefinition[]): 
 }
 
 function handlerOf(definition: ResourceDefinition) {
-  const { name, allowed, on } = definition;
+  const { on } = definition;
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { reader, freshness, timeoutMs } = this.parts;
-      const principal = await this.authenticator.authenticate(request.headers);
-      authorise(principal, allowed, name);
+      await this.admission.admit(request, definition);
       const { id } = request.params as { id: string };
       if (!isId(id)) throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);
       const minPosition = minPositionOf(request);

@@ -1,5 +1,5 @@
 /** Tokens under which the shell's parts find one another. */
-export const AUTHENTICATOR = Symbol('Authenticator');
+export const ADMISSION = Symbol('admission');
 export const BATCH_DEFINITIONS = Symbol('commands by name');
 export const COMMAND_IDS = Symbol('ids of commands');
 export const NATURAL_IDS = Symbol('ids of natural keys');

@@ -33,8 +33,13 @@ const words = z.string().transform((text) =>
     .filter((word) => word !== ''),
 );
 
+/** What a setting is about: the chapters of the reference, in their order. */
+export const AREAS = ['databases', 'kafka', 'http', 'sign-in', 'limits', 'observability', 'command line'] as const;
+export type Area = (typeof AREAS)[number];
+
 /** One variable of the environment: what it may be, what counts when it is not set, and what it is for. */
 interface Setting<Value = unknown> {
+  readonly area: Area;
   readonly schema: z.ZodType<Value>;
   readonly otherwise?: Value;
   readonly meaning: string;
@@ -48,89 +53,133 @@ const required = <Value>(given: Setting<Value> & { otherwise: Value }): Setting<
 /** Every variable that Yad's apps read, and nothing reads the environment but by this list. */
 export const settings = {
   DATABASE_URL: setting({
+    area: 'databases',
     schema: database,
     secret: true,
     meaning: 'The PostgreSQL database for all that has none of its own. Standalone without it: an embedded server.',
   }),
-  STORE_URL: setting({ schema: database, secret: true, meaning: 'The database of the log. DATABASE_URL without it.' }),
+  STORE_URL: setting({
+    area: 'databases',
+    schema: database,
+    secret: true,
+    meaning: 'The database of the log. DATABASE_URL without it.',
+  }),
   READ_MODELS_URL: setting({
+    area: 'databases',
     schema: database,
     secret: true,
     meaning: 'The database of the read models. DATABASE_URL without it.',
   }),
   KEYS_URL: setting({
+    area: 'databases',
     schema: database,
     secret: true,
     meaning: 'The database of the keys that cursors are encrypted with. DATABASE_URL without it.',
   }),
   KAFKA_BROKERS: setting({
+    area: 'kafka',
     schema: words.refine((brokers) => brokers.length > 0, { error: 'names no broker: host:port, separated by commas' }),
     meaning: 'Brokers, host:port between commas. Without them consumers read the log directly, and no relay is needed.',
   }),
   KAFKA_TLS: setting({
+    area: 'kafka',
     schema: z.enum(['on', 'off'], { error: 'is neither on nor off' }),
     meaning:
       'on: connections to the brokers are encrypted, and their certificates checked (NODE_EXTRA_CA_CERTS: by these, too).',
   }),
   KAFKA_USERNAME: setting({
+    area: 'kafka',
     schema: z.string(),
     meaning: 'The name to sign in to the brokers with. Without it nobody signs in.',
   }),
-  KAFKA_PASSWORD: setting({ schema: z.string(), secret: true, meaning: 'The password of KAFKA_USERNAME.' }),
+  KAFKA_PASSWORD: setting({
+    area: 'kafka',
+    schema: z.string(),
+    secret: true,
+    meaning: 'The password of KAFKA_USERNAME.',
+  }),
   KAFKA_SASL_MECHANISM: required({
+    area: 'kafka',
     schema: z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], {
       error: 'is not plain, scram-sha-256 or scram-sha-512',
     }),
     otherwise: 'scram-sha-512' as const,
     meaning: 'How KAFKA_USERNAME signs in: plain, scram-sha-256 or scram-sha-512.',
   }),
-  YAD_TOPIC: required({ schema: z.string().min(1), otherwise: usualTopic.name, meaning: 'The topic of the events.' }),
+  YAD_TOPIC: required({
+    area: 'kafka',
+    schema: z.string().min(1),
+    otherwise: usualTopic.name,
+    meaning: 'The topic of the events.',
+  }),
   YAD_PARTITIONS: required({
+    area: 'kafka',
     schema: whole(1, 1000),
     otherwise: usualTopic.partitions,
     meaning: 'Partitions of the topic, for good: the checkpoints of read models are by partition.',
   }),
   YAD_TOPIC_REPLICATION: setting({
+    area: 'kafka',
     schema: whole(1, 100),
     meaning: 'Copies of the topic, where it is made. Without it three, or as many as there are brokers.',
   }),
   YAD_TOPIC_MIN_INSYNC_REPLICAS: setting({
+    area: 'kafka',
     schema: whole(1, 100),
     meaning:
       'Copies that have a message before it counts as sent, where the topic is made. Without it two of three copies, else one.',
   }),
   YAD_TOPIC_RETENTION_DAYS: required({
+    area: 'kafka',
     schema: whole(0, 3650),
     otherwise: usualTopicSettings.retentionDays,
     meaning: 'How long a message stays on the topic, where it is made, from when it was published; 0: for ever.',
   }),
   YAD_TOPIC_MAX_MESSAGE_BYTES: required({
+    area: 'kafka',
     schema: whole(LEAST_MESSAGE_BYTES, 100_000_000),
     otherwise: usualTopicSettings.maxMessageBytes,
     meaning: 'Bytes of the largest message that the topic takes, where it is made.',
   }),
-  PORT: setting({ schema: whole(0, 65_535), meaning: 'Where the app listens; 0: any free port.' }),
+  PORT: setting({
+    area: 'http',
+    schema: whole(0, 65_535),
+    meaning: 'Where the app listens; 0: any free port.',
+  }),
   HOST: required({
+    area: 'http',
     schema: z.string().min(1),
     otherwise: '127.0.0.1',
     meaning: 'The address that the app listens on. Nobody signs in yet: this machine alone unless told otherwise.',
   }),
   ALLOWED_HOSTS: required({
+    area: 'http',
     schema: words,
     otherwise: [] as string[],
     meaning: 'Names between commas under which the app answers, beside those of this machine and HOST.',
   }),
   DRAIN_MS: required({
+    area: 'http',
     schema: whole(0, 600_000),
     otherwise: 0,
     meaning: 'How long after SIGTERM the app still answers while it says that it is not ready.',
   }),
-  YAD_DATA: required({ schema: z.string().min(1), otherwise: '.data', meaning: 'Folder of the embedded database.' }),
+  YAD_DATA: required({
+    area: 'databases',
+    schema: z.string().min(1),
+    otherwise: '.data',
+    meaning: 'Folder of the embedded database.',
+  }),
   YAD_URL: setting({
+    area: 'command line',
     schema: z.string().refine(isUrl('http', 'https'), { error: 'is not an http or https address' }),
     meaning: 'Where `yad import` sends.',
   }),
-  YAD_DEBUG: setting({ schema: z.string(), meaning: 'Set: the command line shows where errors came from.' }),
+  YAD_DEBUG: setting({
+    area: 'command line',
+    schema: z.string(),
+    meaning: 'Set: the command line shows where errors came from.',
+  }),
 };
 
 type Table = typeof settings;
