@@ -1,25 +1,24 @@
-// Writes docs/openapi.json and docs/asyncapi.json from the built registries; with --check it fails when one differs.
-import { readFile, writeFile } from 'node:fs/promises';
+// Writes the documents that are made from the code, into docs; with --check it fails when one differs.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const { apiDocument, topicDocument } = await import('../dist/apps/operations/api-document.js').catch((error) => {
+const { madeDocuments } = await import('../dist/apps/operations/made-documents.js').catch((error) => {
   console.error(`build first (npm run build): ${error.message}`);
   process.exit(1);
 });
 const check = process.argv.includes('--check');
 let differs = false;
-for (const [name, document] of [
-  ['openapi', apiDocument()],
-  ['asyncapi', topicDocument()],
-]) {
-  const file = new URL(`../docs/${name}.json`, import.meta.url);
-  const made = `${JSON.stringify(document, null, 2)}\n`;
+for (const [name, made] of Object.entries(madeDocuments())) {
+  const file = fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
   if (!check) {
+    await mkdir(dirname(file), { recursive: true });
     await writeFile(file, made);
-    console.log(`docs/${name}.json written`);
+    console.log(`docs/${name} written`);
   } else if ((await readFile(file, 'utf8').catch(() => '')) === made) {
-    console.log(`docs/${name}.json is up to date`);
+    console.log(`docs/${name} is up to date`);
   } else {
-    console.error(`docs/${name}.json is not what the registries say; run: npm run documents`);
+    console.error(`docs/${name} is not what the code says; run: npm run documents`);
     differs = true;
   }
 }

@@ -1,6 +1,6 @@
 import { startSystem } from '#platform/runtime/composition.js';
 import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
-import { databasesOf, kafkaOf } from '#platform/runtime/settings.js';
+import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The read side as a process of its own: read models from Kafka, or from the log itself, and the queries on them.

@@ -1,6 +1,6 @@
 import { startSystem } from '#platform/runtime/composition.js';
 import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
-import { databasesOf } from '#platform/runtime/settings.js';
+import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The auditors' API by itself: the log, and nothing else.

@@ -4,7 +4,8 @@ import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import { codecOf } from '#platform/runtime/codec.js';
-import { databasesOf, readSettings, type Databases, type Environment } from '#platform/runtime/settings.js';
+import { databasesOf, type Databases } from '#platform/runtime/connections.js';
+import { readSettings, type Environment } from '#platform/runtime/environment.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addConfigCommand } from './config.command.js';
 import { addDeadLetterCommands } from './dead-letters.command.js';
 import { exitCodeOf } from './exit-codes.js';
 import { addImportCommand } from './import/import.command.js';
@@ -12,6 +13,7 @@ addReadModelCommands(program);
 addDeadLetterCommands(program);
 addLogCommands(program);
 addRelayCommands(program);
+addConfigCommand(program);
 try {
   await program.parseAsync();
 } catch (error) {

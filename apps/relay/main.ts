@@ -1,6 +1,6 @@
 import { startRelay } from '#platform/runtime/relay.js';
 import { hostsOf, runApp } from '#platform/runtime/run-app.js';
-import { databasesOf, kafkaOf } from '#platform/runtime/settings.js';
+import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { HealthCheck, serveHealth } from './health.js';
 
 // The relay as a process: from the event store to Kafka. Run two: one works, the other waits for its lease.

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { startSystem } from '#platform/runtime/composition.js';
 import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
-import { databasesOf } from '#platform/runtime/settings.js';
+import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 import { welcome } from './welcome.js';
 

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { existsSync } from 'node:fs';
 import { SingleBar, Presets } from 'cli-progress';
 import type { Command } from 'commander';
-import { readSettings } from '#platform/runtime/settings.js';
+import { readSettings } from '#platform/runtime/environment.js';
 import { alteredIn } from '#platform/http/altered-json.js';
 import { ImportStopped, importFile, type ImportReport } from './import-file.js';
 import { Mapping } from './mapping.js';

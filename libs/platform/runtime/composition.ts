@@ -25,7 +25,7 @@ import type { QueryDefinition } from '#platform/projections/definition/query.js'
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { codecOf } from './codec.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Databases, KafkaSettings } from './settings.js';
+import type { Databases, KafkaSettings } from './connections.js';
 
 /** What a system is made of, beside the platform. */
 export interface Definitions {

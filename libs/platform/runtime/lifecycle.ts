@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { YadError } from '#platform/kernel/errors.js';
-import { WrongSettings } from './settings.js';
+import { WrongSettings } from './environment.js';
 
 export interface LifecycleOptions {
   /** How long after the signal requests are still taken, while readiness says that the process goes down. */

@@ -3,7 +3,7 @@ import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-sta
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { KafkaSettings } from './settings.js';
+import type { KafkaSettings } from './connections.js';
 
 export interface RelayOptions {
   /** The database of the log, where the relay's record lies, too. */

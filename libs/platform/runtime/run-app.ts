@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { allowedHosts } from '#platform/http/request-guards.js';
 import { Lifecycle } from './lifecycle.js';
-import { readSettings, WrongSettings, type Environment } from './settings.js';
+import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
 
 /**
  * Runs an app as a process: reads the settings, starts it, and ends it in order at SIGTERM or Ctrl-C; with 1 where it
@@ -19,6 +19,9 @@ export async function runApp(
     const environment = readSettings(process.env, needed);
     lifecycle = new Lifecycle(name, { drainMs: environment.DRAIN_MS });
     lifecycle.endOnSignals();
+    for (const unknown of unknownSettings(process.env)) {
+      console.warn(`${name}: ${unknown} is set, and no setting has this name (npx yad config lists them)`);
+    }
     await start(environment, lifecycle);
   } catch (error) {
     await lifecycle.fail(error);

@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
-import type { KafkaConnection } from '#platform/event-bus/kafka/client.js';
-import {
-  LEAST_MESSAGE_BYTES,
-  usualTopicSettings,
-  type TopicSettings,
-} from '#platform/event-bus/kafka/topic-settings.js';
+import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 
 const isUrl =
   (...schemes: string[]) =>
@@ -33,12 +28,18 @@ const words = z.string().transform((text) =>
     .filter((word) => word !== ''),
 );
 
+/** What `YAD_ALLOW_INSECURE` may put up with. */
+export const INSECURE: readonly string[] = ['plaintext', 'default-passwords'];
+
+const isOrigin = (text: string): boolean =>
+  URL.canParse(text) && isUrl('http', 'https')(text) && new URL(text).origin === text;
+
 /** What a setting is about: the chapters of the reference, in their order. */
 export const AREAS = ['databases', 'kafka', 'http', 'sign-in', 'limits', 'observability', 'command line'] as const;
 export type Area = (typeof AREAS)[number];
 
 /** One variable of the environment: what it may be, what counts when it is not set, and what it is for. */
-interface Setting<Value = unknown> {
+export interface Setting<Value = unknown> {
   readonly area: Area;
   readonly schema: z.ZodType<Value>;
   readonly otherwise?: Value;
@@ -164,6 +165,23 @@ export const settings = {
     otherwise: 0,
     meaning: 'How long after SIGTERM the app still answers while it says that it is not ready.',
   }),
+  YAD_ALLOW_INSECURE: required({
+    area: 'databases',
+    schema: words.refine((named) => named.every((each) => INSECURE.includes(each)), {
+      error: `names something else than ${INSECURE.join(' and ')}, between commas`,
+    }),
+    otherwise: [] as string[],
+    meaning:
+      'What is put up with on the way to other hosts (databases, brokers, the API), between commas: plaintext (no TLS, or certificates that nobody checks), default-passwords.',
+  }),
+  CORS_ORIGINS: required({
+    area: 'http',
+    schema: words.refine((named) => named.every((each) => isOrigin(each)), {
+      error: 'names something else than origins such as https://console.example, between commas',
+    }),
+    otherwise: [] as string[],
+    meaning: 'Origins between commas whose pages may use the API from a browser; none unless told otherwise.',
+  }),
   YAD_DATA: required({
     area: 'databases',
     schema: z.string().min(1),
@@ -181,106 +199,3 @@ export const settings = {
     meaning: 'Set: the command line shows where errors came from.',
   }),
 };
-
-type Table = typeof settings;
-type ValueOf<S> = S extends { otherwise: infer V } ? V : S extends Setting<infer V> ? V | undefined : never;
-
-/** The variables as they are read: parsed, and with what counts when they are not set. */
-export type Environment = { readonly [Name in keyof Table]: ValueOf<Table[Name]> };
-
-/** What is wrong with the environment, a line for each variable. */
-export class WrongSettings extends Error {
-  constructor(readonly lines: readonly string[]) {
-    super(lines.join('\n'));
-    this.name = 'WrongSettings';
-  }
-}
-
-/**
- * The settings of this process. An empty variable counts as one that is not set.
- * @throws WrongSettings naming each variable that is wrong, or is needed and not set
- */
-export function readSettings(
-  env: Readonly<Record<string, string | undefined>>,
-  needed: readonly (keyof Table)[] = [],
-): Environment {
-  const found: Record<string, unknown> = {};
-  const wrong: string[] = [];
-  for (const [name, { schema, otherwise, secret }] of Object.entries<Setting>(settings)) {
-    const text = env[name];
-    if (text === undefined || text === '') {
-      found[name] = otherwise;
-      if (needed.includes(name as keyof Table))
-        wrong.push(`${name} is not set: ${settings[name as keyof Table].meaning}`);
-      continue;
-    }
-    const parsed = schema.safeParse(text);
-    if (parsed.success) found[name] = parsed.data;
-    else wrong.push(`${name}${secret ? '' : ` is '${text}', which`} ${parsed.error.issues[0]!.message}`);
-  }
-  if (wrong.length > 0) throw new WrongSettings(wrong);
-  return found as Environment;
-}
-
-/** Where everything lies. */
-export interface Databases {
-  readonly store: string;
-  readonly readModels: string;
-  readonly keys: string;
-}
-
-/**
- * The databases of this process.
- * @param usual in the place of DATABASE_URL where that is not set
- * @throws WrongSettings when one of them is named by nothing
- */
-export function databasesOf(environment: Environment, usual = environment.DATABASE_URL): Databases {
-  const { STORE_URL, READ_MODELS_URL, KEYS_URL } = environment;
-  const own = { STORE_URL, READ_MODELS_URL, KEYS_URL };
-  const lacking = Object.entries(own).filter(([, url]) => url === undefined && usual === undefined);
-  if (lacking.length > 0) {
-    throw new WrongSettings([`DATABASE_URL is not set, nor is ${lacking.map(([name]) => name).join(', ')}`]);
-  }
-  return { store: STORE_URL ?? usual!, readModels: READ_MODELS_URL ?? usual!, keys: KEYS_URL ?? usual! };
-}
-
-/** Kafka, where the events are. */
-export interface KafkaSettings {
-  readonly brokers: readonly string[];
-  /** How to sign in to them. */
-  readonly signIn?: Pick<KafkaConnection, 'ssl' | 'sasl'>;
-  readonly topic: string;
-  /** Of the topic, where it is made. */
-  readonly settings?: TopicSettings;
-}
-
-/**
- * The brokers and the topic, or undefined where no broker is named.
- * @throws WrongSettings where a name has no password, or a password no name
- */
-export function kafkaOf(environment: Environment): KafkaSettings | undefined {
-  const { KAFKA_BROKERS: brokers, YAD_TOPIC: topic } = environment;
-  const settings = {
-    replication: environment.YAD_TOPIC_REPLICATION,
-    minInsyncReplicas: environment.YAD_TOPIC_MIN_INSYNC_REPLICAS,
-    retentionDays: environment.YAD_TOPIC_RETENTION_DAYS,
-    maxMessageBytes: environment.YAD_TOPIC_MAX_MESSAGE_BYTES,
-  };
-  return brokers && { brokers, signIn: signInOf(environment), topic, settings };
-}
-
-function signInOf(environment: Environment): KafkaSettings['signIn'] {
-  const {
-    KAFKA_TLS,
-    KAFKA_USERNAME: username,
-    KAFKA_PASSWORD: password,
-    KAFKA_SASL_MECHANISM: mechanism,
-  } = environment;
-  const ssl = KAFKA_TLS === 'on';
-  if (username === undefined && password === undefined) return ssl ? { ssl } : undefined;
-  if (username === undefined || password === undefined) {
-    const lacking = username === undefined ? 'KAFKA_USERNAME' : 'KAFKA_PASSWORD';
-    throw new WrongSettings([`${lacking} is not set: ${settings[lacking].meaning}`]);
-  }
-  return { ssl, sasl: { mechanism, username, password } as KafkaConnection['sasl'] };
-}

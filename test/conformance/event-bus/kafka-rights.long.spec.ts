@@ -9,7 +9,8 @@ import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapte
 import { MemoryRelayState } from '#platform/event-bus/relay/memory-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
-import { kafkaOf, readSettings } from '#platform/runtime/settings.js';
+import { kafkaOf } from '#platform/runtime/connections.js';
+import { readSettings } from '#platform/runtime/environment.js';
 import { startKafka, type KafkaBroker } from '../../../tools/kafka/kafka.mjs';
 import { runKafkaTool } from '../../support/java.js';
 import { append } from './event-bus.conformance.js';

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { databasesOf, kafkaOf, readSettings, settings, WrongSettings } from './settings.js';
+import { databasesOf, kafkaOf } from './connections.js';
+import { readSettings, WrongSettings } from './environment.js';
+import { settings } from './settings.js';
 
 describe('settings', () => {
   it('are what holds without them where nothing is set, or what is set is empty', () => {
@@ -19,7 +21,7 @@ describe('settings', () => {
 
   it('are read and parsed', () => {
     const env = {
-      KAFKA_BROKERS: 'a:1, b:2',
+      KAFKA_BROKERS: 'localhost:1, [::1]:2',
       YAD_TOPIC: 't',
       YAD_PARTITIONS: '12',
       YAD_TOPIC_REPLICATION: '3',
@@ -30,7 +32,7 @@ describe('settings', () => {
     };
     const read = readSettings(env);
     expect(kafkaOf(read)).toEqual({
-      brokers: ['a:1', 'b:2'],
+      brokers: ['localhost:1', '[::1]:2'],
       signIn: undefined,
       topic: 't',
       settings: { replication: 3, minInsyncReplicas: undefined, retentionDays: 0, maxMessageBytes: 8_388_608 },
@@ -39,7 +41,8 @@ describe('settings', () => {
   });
 
   it('sign in to the brokers with a name and its password, or not at all', () => {
-    const signIn = (env: Record<string, string>) => kafkaOf(readSettings({ KAFKA_BROKERS: 'a:1', ...env }))?.signIn;
+    const signIn = (env: Record<string, string>) =>
+      kafkaOf(readSettings({ KAFKA_BROKERS: 'localhost:1', ...env }))?.signIn;
     expect(signIn({ KAFKA_TLS: 'off' })).toBeUndefined();
     expect(signIn({ KAFKA_TLS: 'on' })).toEqual({ ssl: true });
     const known = { KAFKA_USERNAME: 'relay', KAFKA_PASSWORD: 'secret' };
@@ -88,7 +91,7 @@ describe('settings', () => {
 });
 
 describe('databases', () => {
-  const [one, two] = ['postgres://a/one', 'postgres://a/two'];
+  const [one, two] = ['postgres://localhost/one', 'postgres://localhost/two'];
 
   it('are that of DATABASE_URL, but for those that have one of their own', () => {
     expect(databasesOf(readSettings({ DATABASE_URL: one, READ_MODELS_URL: two }))).toEqual({
