@@ -59,6 +59,16 @@ export class App {
     return status === 200 ? undefined : body.detail;
   }
 
+  /** Waits until it is ready. @throws Error with what it said last, where it is not after so long */
+  async becomesReady(ms: number): Promise<void> {
+    let said: string | undefined;
+    for (const end = Date.now() + ms; ; await sleep(100)) {
+      said = await this.notReady().catch(String);
+      if (said === undefined) return;
+      if (Date.now() > end) throw new Error(`in ${ms} ms not ready: ${said}`);
+    }
+  }
+
   private async ask(path: string, ms: number, init: RequestInit): Promise<Answer> {
     const response = await fetch(this.url + path, { ...init, signal: AbortSignal.timeout(ms) });
     const text = await response.text();
@@ -76,11 +86,15 @@ export class App {
   }
 }
 
-/** Waits until a test holds. @throws Error after so long, with what it is that did not come */
+/** Waits until a test holds. @throws Error after so long, with what it is that did not come, and the last error met */
 export async function until<T>(what: string, ms: number, test: () => Promise<T | undefined | false>): Promise<T> {
+  let cause: unknown;
   for (const end = Date.now() + ms; ; await sleep(100)) {
-    const found = await test().catch(() => undefined);
+    const found = await test().catch((error: unknown) => void (cause = error));
     if (found) return found;
-    if (Date.now() > end) throw new Error(`in ${ms} ms not: ${what}`);
+    if (Date.now() > end) {
+      const met = cause instanceof Error ? `; the last error was: ${cause.message}` : '';
+      throw new Error(`in ${ms} ms not: ${what}${met}`, { cause });
+    }
   }
 }
