@@ -1,5 +1,5 @@
 import { startSystem } from '#platform/runtime/composition.js';
-import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
@@ -13,7 +13,7 @@ await runApp('analytics', async (environment, lifecycle) => {
       kafka: kafkaOf(environment),
       partitions: environment.YAD_PARTITIONS,
       onError: (error) => console.error('read models:', error),
-      http: { hosts: hostsOf(environment) },
+      http: httpOf(environment),
     },
     lifecycle,
   );

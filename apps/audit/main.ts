@@ -1,11 +1,11 @@
 import { startSystem } from '#platform/runtime/composition.js';
-import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The auditors' API by itself: the log, and nothing else.
 await runApp('audit', async (environment, lifecycle) => {
-  const http = { hosts: hostsOf(environment) };
+  const http = httpOf(environment);
   const options = { databases: databasesOf(environment), parts: ['audit'] as const, http };
   const { app } = await startSystem(definitions, options, lifecycle);
   console.log(`audit answers on ${await listen(app, environment, 3002)}`);

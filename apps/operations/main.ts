@@ -1,11 +1,11 @@
 import { startSystem } from '#platform/runtime/composition.js';
-import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read model.
 await runApp('operations', async (environment, lifecycle) => {
-  const http = { hosts: hostsOf(environment) };
+  const http = httpOf(environment);
   const { YAD_TOPIC: topic, YAD_PARTITIONS: partitions } = environment;
   const parts = ['commands', 'audit'] as const;
   const options = { databases: databasesOf(environment), parts, topic, partitions, http };

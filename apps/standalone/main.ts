@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { startSystem } from '#platform/runtime/composition.js';
-import { hostsOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 import { welcome } from './welcome.js';
@@ -23,7 +23,7 @@ await runApp('yad', async (environment, lifecycle) => {
       partitions: environment.YAD_PARTITIONS,
       topic: environment.YAD_TOPIC,
       onError: (error) => console.error('read models:', error),
-      http: { hosts: hostsOf(environment) },
+      http: httpOf(environment),
     },
     lifecycle,
   );

@@ -8,11 +8,13 @@ import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
 import { AllowedMethods } from './allowed-methods.js';
 import { BodiesUnderWay, type BodyHold } from './bodies-under-way.js';
+import { CrossOrigin } from './cross-origin.js';
 import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
 import { openApiDocument, type DocumentWords } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
 import { HttpProblem, problemOf, sendProblem } from './problem.js';
+import { markSecure, SECURITY_HEADERS } from './security-headers.js';
 import { holdOf, patienceFor, setHold, takeJson } from './request-body.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
@@ -24,6 +26,8 @@ export interface HttpAppOptions extends HttpModuleOptions {
   bodiesUnderWay?: { readonly batches: number; readonly others: number };
   /** Names under which it answers, beside this machine's own; none unless told otherwise. */
   hosts?: ReadonlySet<string>;
+  /** Origins whose pages may use it from a browser; none unless told otherwise. */
+  origins?: readonly string[];
   /** How long a small body may take to come, in milliseconds. */
   bodyPatienceMs?: number;
   /** What the API document says beside what follows from the definitions. */
@@ -50,9 +54,11 @@ const COMPRESSION = {
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
   const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...rest } = options;
   const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, ...more } = rest;
-  const { hosts = allowedHosts(), bodyPatienceMs, documentWords, ...module } = more;
+  const { hosts = allowedHosts(), origins, bodyPatienceMs, documentWords, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
+  const crossOrigin = new CrossOrigin(origins);
+  const mayCome = (origin: string): boolean => crossOrigin.allows(origin);
   const boot = Date.now().toString(36);
   let requests = 0;
   const adapter = new FastifyAdapter({
@@ -76,8 +82,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   fastify.addHook('onRoute', (route) => allowed.note(route));
   await fastify.register(compress, COMPRESSION);
   fastify.addHook('onRequest', (request, reply, done) => {
+    markSecure(request, reply);
+    crossOrigin.markAnswer(request, reply);
     try {
-      checkRequest(request.raw, hosts);
+      checkRequest(request.raw, hosts, mayCome);
     } catch (error) {
       // What is refused unread is passed over to its end, or a sender who has not sent it all would find a broken
       // connection instead of the answer; but not where it is large, or nobody knows how large it is.
@@ -86,7 +94,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
       sendProblem(request, reply, error);
       return;
     }
-    if (request.is404 && refuseMethod(request, reply, allowed)) return;
+    if (request.is404 && refuseMethod(request, reply, allowed, crossOrigin)) return;
     try {
       const most = request.routeOptions.bodyLimit ?? bodyLimit;
       const isBatch = most > bodyLimit;
@@ -127,11 +135,17 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
 }
 
 /** Answers a method that an address does not know, and OPTIONS. False where the address itself is not known. */
-function refuseMethod(request: FastifyRequest, reply: FastifyReply, allowed: AllowedMethods): boolean {
+function refuseMethod(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  allowed: AllowedMethods,
+  crossOrigin: CrossOrigin,
+): boolean {
   const { method, url = '/' } = request.raw;
   const methods = allowed.of(url);
   if (methods.length === 0) return false;
   reply.header('allow', methods.join(', '));
+  crossOrigin.markPreflight(request, reply, methods);
   if (method === 'OPTIONS') reply.code(204).send();
   else sendProblem(request, reply, new HttpProblem('method-not-allowed', `there is no ${method} here`));
   return true;
@@ -153,8 +167,9 @@ function refuseUnreadable(error: Unreadable, socket: Socket): void {
   }
   const problem = problemOf(unreadable(error));
   const body = JSON.stringify(problem);
+  const secure = SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n${secure}Content-Type: application/problem+json; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

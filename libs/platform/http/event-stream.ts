@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FeedPage } from '#platform/event-feed/event-feed.js';
 import { shortPlaceText } from '#platform/event-feed/place.js';
 import { problemOf } from './problem.js';
@@ -6,20 +6,26 @@ import { problemOf } from './problem.js';
 /** After how long a client that reads nothing is given up. */
 const PATIENCE_MS = 30_000;
 
+export interface StreamOptions {
+  /** What the answer says beside what every stream says. */
+  readonly headers?: OutgoingHttpHeaders;
+  /** After how long a client that reads nothing is given up. */
+  readonly patienceMs?: number;
+}
+
 /**
  * Writes pages as server-sent events, as fast as the client reads them: what it has not taken yet is one page at most.
  * @param first what was read before the headers went out, so that a refusal could still be one
- * @param patienceMs after how long a client that reads nothing is given up
  */
 export async function sendStream(
   raw: ServerResponse,
   first: FeedPage,
   pages: AsyncIterable<FeedPage>,
-  patienceMs = PATIENCE_MS,
+  { headers = {}, patienceMs = PATIENCE_MS }: StreamOptions = {},
 ): Promise<void> {
   raw.writeHead(200, {
+    ...headers,
     'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
     // For proxies that would gather what is to be sent on at once.
     'x-accel-buffering': 'no',
   });

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Controller, Get, Inject, Req, Res, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventFeed, FeedPage, FeedQuestion } from '#platform/event-feed/event-feed.js';
@@ -48,7 +49,9 @@ export class FeedController implements OnModuleDestroy {
     const first = await pages.next();
     if (first.done) return;
     reply.hijack();
-    await sendStream(reply.raw, first.value, { [Symbol.asyncIterator]: () => pages });
+    // Taken over from here on: what has been said of the answer so far is said by hand.
+    const headers = reply.getHeaders() as OutgoingHttpHeaders;
+    await sendStream(reply.raw, first.value, { [Symbol.asyncIterator]: () => pages }, { headers });
   }
 }
 

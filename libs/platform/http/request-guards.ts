@@ -39,9 +39,14 @@ export const MOST_URL = 8192;
  * Keeps out what web pages send without their reader's knowledge, and what this app is not meant for. A page of
  * another origin can send commands by a form, and can read answers once it makes its own name lead to this machine
  * (DNS rebinding); the browser gives both away, by `Origin` and by `Host`.
+ * @param mayCome which other origins' pages may send requests
  * @throws HttpProblem foreign-host, foreign-origin, unsupported-media-type, malformed-request; InvalidRequest
  */
-export function checkRequest(knock: IncomingRequest, allowed: ReadonlySet<string>): void {
+export function checkRequest(
+  knock: IncomingRequest,
+  allowed: ReadonlySet<string>,
+  mayCome: (origin: string) => boolean = () => false,
+): void {
   const { headers, url = '/' } = knock;
   if (url.length > MOST_URL) {
     throw new HttpProblem('uri-too-long', `the address has ${url.length} characters, of ${MOST_URL} at most`);
@@ -58,6 +63,10 @@ export function checkRequest(knock: IncomingRequest, allowed: ReadonlySet<string
     }
   }
   const { origin } = headers;
+  if (origin !== undefined && mayCome(origin)) {
+    checkBody(knock);
+    return;
+  }
   if (origin !== undefined && !isSameOrigin(origin, host)) {
     throw new HttpProblem('foreign-origin', `pages of '${origin}' may not send requests to this service`);
   }

@@ -57,7 +57,6 @@ function handlerOf(definition: ResourceDefinition) {
       if (minPosition !== undefined && (await freshness.waitFor(minPosition, [], timeoutMs)) === undefined) {
         throw new HttpProblem('not-yet-there', `the log does not hold position ${minPosition} yet`);
       }
-      reply.header('cache-control', 'private, no-cache');
       for (const revision of revisionsIn(request.headers['if-none-match'])) {
         if (!(await reader.isAt(definition, id, revision))) continue;
         reply.code(304).header('etag', `"${revision}"`).send();

@@ -23,7 +23,7 @@ describe('aggregates over HTTP', () => {
   it('shows the whole where Location leads, with the revision that If-Match takes', async () => {
     const at = await sent('Basel', 'Ulm');
     const { status, headers, body } = await client.get(at);
-    expect([status, headers['etag'], headers['cache-control']]).toEqual([200, '"2"', 'private, no-cache']);
+    expect([status, headers['etag'], headers['cache-control']]).toEqual([200, '"2"', 'no-store']);
     expect(body.data).toEqual({ id: at.split('/').at(-1), revision: 2, at: 'Ulm', moves: ['Basel', 'Ulm'] });
     expect(BigInt(body.freshness.position)).toBeGreaterThan(0n);
     const stale = await client.post(`${at}/move`, { to: 'Bern' }, { 'if-match': '"1"' });

@@ -67,6 +67,13 @@ describe('settings', () => {
     ['PORT', '65536', 'PORT'],
     ['DRAIN_MS', '-1', 'DRAIN_MS'],
     ['YAD_URL', 'crm', 'YAD_URL'],
+    [
+      'CORS_ORIGINS',
+      'https://a.example/',
+      "CORS_ORIGINS is 'https://a.example/', which names something else than origins",
+    ],
+    ['CORS_ORIGINS', '*', 'CORS_ORIGINS'],
+    ['CORS_ORIGINS', 'file://x', 'CORS_ORIGINS'],
   ])('that are wrong are named: %s=%s', (name, text, message) => {
     expect(() => readSettings({ [name]: text })).toThrow(message);
   });

@@ -28,6 +28,12 @@ export async function runApp(
   }
 }
 
+/** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */
+export const httpOf = (environment: Environment): { hosts: ReadonlySet<string>; origins: readonly string[] } => ({
+  hosts: hostsOf(environment),
+  origins: environment.CORS_ORIGINS,
+});
+
 /** The names under which the app answers, beside this machine's own. @throws WrongSettings naming what is none */
 export function hostsOf({ ALLOWED_HOSTS, HOST }: Environment): ReadonlySet<string> {
   try {
