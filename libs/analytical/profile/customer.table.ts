@@ -1,8 +1,16 @@
 import { z } from 'zod';
 import { NumberedPoint } from '#contracts/contacts/contact.events.js';
-import { ContactKind, ContactStatus, Identity, LifecycleStage, TypedValue } from '#contracts/contacts/contact-terms.js';
+import {
+  contactDetails,
+  ContactKind,
+  ContactStatus,
+  Identity,
+  LifecycleStage,
+  TypedValue,
+  type DetailName,
+} from '#contracts/contacts/contact-terms.js';
 import { Day, Instant } from '#platform/kernel/calendar.js';
-import { orErased } from '#platform/kernel/erased.js';
+import { orErased, type Erased } from '#platform/kernel/erased.js';
 import {
   count,
   instant,
@@ -18,6 +26,18 @@ const CustomerPoint = NumberedPoint.extend({
   reach: orErased(NumberedPoint.shape.reach),
   verifiedAt: Instant.optional(),
 });
+
+const { name: nameParts, ...otherDetails } = contactDetails;
+const { given, family } = nameParts.shape;
+/** What is known of a contact beside its name in full, which has a column of its own. */
+const CustomerDetails = z.object({
+  given: orErased(given.unwrap()).optional(),
+  family: orErased(family.unwrap()).optional(),
+  ...(Object.fromEntries(Object.entries(otherDetails).map(([name, schema]) => [name, orErased(schema).optional()])) as {
+    [Name in Exclude<DetailName, 'name'>]: z.ZodOptional<z.ZodUnion<[(typeof otherDetails)[Name], typeof Erased]>>;
+  }),
+});
+export type CustomerDetails = z.infer<typeof CustomerDetails>;
 const CustomerFact = z.object({
   name: z.string(),
   content: TypedValue,
@@ -60,9 +80,7 @@ export const Customer = table('customers', {
       .describe('The name in full; null where none is known')
       .shown(orErased(z.string()).nullable(), (name) => `nullif(${name}, '')`),
     // As the contact's details have them.
-    details: personalJson(z.record(z.string(), z.unknown())).describe(
-      'Parts of the name, birth date, language and the like',
-    ),
+    details: personalJson(CustomerDetails).describe('Parts of the name, birth date, language and the like'),
     // Of an erased list nobody knows how long it was: one `erased` stands for it.
     points: personalJson(z.array(orErased(CustomerPoint))),
     identities: personalJson(z.array(orErased(Identity.extend({ key: orErased(Identity.shape.key) })))),

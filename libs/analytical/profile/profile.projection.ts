@@ -4,7 +4,7 @@ import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
-import { Customer, CustomerActivity, CustomerTag, type CustomerFact } from './customer.table.js';
+import { Customer, CustomerActivity, CustomerTag, type CustomerDetails, type CustomerFact } from './customer.table.js';
 
 /** Changes the profile of the event's subject; a subject that never registered (a walk-in order) has none. */
 const ofCustomer = (
@@ -57,7 +57,7 @@ const toStatus = (event: RecordedEvent<{ status: ContactStatus }>) =>
 type ContactDetails = Pick<Parameters<typeof contact.contactRegistered>[0], DetailName>;
 
 /** The details that are known, without the name, which has columns of its own. */
-function detailsOf(data: ContactDetails): Record<string, unknown> {
+function detailsOf(data: ContactDetails): CustomerDetails {
   const { name, birthDate, language, zone, jobTitle, department, website, registrationNumber, remarks } = data;
   const known = {
     given: isErased(name) ? erased : name?.given,

@@ -150,7 +150,8 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
         at: Instant.optional(),
       }),
       answer: StateAsOf,
-      run: async ({ aggregate, id, revision, position, at }, { now }) => {
+      personal: 'untyped',
+      run: async ({ aggregate, id, revision, position, at }, { now, isMasked }) => {
         const stream = { aggregate, aggregateId: id };
         if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
           throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);
@@ -168,7 +169,7 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
         }
         const through =
           position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
-        const found = await stateAsOf({ store, codec, aggregates }, stream, { revision, through });
+        const found = await stateAsOf({ store, codec, aggregates }, stream, { revision, through, isMasked });
         if (!found) throw new NotFound(`${streamName(stream)} had no event then`);
         if (revision !== undefined && revision > found.revision) {
           throw new NotFound(`${streamName(stream)} has no revision ${revision}: its last is ${found.revision}`);

@@ -3,7 +3,7 @@ import { Instant } from '#platform/kernel/calendar.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { orErased } from '#platform/kernel/erased.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
-import type { EventContract } from '#platform/kernel/event-contract.js';
+import type { ClassifiedFields, EventContract } from '#platform/kernel/event-contract.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import { eventName } from '#platform/schemas/event-schemas.js';
@@ -42,9 +42,9 @@ const UnknownEvent = z
 
 /** Any event of these contracts as an auditor sees it: its data are of its type, in the version of today. */
 export function auditedEvent(events: readonly EventContract<any>[]): z.ZodType<AuditedEvent> {
-  const known = events.map(({ type, schema }) =>
+  const known = events.map(({ type, fields }) =>
     z
-      .strictObject({ ...envelope, type: z.literal(type), known: z.literal(true), data: schema })
+      .strictObject({ ...envelope, type: z.literal(type), known: z.literal(true), data: dataOf(fields) })
       .meta({ id: `${eventName(type)}Event` }),
   );
   return z.union([...known, UnknownEvent]).meta({
@@ -52,6 +52,17 @@ export function auditedEvent(events: readonly EventContract<any>[]): z.ZodType<A
     description: 'An event as it was recorded. `type` tells what its data are, where `known` is true.',
   }) as unknown as z.ZodType<AuditedEvent>;
 }
+
+/** What an answer shows of an event's data: a personal field may have been erased. */
+const dataOf = (fields: ClassifiedFields): z.ZodType =>
+  z.strictObject(
+    Object.fromEntries(
+      Object.entries(fields).map(([name, { schema, retention }]) => [
+        name,
+        retention === null ? schema : orErased(schema),
+      ]),
+    ),
+  );
 
 export interface AuditedEvent extends Record<string, unknown> {
   position: string;

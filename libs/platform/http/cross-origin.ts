@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { varyBy } from './vary.js';
 
 /** What pages may send beside what any page may. */
 const REQUEST_HEADERS = [
@@ -55,7 +56,7 @@ export class CrossOrigin {
   /** Lets the page that asked read the answer. Caches are told that it was made for that origin. */
   markAnswer({ headers: { origin } }: FastifyRequest, reply: FastifyReply): void {
     if (this.origins.size === 0) return;
-    reply.header('vary', 'origin');
+    varyBy(reply, 'origin');
     if (origin === undefined || !this.allows(origin)) return;
     reply.header('access-control-allow-origin', origin).header('access-control-expose-headers', ANSWER_HEADERS);
   }

@@ -7,8 +7,12 @@ import { InvalidInput } from '#platform/kernel/errors.js';
 import type { Admission } from './admission.js';
 import { sendStream } from './event-stream.js';
 import { feedRequestOf, MAY_FOLLOW } from './feed-request.js';
-import { InvalidRequest, sendProblem } from './problem.js';
+import { HttpProblem, InvalidRequest, sendProblem } from './problem.js';
 import { ADMISSION, EVENT_FEED } from './tokens.js';
+import { varyBy } from './vary.js';
+
+const NEEDS_PURPOSE =
+  'the log goes out whole, with personal values: following it needs a key or token that says what they are for';
 
 /** `GET /v1/events`: the log by position, a page at a time or as a stream of server-sent events. */
 @Controller()
@@ -28,7 +32,9 @@ export class FeedController implements OnModuleDestroy {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     try {
-      await this.admission.admit(request, { name: 'EventFeed', allowed: MAY_FOLLOW });
+      const { personalDataFor } = await this.admission.admit(request, { name: 'EventFeed', allowed: MAY_FOLLOW });
+      // Whatever its form: events go out as they are stored, with all that is personal.
+      if (personalDataFor === undefined) throw new HttpProblem('forbidden', NEEDS_PURPOSE);
       const { question, waitMs, form } = feedRequestOf(request);
       if (form === 'stream') {
         await this.stream(question, gone.signal, reply);
@@ -74,9 +80,6 @@ const pageText = (page: FeedPage): string => `${JSON.stringify(about(page)).slic
 /** The batch of CloudEvents, which is a list and nothing beside it: all else is in headers. */
 function sendBatch(reply: FastifyReply, page: FeedPage): void {
   for (const [name, value] of Object.entries(about(page))) reply.header(`yad-${name}`, String(value));
-  reply
-    .code(200)
-    .header('content-type', 'application/cloudevents-batch+json; charset=utf-8')
-    .header('vary', 'accept')
-    .send(textsOf(page));
+  varyBy(reply, 'accept');
+  reply.code(200).header('content-type', 'application/cloudevents-batch+json; charset=utf-8').send(textsOf(page));
 }

@@ -15,6 +15,7 @@ import type { Page, QueryDefinition, ReadModels } from '#platform/projections/de
 import type { Admission } from './admission.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
+import { PersonalAnswer, sightOf } from './sight.js';
 import { ADMISSION, QUERY_PARTS } from './tokens.js';
 
 /** What queries are answered with. */
@@ -61,11 +62,17 @@ export function queryController(definitions: readonly QueryDefinition[]): Type {
 function handlerOf(definition: QueryDefinition) {
   const parse = parserOf(definition);
   const BusMessage = busQueryOf(definition);
+  const personal = new PersonalAnswer(definition);
+  const shown = (data: unknown): unknown =>
+    definition.paged ? (data as unknown[]).map((item) => personal.masked(item)) : personal.masked(data);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { read, freshness, cursors, clock, timeoutMs, budget } = this.parts;
-      await this.admission.admit(request, definition);
+      const principal = await this.admission.admit(request, definition);
+      const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
+      const isMasked = personal.isPersonal && !sight;
       const { parameters, minPosition, cursor } = parse(request);
+      if (isMasked) personal.refuseAsking(parameters);
       const after = cursor === undefined ? undefined : await cursors.open(definition.name, parameters, cursor);
       // Asked before the rows are read: the answer may be fresher than it says, never staler.
       const position =
@@ -76,7 +83,7 @@ function handlerOf(definition: QueryDefinition) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
       const { heavy } = definition;
-      const context = { read: heavy ? (read?.heavy ?? read) : read, after, now: clock.now() };
+      const context = { read: heavy ? (read?.heavy ?? read) : read, after, now: clock.now(), isMasked };
       const run = (): Promise<unknown> => this.bus.execute(new BusMessage(parameters, context) as any);
       const [recordedAt, answer] = await Promise.all([
         freshness.recordedAt(position),
@@ -84,7 +91,7 @@ function handlerOf(definition: QueryDefinition) {
       ]);
       const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
       const body = {
-        data: items,
+        data: isMasked ? shown(items) : items,
         freshness: { position: String(position), recordedAt },
         next: next && (await cursors.seal(definition.name, parameters, next)),
       };

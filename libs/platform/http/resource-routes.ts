@@ -8,7 +8,9 @@ import type { Freshness } from '#platform/projections/queries/freshness.js';
 import type { Admission } from './admission.js';
 import { HttpProblem, InvalidRequest, sendProblem } from './problem.js';
 import { positionIn, refuseUndecodable } from './query-routes.js';
+import { PersonalAnswer, sightOf } from './sight.js';
 import { ADMISSION, RESOURCE_PARTS } from './tokens.js';
+import { varyBy } from './vary.js';
 
 /** What aggregates are read with. */
 export interface ResourceParts {
@@ -46,10 +48,12 @@ export function resourceController(definitions: readonly ResourceDefinition[]): 
 
 function handlerOf(definition: ResourceDefinition) {
   const { on } = definition;
+  const personal = new PersonalAnswer(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { reader, freshness, timeoutMs } = this.parts;
-      await this.admission.admit(request, definition);
+      const principal = await this.admission.admit(request, definition);
+      const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
       const { id } = request.params as { id: string };
       if (!isId(id)) throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);
       const minPosition = minPositionOf(request);
@@ -57,6 +61,8 @@ function handlerOf(definition: ResourceDefinition) {
       if (minPosition !== undefined && (await freshness.waitFor(minPosition, [], timeoutMs)) === undefined) {
         throw new HttpProblem('not-yet-there', `the log does not hold position ${minPosition} yet`);
       }
+      // One revision has two forms: what was kept of the one must not stand for the other.
+      if (personal.isPersonal) varyBy(reply, 'authorization, yad-reveal');
       for (const revision of revisionsIn(request.headers['if-none-match'])) {
         if (!(await reader.isAt(definition, id, revision))) continue;
         reply.code(304).header('etag', `"${revision}"`).send();
@@ -64,7 +70,8 @@ function handlerOf(definition: ResourceDefinition) {
       }
       const found = await reader.read(definition, id);
       if (!found) throw new NotFound(`there is no ${on.name} ${id}`);
-      const { answer: data, position, recordedAt, revision } = found;
+      const { answer, position, recordedAt, revision } = found;
+      const data = personal.isPersonal && !sight ? personal.masked(answer) : answer;
       const body = { data, freshness: { position: String(position), recordedAt } };
       reply
         .code(200)

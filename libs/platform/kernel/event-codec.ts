@@ -28,6 +28,8 @@ export interface EventCodec {
    * @throws UnknownEventError, SyntaxError, and whatever an upcast throws
    */
   decode(stored: StoredEvent): RecordedEvent;
+  /** The same with all that is personal in it erased: for those who may not see it. Nothing needs to be prepared. */
+  decodeErased(stored: StoredEvent): RecordedEvent;
   /** Whether this build knows a type of event in a version: it does not decode others. */
   knows(type: string, version: number): boolean;
   /**

@@ -45,6 +45,10 @@ export function plainParts(personalData: string): PersonalParts {
   return Object.entries(parts) as [RetentionClass, PersonalFields][];
 }
 
+/** The classes that a stored text has parts of, whatever form they are in. */
+export const classesIn = (personalData: string): readonly RetentionClass[] =>
+  Object.keys((JSON.parse(personalData) as { parts: object }).parts) as RetentionClass[];
+
 /**
  * Marks the fields of these classes as erased. All that an event of its version may have: which of them were there is not
  * known any more, and what was erased counts as present.

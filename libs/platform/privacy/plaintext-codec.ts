@@ -3,7 +3,7 @@ import type { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import type { EventCodec, EventPlace, StoredForm } from '#platform/kernel/event-codec.js';
 import { erased, isErased, type Erased } from '#platform/kernel/erased.js';
 import type { DomainEvent, RetentionClass } from '#platform/kernel/event-contract.js';
-import { markErased, plainParts, plainText, takeApart, type PersonalFields } from './personal-data.js';
+import { classesIn, markErased, plainParts, plainText, takeApart, type PersonalFields } from './personal-data.js';
 
 /** The codec without keys: personal fields are apart from the others, and readable. */
 export class PlaintextCodec implements EventCodec {
@@ -19,16 +19,28 @@ export class PlaintextCodec implements EventCodec {
   }
 
   decode(stored: StoredEvent): RecordedEvent {
+    return this.putTogether(stored, stored.personalData === null ? [] : this.partsOf(stored, stored.personalData));
+  }
+
+  decodeErased(stored: StoredEvent): RecordedEvent {
+    const classes = stored.personalData === null ? [] : classesIn(stored.personalData);
+    return this.putTogether(
+      stored,
+      classes.map((retention) => [retention, erased] as const),
+    );
+  }
+
+  private putTogether(
+    stored: StoredEvent,
+    parts: Iterable<readonly [RetentionClass, PersonalFields | Erased]>,
+  ): RecordedEvent {
     const data = JSON.parse(stored.data) as Record<string, unknown>;
     let meta: EventMeta = stored.meta;
     let gone: RetentionClass[] | undefined;
-    if (stored.personalData !== null) {
-      for (const [retention, fields] of this.partsOf(stored, stored.personalData)) {
-        if (retention === 'reason')
-          meta = { ...meta, reason: isErased(fields) ? erased : (fields['reason'] as string) };
-        else if (isErased(fields)) (gone ??= []).push(retention);
-        else Object.assign(data, fields);
-      }
+    for (const [retention, fields] of parts) {
+      if (retention === 'reason') meta = { ...meta, reason: isErased(fields) ? erased : (fields['reason'] as string) };
+      else if (isErased(fields)) (gone ??= []).push(retention);
+      else Object.assign(data, fields);
     }
     const { type, schemaVersion } = stored;
     // Marked before the upcasts, which so find what they look for, and after them, for what they made of it.

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { Erased } from '#platform/kernel/erased.js';
+import { Masked } from '#platform/kernel/masked.js';
 
 export type JsonSchema = Record<string, any>;
 
@@ -12,8 +14,13 @@ const IN_COMPONENTS = '#/components/schemas/';
 export class SchemaComponents {
   private readonly byName = new Map<string, { json: string; schema: JsonSchema }>();
 
+  /** @param options `masked`: what is answered may be masked wherever it may be erased; of answers, never of events */
+  constructor(private readonly options: { readonly masked?: boolean } = {}) {}
+
   /** The schema of what a sender writes (`input`) or reads (`output`), with references into the components. */
   schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+    const masks = this.options.masked === true && io === 'output';
+    let isMasked = false;
     const {
       $schema: _dialect,
       $defs = {},
@@ -25,11 +32,17 @@ export class SchemaComponents {
         // A pattern with classes of Unicode is an error for those who read it without the flag that it needs, as many
         // linters and generators do. What does not match is refused, with words that say what would.
         if (typeof jsonSchema.pattern === 'string' && /\\[pP]\{/.test(jsonSchema.pattern)) delete jsonSchema.pattern;
-        if (zodSchema._zod.def.type !== 'date') return;
+        const { def } = zodSchema._zod;
+        if (masks && def.type === 'union' && def.options.includes(Erased)) {
+          jsonSchema.anyOf!.push({ $ref: `${IN_COMPONENTS}Masked` });
+          isMasked = true;
+        }
+        if (def.type !== 'date') return;
         jsonSchema.type = 'string';
         jsonSchema.format = 'date-time';
       },
     }) as JsonSchema;
+    if (isMasked && !this.byName.has('Masked')) this.schemaOf(z.object({ masked: Masked }), 'output');
     const names = new Map<string, string>(Object.keys($defs).map((name) => [name, name]));
     // A rename changes those that refer to it, so names are settled until none changes any more.
     for (let settled = false; !settled;) {

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { PointKind } from '#contracts/contacts/contact-point.js';
 import { NumberedPoint, contactRegistered } from '#contracts/contacts/contact.events.js';
 import {
-  Attribute,
   AttributeName,
   AttributeType,
   ContactKind,
@@ -57,7 +56,15 @@ export const ContactAnswer = z
       }),
     ),
     externalFacts: z
-      .array(Attribute.extend({ source: key(200), date: Day, licence: key(200) }))
+      .array(
+        z.strictObject({
+          name: orErased(AttributeName),
+          content: orErased(TypedValue),
+          source: key(200),
+          date: Day,
+          licence: key(200),
+        }),
+      )
       .describe('What others say of the contact: the latest word of each source'),
     relations: z.array(z.strictObject({ kind: RelationKind, other: Id, direction: z.enum(['to', 'from']) })),
     mergedDuplicates: z.array(Id).describe('Contacts that were merged into this one'),

@@ -8,6 +8,7 @@ import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
 import { DerivedIds, WordLists } from '../derived-ids.js';
 import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
+import { PersonalAnswer } from '../sight.js';
 import { feedOperations } from './feed-operations.js';
 import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
@@ -19,6 +20,7 @@ import {
   problems,
   refs,
   resourceHeaders,
+  revealHeaders,
 } from './shared.js';
 
 /** What a document says that does not follow from the definitions. */
@@ -101,7 +103,7 @@ interface Parts {
  */
 export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
   const { commands = [], resources = [], queries = [], words = { tags: {}, samples: {} } } = registries;
-  const components = new SchemaComponents();
+  const components = new SchemaComponents({ masked: true });
   components.schemaOf(z.object({ id: Id }), 'input');
   const result = components.schemaOf(CommandResult, 'output');
   const freshness = components.schemaOf(Freshness, 'output');
@@ -158,6 +160,7 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
         ...principalHeaders,
         ...(commands.length > 0 ? commandHeaders : {}),
         ...(resources.length > 0 ? resourceHeaders : {}),
+        ...([...resources, ...queries].some((each) => new PersonalAnswer(each).isPersonal) ? revealHeaders : {}),
       },
       responses: problemResponses(paths),
     },
@@ -329,7 +332,7 @@ function queryOperation(definition: QueryDefinition, { components, samples, fres
       roles(allowed),
     ].join(' '),
     tags: [tagOf(path)],
-    parameters: [...own, ...shells, ...refs('parameters', principalHeaders)],
+    parameters: [...own, ...shells, ...revealing(definition), ...refs('parameters', principalHeaders)],
     responses: {
       200: {
         description: summary,
@@ -357,6 +360,7 @@ function resourceOperation(definition: ResourceDefinition, { components, samples
       pathParameter('id'),
       minPositionParameter,
       ...refs('parameters', resourceHeaders),
+      ...revealing(definition),
       ...refs('parameters', principalHeaders),
     ],
     responses: {
@@ -370,6 +374,9 @@ function resourceOperation(definition: ResourceDefinition, { components, samples
     },
   };
 }
+
+const revealing = (definition: ConstructorParameters<typeof PersonalAnswer>[0]): JsonSchema[] =>
+  new PersonalAnswer(definition).isPersonal ? refs('parameters', revealHeaders) : [];
 
 const minPositionParameter: JsonSchema = {
   name: 'minPosition',

@@ -70,7 +70,7 @@ export function feedOperations({
           'under its position as `id`; `event: progress` says how far the log was looked at, `event: problem` is the last.',
           'With `Accept: application/cloudevents-batch+json` the answer is the list of events alone, and the rest is in headers',
           '(`Yad-Next`, `Yad-Through`, `Yad-More` and so on). A position whose event the log has lost is 410, and `goOnAfter` says where to go on.',
-          `For the roles ${MAY_FOLLOW.join(', ')}.`,
+          `For the roles ${MAY_FOLLOW.join(', ')}, with a key or token that says what personal values are for: events have them.`,
         ].join(' '),
         tags: ['events'],
         parameters: [

@@ -1,3 +1,4 @@
+import { MAY_REVEAL, MOST_REASON } from '../sight.js';
 import { problemKinds, type Problem } from '../problem.js';
 import type { JsonSchema } from '#platform/schemas/components.js';
 
@@ -44,6 +45,16 @@ export const resourceHeaders: Readonly<Record<string, JsonSchema>> = {
     'The revision that the sender holds, as its ETag gave it: answered with 304 while nothing has changed.',
     words(200),
     '"3"',
+  ),
+};
+
+/** The header of those who read answers with personal values. */
+export const revealHeaders: Readonly<Record<string, JsonSchema>> = {
+  Reveal: header(
+    'Yad-Reveal',
+    `Why personal values are to be seen, for those with one of the roles ${MAY_REVEAL.join(', ')}: the answer then has them in clear, and it is noted who saw them. Without it they are \`{"masked":true}\`, unless the sender's key or token says what it sees them for.`,
+    words(MOST_REASON),
+    'the customer asks what we know',
   ),
 };
 

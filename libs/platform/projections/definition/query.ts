@@ -38,6 +38,8 @@ export interface LogQueryContext {
   /** The keyset that the caller's cursor carried, verified. */
   readonly after?: readonly (string | number)[];
   readonly now: Date;
+  /** The reader may not see personal values. What an answer's schema declares as personal is masked by the shell. */
+  readonly isMasked?: boolean;
 }
 
 /** What a query of read models is given beside its parameters. */
@@ -66,6 +68,11 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   readonly reads: readonly string[];
   /** It may look at everybody: only a few of these run at once, and no light query waits behind them. */
   readonly heavy: boolean;
+  /**
+   * `declared`: what is personal in an answer, its schema says, and the shell masks it. `untyped`: the schema cannot say
+   * it, and `run` masks by itself where it is told `isMasked`.
+   */
+  readonly personal: 'declared' | 'untyped';
   /** @throws Error when it reads projections and is given no read models */
   run(parameters: Parameters, context: LogQueryContext & { read?: ReadModels }): Promise<Answer | Page<any>>;
 }
@@ -79,6 +86,8 @@ interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[]
   route: string;
   /** Absent: all who may read. */
   allowed?: readonly Role[];
+  /** Absent: declared. */
+  personal?: QueryDefinition['personal'];
   parameters: P;
   /** Absent: it asks the log, and is given no read models. */
   reads?: R;
@@ -122,13 +131,15 @@ function define(
   },
   shape: Pick<QueryDefinition, 'path' | 'paged' | 'answer' | 'heavy'>,
 ): QueryDefinition {
-  const { name, summary, allowed = READERS, parameters, reads: projections = [], run } = definition;
+  const { name, summary, allowed = READERS, personal = 'declared', parameters, run } = definition;
+  const { reads: projections = [] } = definition;
   const defined: QueryDefinition = {
     name,
     summary,
     allowed,
     parameters,
     projections,
+    personal,
     reads: projections.map((each) => each.name),
     ...shape,
     heavy: definition.heavy ?? shape.heavy,
