@@ -4,7 +4,7 @@ import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The read side as a process of its own: read models from Kafka, or from the log itself, and the queries on them.
-await runApp('analytics', async (environment, lifecycle) => {
+await runApp('analytics', async (environment, lifecycle, log) => {
   const { app } = await startSystem(
     definitions,
     {
@@ -12,10 +12,10 @@ await runApp('analytics', async (environment, lifecycle) => {
       parts: ['read-models'],
       kafka: kafkaOf(environment),
       partitions: environment.YAD_PARTITIONS,
-      onError: (error) => console.error('read models:', error),
+      log,
       http: httpOf(environment),
     },
     lifecycle,
   );
-  console.log(`analytics answers on ${await listen(app, environment, 3001)}`);
+  log.info(`analytics answers on ${await listen(app, environment, 3001)}`);
 });

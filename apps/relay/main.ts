@@ -6,17 +6,17 @@ import { HealthCheck, serveHealth } from './health.js';
 // The relay as a process: from the event store to Kafka. Run two: one works, the other waits for its lease.
 await runApp(
   'relay',
-  async (environment, lifecycle) => {
+  async (environment, lifecycle, log) => {
     const kafka = kafkaOf(environment)!;
     const { PORT, HOST, YAD_PARTITIONS: partitions } = environment;
-    const options = { database: databasesOf(environment).store, kafka, partitions };
+    const options = { database: databasesOf(environment).store, kafka, partitions, log };
     const { relay, state, store, publisher, ended } = await startRelay(options, lifecycle);
     const check = new HealthCheck(relay, state, store, publisher).start();
     if (PORT !== undefined) {
       const server = await serveHealth(PORT, HOST, check, hostsOf(environment));
       lifecycle.onStop('health', () => void server.close());
     }
-    console.log(`relay: store -> ${kafka.topic} (${partitions} partitions) on ${kafka.brokers.join(', ')}`);
+    log.info(`relay: store -> ${kafka.topic} (${partitions} partitions) on ${kafka.brokers.join(', ')}`);
     // One that has ended by itself must not look healthy.
     void ended.then((error) => (error === undefined ? undefined : lifecycle.fail(error)));
   },

@@ -4,14 +4,14 @@ import { startSystem } from '#platform/runtime/composition.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
-import { welcome } from './welcome.js';
+import { isUp, welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
-await runApp('yad', async (environment, lifecycle) => {
+await runApp('yad', async (environment, lifecycle, log) => {
   const dataDir = resolve(environment.YAD_DATA);
   let usual = environment.DATABASE_URL;
   if (usual === undefined) {
-    const embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: console.log });
+    const embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: (line) => log.info(line) });
     lifecycle.onStop('embedded database', () => embedded.stop());
     usual = embedded.url;
   }
@@ -22,11 +22,13 @@ await runApp('yad', async (environment, lifecycle) => {
       parts: ['commands', 'read-models', 'audit'],
       partitions: environment.YAD_PARTITIONS,
       topic: environment.YAD_TOPIC,
-      onError: (error) => console.error('read models:', error),
+      log,
       http: httpOf(environment),
     },
     lifecycle,
   );
   const address = await listen(app, environment, 3000);
-  console.log(welcome(address, environment.DATABASE_URL ? 'the database that DATABASE_URL names' : dataDir));
+  const data = environment.DATABASE_URL ? 'the database that DATABASE_URL names' : dataDir;
+  if (log.isPretty) console.log(welcome(address, data));
+  else log.info(isUp(address, data));
 });

@@ -1,9 +1,13 @@
 /** Where `yad import` sends when nobody says otherwise. */
 const usual = 'http://localhost:3000';
 
+/** The first thing to know. */
+export const isUp = (address: string, data: string): string =>
+  `Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.`;
+
 /** What a person who has just started Yad wants to know: where to look and what to try. */
 export const welcome = (address: string, data: string): string => `
-Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.
+${isUp(address, data)}
 
   API documents   ${address}/docs   (${address}/openapi.json)
 

@@ -44,6 +44,10 @@ export const modules: readonly Module[] = [
   },
   // What an error of the database means, for whoever answers one. Knows no driver.
   { folder: 'libs/platform/postgres/errors.ts', mayImport: [], packages: [] },
+  // What a line of the log may say, for whoever tells one. Knows no library.
+  { folder: 'libs/platform/observability/log.ts', mayImport: [], packages: [] },
+  // What a running process tells: the only module with pino.
+  platform('observability', ['observability/log.ts'], ['pino', 'pino-pretty']),
   // The only module with the PostgreSQL driver, and its embedded server.
   platform('postgres', ['kernel', 'postgres/errors.ts'], ['pg', 'pg-copy-streams']),
   platform('event-store/memory', ['kernel', 'event-store']),
@@ -73,7 +77,7 @@ export const modules: readonly Module[] = [
     'http',
     [
       ...['kernel', 'access', 'command-handling', 'cqrs', 'projections', 'schemas', 'event-feed'],
-      ...['http/cursor-keys', 'postgres/errors.ts'],
+      ...['http/cursor-keys', 'postgres/errors.ts', 'observability/log.ts'],
     ],
     nest,
   ),
@@ -94,6 +98,7 @@ export const modules: readonly Module[] = [
         'event-store/postgres',
       ],
       ...['event-bus', 'event-bus/kafka', 'event-bus/local', 'event-bus/relay', 'http/cursor-keys'],
+      ...['observability', 'observability/log.ts'],
     ],
     ['@nestjs/platform-fastify'],
   ),

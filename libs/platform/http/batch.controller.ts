@@ -19,6 +19,7 @@ import { authorise, type Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, problemOf, sendProblem } from './problem.js';
+import { reportUnforeseen } from './request-watch.js';
 import { ADMISSION, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
 
 export const MAX_ITEMS = 10_000;
@@ -56,6 +57,11 @@ interface Entry {
   Message: BusCommandClass;
 }
 
+interface Sender {
+  readonly request: FastifyRequest;
+  readonly principal: Principal;
+}
+
 /** `POST /v1/commands:batch`: many commands in one request, one outcome each, in the order of the items. */
 @Controller()
 export class BatchController {
@@ -86,7 +92,7 @@ export class BatchController {
         throw new InvalidRequest('header', issues);
       }
       const items = itemsOf(request.body);
-      const outcomes = await this.outcomes(items, principal, common);
+      const outcomes = await this.outcomes(items, { request, principal }, common);
       reply
         .code(200)
         .header('content-type', 'application/json; charset=utf-8')
@@ -96,7 +102,7 @@ export class BatchController {
     }
   }
 
-  private async outcomes(items: unknown[], principal: Principal, common: CommandEnvelope): Promise<string[]> {
+  private async outcomes(items: unknown[], sender: Sender, common: CommandEnvelope): Promise<string[]> {
     const outcomes = Array.from<string>({ length: items.length });
     const sizes = sizesOf(items);
     let underWay = 0;
@@ -115,7 +121,7 @@ export class BatchController {
       bytes += size;
       sinceTurn += size;
       // Submitted here and now: the gateway keeps the order in which commands of one stream reach it.
-      const settled = this.submit(items[i], i, principal, common).then((outcome) => {
+      const settled = this.submit(items[i], i, sender, common).then((outcome) => {
         outcomes[i] = outcome;
         underWay--;
         bytes -= size;
@@ -129,7 +135,8 @@ export class BatchController {
     return outcomes;
   }
 
-  private async submit(item: unknown, index: number, principal: Principal, common: CommandEnvelope): Promise<string> {
+  private async submit(item: unknown, index: number, sender: Sender, common: CommandEnvelope): Promise<string> {
+    const { principal, request } = sender;
     let within = '';
     try {
       const parsed = BatchItem.safeParse(item);
@@ -158,7 +165,7 @@ export class BatchController {
       const result: CommandResult = await this.bus.execute(new entry.Message(message) as any);
       return `{"status":${definition.creates ? 201 : 200},${resultJson(result).slice(1)}`;
     } catch (error) {
-      const problem = problemOf(error);
+      const problem = problemOf(error, (unforeseen) => reportUnforeseen(request, unforeseen));
       for (const issue of problem.errors ?? []) issue.pointer = within + issue.pointer;
       return JSON.stringify(problem);
     }

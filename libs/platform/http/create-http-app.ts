@@ -1,21 +1,25 @@
 import 'reflect-metadata';
-import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import compress from '@fastify/compress';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
+import { consoleLog, noLog, type Log } from '#platform/observability/log.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { BodiesUnderWay, type BodyHold } from './bodies-under-way.js';
 import { CrossOrigin } from './cross-origin.js';
 import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
+import { NestLog } from './nest-log.js';
 import { openApiDocument, type DocumentWords } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
-import { HttpProblem, problemOf, sendProblem } from './problem.js';
+import { HttpProblem, kindOf, problemOf, sendProblem } from './problem.js';
 import { markSecure, SECURITY_HEADERS } from './security-headers.js';
 import { holdOf, patienceFor, setHold, takeJson } from './request-body.js';
+import { instanceOf, madeRequestId, requestIdOf } from './request-id.js';
+import { logRequests, RequestWatch, type RequestObserver } from './request-watch.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
   /** Bytes of a body at most. */
@@ -32,8 +36,12 @@ export interface HttpAppOptions extends HttpModuleOptions {
   bodyPatienceMs?: number;
   /** What the API document says beside what follows from the definitions. */
   documentWords?: DocumentWords;
-  /** What Nest logs; warnings and errors unless told otherwise. */
-  logger?: ('log' | 'warn' | 'error' | 'debug')[] | false;
+  /** Where it tells of requests and troubles; in words on the console unless told otherwise, false: nowhere. */
+  logger?: Log | false;
+  /** Lines of requests that a second may have. */
+  linesASecond?: number;
+  /** Told of every request when it has ended. */
+  observers?: readonly RequestObserver[];
 }
 
 const MIB = 1024 * 1024;
@@ -52,36 +60,42 @@ const COMPRESSION = {
 
 /** A Nest application on Fastify that serves what the options name, initialised but not yet listening. */
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
-  const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = ['warn', 'error'], ...rest } = options;
-  const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, ...more } = rest;
+  const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = consoleLog, ...rest } = options;
+  const log = logger || noLog;
+  const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, linesASecond, observers = [], ...more } = rest;
   const { hosts = allowedHosts(), origins, bodyPatienceMs, documentWords, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
   const crossOrigin = new CrossOrigin(origins);
   const mayCome = (origin: string): boolean => crossOrigin.allows(origin);
-  const boot = Date.now().toString(36);
-  let requests = 0;
+  const observed: RequestObserver[] = [logRequests(log, linesASecond), ...observers];
   const adapter = new FastifyAdapter({
     bodyLimit,
     // Over-long parameters are for the routes' own schemas to refuse.
     routerOptions: { maxParamLength: 16_384 },
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: (error: Unreadable, socket: Socket) => refuseUnreadable(error, socket, observed),
     // Of the headers; bodies have a time of their own by their size, and this is what node itself goes by at the most.
     http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
     requestTimeout: Math.ceil(patienceFor(batchBodyLimit)) + 15_000,
-    genReqId: () => `${boot}-${(++requests).toString(36)}`,
+    genReqId: ({ headers }: IncomingMessage) => requestIdOf(headers),
     // Nobody uses Express middleware here, and its hook costs every request.
     skipMiddie: true,
     return503OnClosing: false,
-    frameworkErrors: (error: Error, request: any, reply: any) => sendProblem(request, reply, error),
+    // Before any hook.
+    frameworkErrors: (error: Error, request: any, reply: any) => {
+      watch.begin(request, reply);
+      sendProblem(request, reply, error);
+    },
   } as any);
   const fastify: FastifyInstance = adapter.getInstance();
+  const watch = new RequestWatch(fastify, log, observed);
   // Of more, node keeps the first 2,000 and says nothing; their bytes are bounded anyhow.
   fastify.server.maxHeadersCount = 0;
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', (route) => allowed.note(route));
   await fastify.register(compress, COMPRESSION);
   fastify.addHook('onRequest', (request, reply, done) => {
+    watch.begin(request, reply);
     markSecure(request, reply);
     crossOrigin.markAnswer(request, reply);
     try {
@@ -118,7 +132,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     route.onSend = [release, ...[route.onSend ?? []].flat()];
   });
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.register(module), adapter, {
-    logger,
+    logger: new NestLog(log),
     bodyParser: false,
     abortOnError: false,
   });
@@ -160,18 +174,26 @@ function holdBody(request: FastifyRequest, reply: FastifyReply, hold: BodyHold, 
 }
 
 /** Answers what node itself could not read as a request. */
-function refuseUnreadable(error: Unreadable, socket: Socket): void {
+function refuseUnreadable(error: Unreadable, socket: Socket, observers: readonly RequestObserver[]): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const problem = problemOf(unreadable(error));
+  const problem = problemOf(unreadable(error), () => {});
+  const requestId = madeRequestId();
+  problem.instance = instanceOf(requestId);
   const body = JSON.stringify(problem);
+  const bytes = Buffer.byteLength(body);
   const secure = SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n${secure}Content-Type: application/problem+json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n${secure}` +
+      `Content-Type: application/problem+json; charset=utf-8\r\nYad-Request-Id: ${requestId}\r\n` +
+      `Content-Length: ${bytes}\r\n\r\n${body}`,
   );
+  const { status } = problem;
+  const unknown = { operation: undefined, actor: undefined, method: undefined, route: undefined, id: undefined };
+  const ended = { requestId, ...unknown, status, problem: kindOf(problem), cutOff: undefined, ms: 0, bytes };
+  for (const observe of observers) observe(ended);
 }
 
 interface Unreadable extends Error {

@@ -23,7 +23,7 @@ it('holds a page for a client that does not read, asks for no more, and ends it'
   }
   let sent!: Promise<void>;
   const server = createServer((_request, raw) => {
-    sent = sendStream(raw, pageAt(1n), endless(), { patienceMs: 150 });
+    sent = sendStream(raw, pageAt(1n), endless(), { requestId: 'request', unforeseen: () => {}, patienceMs: 150 });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -2,11 +2,16 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FeedPage } from '#platform/event-feed/event-feed.js';
 import { shortPlaceText } from '#platform/event-feed/place.js';
 import { problemOf } from './problem.js';
+import { instanceOf } from './request-id.js';
 
 /** After how long a client that reads nothing is given up. */
 const PATIENCE_MS = 30_000;
 
 export interface StreamOptions {
+  /** The request that is answered. */
+  readonly requestId: string;
+  /** Told of what goes wrong that nobody foresaw. */
+  readonly unforeseen: (error: unknown) => void;
   /** What the answer says beside what every stream says. */
   readonly headers?: OutgoingHttpHeaders;
   /** After how long a client that reads nothing is given up. */
@@ -21,7 +26,7 @@ export async function sendStream(
   raw: ServerResponse,
   first: FeedPage,
   pages: AsyncIterable<FeedPage>,
-  { headers = {}, patienceMs = PATIENCE_MS }: StreamOptions = {},
+  { requestId, unforeseen, headers = {}, patienceMs = PATIENCE_MS }: StreamOptions,
 ): Promise<void> {
   raw.writeHead(200, {
     ...headers,
@@ -38,7 +43,9 @@ export async function sendStream(
       last = page;
     }
   } catch (error) {
-    raw.write(`event: problem\ndata: ${JSON.stringify(problemOf(error))}\n\n`);
+    const problem = problemOf(error, unforeseen);
+    problem.instance = instanceOf(requestId);
+    raw.write(`event: problem\ndata: ${JSON.stringify(problem)}\n\n`);
   } finally {
     raw.end();
   }

@@ -8,6 +8,7 @@ import type { Admission } from './admission.js';
 import { sendStream } from './event-stream.js';
 import { feedRequestOf, MAY_FOLLOW } from './feed-request.js';
 import { HttpProblem, InvalidRequest, sendProblem } from './problem.js';
+import { reportUnforeseen } from './request-watch.js';
 import { ADMISSION, EVENT_FEED } from './tokens.js';
 import { varyBy } from './vary.js';
 
@@ -37,7 +38,7 @@ export class FeedController implements OnModuleDestroy {
       if (personalDataFor === undefined) throw new HttpProblem('forbidden', NEEDS_PURPOSE);
       const { question, waitMs, form } = feedRequestOf(request);
       if (form === 'stream') {
-        await this.stream(question, gone.signal, reply);
+        await this.stream(question, gone.signal, request, reply);
         return;
       }
       const page =
@@ -50,14 +51,21 @@ export class FeedController implements OnModuleDestroy {
     }
   }
 
-  private async stream(question: FeedQuestion, gone: AbortSignal, reply: FastifyReply): Promise<void> {
+  private async stream(
+    question: FeedQuestion,
+    gone: AbortSignal,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
     const pages = this.feed.follow(question, gone)[Symbol.asyncIterator]();
     const first = await pages.next();
     if (first.done) return;
     reply.hijack();
     // Taken over from here on: what has been said of the answer so far is said by hand.
     const headers = reply.getHeaders() as OutgoingHttpHeaders;
-    await sendStream(reply.raw, first.value, { [Symbol.asyncIterator]: () => pages }, { headers });
+    const unforeseen = (error: unknown): void => reportUnforeseen(request, error);
+    const following = { [Symbol.asyncIterator]: () => pages };
+    await sendStream(reply.raw, first.value, following, { requestId: request.id, unforeseen, headers });
   }
 }
 

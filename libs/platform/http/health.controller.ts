@@ -1,5 +1,6 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HttpProblem, sendProblem } from './problem.js';
 import { READINESS } from './tokens.js';
 
 /** Checks by name; one that rejects says why the service is not ready, a text that it resolves to is shown. */
@@ -18,7 +19,7 @@ export class HealthController {
   }
 
   @Get('ready')
-  async ready(@Res() reply: FastifyReply): Promise<void> {
+  async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const checks: Record<string, string> = {};
     const rejected = new Set<string>();
     await Promise.all(
@@ -33,21 +34,15 @@ export class HealthController {
       }),
     );
     const failed = Object.keys(this.checks).filter((name) => rejected.has(name));
-    const json = reply.code(failed.length === 0 ? 200 : 503);
     if (failed.length === 0) {
-      json.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({ status: 'ok', checks }));
+      reply
+        .code(200)
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(JSON.stringify({ status: 'ok', checks }));
       return;
     }
-    const problem = {
-      type: 'urn:yad:problem:not-ready',
-      title: 'The service is not ready',
-      status: 503,
-      detail: failed.map((name) => `${name}: ${checks[name]}`).join('; '),
-    };
-    json
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .header('retry-after', '2')
-      .send(JSON.stringify(problem));
+    const detail = failed.map((name) => `${name}: ${checks[name]}`).join('; ');
+    sendProblem(request, reply, new HttpProblem('not-ready', detail));
   }
 }
 

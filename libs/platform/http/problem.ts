@@ -1,8 +1,10 @@
-import { HttpException, Logger } from '@nestjs/common';
+import { HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { reasonOf } from '#platform/postgres/errors.js';
 import { InvalidInput, PositionLost, RuleViolation, YadError } from '#platform/kernel/errors.js';
 import { HttpProblem, InvalidRequest, type Place } from './refusals.js';
+import { instanceOf, REQUEST_ID } from './request-id.js';
+import { noteProblem, reportUnforeseen } from './request-watch.js';
 
 export { HttpProblem, InvalidRequest, type Place };
 
@@ -56,6 +58,10 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'not-ready': { status: 503, title: 'The service is not ready', retryAfter: 2 },
 };
 
+const PREFIX = 'urn:yad:problem:';
+/** The kind that a problem is of. */
+export const kindOf = ({ type }: Problem): string => type.slice(PREFIX.length);
+
 const byStatus: Readonly<Record<number, string>> = {
   400: 'malformed-request',
   401: 'unauthenticated',
@@ -70,11 +76,16 @@ const byStatus: Readonly<Record<number, string>> = {
   503: 'not-ready',
 };
 
-const logger = new Logger('Http');
-
-/** The problem that an error is. What nobody foresaw is logged, and told without its internals. */
-export function problemOf(error: unknown): Problem {
+/**
+ * The problem that an error is. What nobody foresaw is told without its internals.
+ * @param unforeseen is told of it: it belongs into the log
+ */
+export function problemOf(error: unknown, unforeseen: (error: unknown) => void): Problem {
   if (error instanceof YadError) {
+    if (!problemKinds[error.kind]) {
+      unforeseen(error);
+      return ofKind('unexpected', FAILED);
+    }
     const problem = ofKind(error.kind, error.message);
     if (error instanceof InvalidInput) {
       const place = error instanceof InvalidRequest ? error.place : 'body';
@@ -88,27 +99,25 @@ export function problemOf(error: unknown): Problem {
   const status = error instanceof HttpException ? error.getStatus() : statusOfFastify(error);
   if (status === undefined || status >= 500) {
     if (status === 503) return ofKind('not-ready', 'the service is going down');
-    logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    unforeseen(error);
     const reason = reasonOf(error);
     if (reason) return ofKind('unavailable', `${reason}; nothing was stored, send it again later`);
-    return ofKind('unexpected', 'the service failed to answer; the failure is in its log');
+    return ofKind('unexpected', FAILED);
   }
   const problem = ofKind(byStatus[status] ?? 'malformed-request', (error as Error).message);
   problem.status = status;
   return problem;
 }
 
+const FAILED = 'the service failed to answer; the failure is in its log';
+
 /** A sender that went away within its body is no failure of ours, and fills no log. */
 const isGone = (error: unknown): boolean =>
   (error as { code?: unknown } | undefined)?.code === 'ECONNRESET' && (error as Error).message === 'aborted';
 
 function ofKind(kind: string, detail: string): Problem {
-  const known = problemKinds[kind];
-  if (!known) {
-    logger.error(`problem of the unknown kind ${kind}: ${detail}`);
-    return ofKind('unexpected', 'the service failed to answer; the failure is in its log');
-  }
-  return { type: `urn:yad:problem:${kind}`, title: known.title, status: known.status, detail };
+  const known = problemKinds[kind]!;
+  return { type: PREFIX + kind, title: known.title, status: known.status, detail };
 }
 
 function statusOfFastify(error: unknown): number | undefined {
@@ -116,22 +125,22 @@ function statusOfFastify(error: unknown): number | undefined {
   return typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number' ? statusCode : undefined;
 }
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-/;
-
 /** Answers a request with the problem that an error is. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  const unforeseen = (given: unknown): void => reportUnforeseen(request, given);
   if (reply.sent) {
-    logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    unforeseen(error);
     return;
   }
-  const problem = problemOf(error);
-  const trace = TRACEPARENT.exec(String(request.headers['traceparent'] ?? ''))?.[1];
-  problem.instance = trace ? `urn:yad:trace:${trace}` : `urn:yad:request:${request.id}`;
-  const retryAfter = problemKinds[problem.type.slice('urn:yad:problem:'.length)]?.retryAfter;
+  const problem = problemOf(error, unforeseen);
+  problem.instance = instanceOf(request.id);
+  noteProblem(request, kindOf(problem));
+  const { retryAfter } = problemKinds[kindOf(problem)]!;
   if (retryAfter) reply.header('retry-after', String(retryAfter));
   if (problem.status === 415) reply.header('accept', 'application/json').header('accept-encoding', 'gzip');
   reply
     .code(problem.status)
+    .header(REQUEST_ID, request.id)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(JSON.stringify(problem));
 }

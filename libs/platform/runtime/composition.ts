@@ -20,10 +20,12 @@ import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
+import { consoleLog, type Log } from '#platform/observability/log.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { codecOf } from './codec.js';
+import { busLogOf } from './bus-log.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Databases, KafkaSettings } from './connections.js';
 
@@ -51,7 +53,9 @@ export interface SystemOptions {
   readonly partitions?: number;
   /** Name of the topic of events as consumers are told it; a part without Kafka tells it, too. */
   readonly topic?: string;
-  /** Told of what the read models have trouble with, which they try again. */
+  /** Where the parts tell what they do and what they have trouble with. */
+  readonly log?: Log;
+  /** Told of what the read models have trouble with, which they try again; the log without it. */
   readonly onError?: (error: unknown) => void;
   /** Over what is worked out here. */
   readonly http?: Partial<HttpAppOptions>;
@@ -80,7 +84,8 @@ export async function startSystem(
   options: SystemOptions,
   lifecycle: Lifecycle,
 ): Promise<System> {
-  const { databases, parts, onError } = options;
+  const { databases, parts, log = consoleLog } = options;
+  const onError = options.onError ?? ((trouble: unknown) => log.error('read models', { trouble }));
   const { projections } = definitions;
   const codec = codecOf(definitions.events);
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: databases.store }));
@@ -107,7 +112,7 @@ export async function startSystem(
   }
   const { topic, partitions } = options;
   const served = servedBy(definitions, parts, { store, codec, host, topic, partitions });
-  const app = await createHttpApp({ ...served, cursorKeys, readiness, ...options.http });
+  const app = await createHttpApp({ ...served, cursorKeys, readiness, logger: log, ...options.http });
   lifecycle.onStop('http', () => closeInOrder(app));
   return { store, host, app };
 }
@@ -145,12 +150,13 @@ export function servedBy(
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */
 async function startBus(
   store: PostgresEventStore,
-  { databases, kafka, partitions }: SystemOptions,
+  { databases, kafka, partitions, log: to = consoleLog }: SystemOptions,
   readiness: { -readonly [Name in keyof ReadinessChecks]: ReadinessChecks[Name] },
   lifecycle: Lifecycle,
 ): Promise<{ bus: EventBus; published?: () => ReturnType<PostgresRelayState['published']> }> {
+  const log = busLogOf(to);
   if (!kafka) {
-    const bus = new LocalBus(store, { partitions });
+    const bus = new LocalBus(store, { partitions, log });
     lifecycle.onStop('local bus', () => bus.close());
     return { bus };
   }
@@ -163,6 +169,7 @@ async function startBus(
     topic: kafka.topic,
     settings: kafka.settings,
     partitions,
+    log,
     published: {
       heads: () => relay.heads(),
       eventAt: async (position) => (await store.readAll({ after: position - 1n, through: position, limit: 1 }))[0],

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { LogFields } from '#platform/observability/log.js';
 import { Lifecycle, type LifecycleOptions } from './lifecycle.js';
 
 describe('a lifecycle', () => {
   const codes: number[] = [];
   const told: string[] = [];
   const log = {
-    log: (...words: unknown[]): void => void told.push(words.join(' ')),
-    error: (...words: unknown[]): void => void told.push(words.join(' ')),
+    info: (words: string): void => void told.push(words),
+    error: (words: string, fields?: LogFields): void =>
+      void told.push(fields ? `${words}: ${String(fields.trouble)}` : words),
   };
   const begin = (options: LifecycleOptions = {}): Lifecycle =>
     new Lifecycle('app', { log, exit: (code) => codes.push(code), ...options });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { YadError } from '#platform/kernel/errors.js';
+import { consoleLog, type Log } from '#platform/observability/log.js';
 import { WrongSettings } from './environment.js';
 
 export interface LifecycleOptions {
@@ -9,7 +10,7 @@ export interface LifecycleOptions {
   readonly deadlineMs?: number;
   /** Ends the process; specs put their own here. */
   readonly exit?: (code: number) => void;
-  readonly log?: Pick<Console, 'log' | 'error'>;
+  readonly log?: Pick<Log, 'info' | 'error'>;
 }
 
 /**
@@ -20,13 +21,13 @@ export class Lifecycle {
   private readonly stops: { readonly what: string; readonly stop: () => Promise<unknown> | void }[] = [];
   private ending: Promise<boolean> | undefined;
   private readonly listeners: [NodeJS.Signals, () => void][] = [];
-  private readonly log: Pick<Console, 'log' | 'error'>;
+  private readonly log: Pick<Log, 'info' | 'error'>;
 
   constructor(
     private readonly name: string,
     private readonly options: LifecycleOptions = {},
   ) {
-    this.log = options.log ?? console;
+    this.log = options.log ?? consoleLog;
   }
 
   /** Has something stopped at the end, before all that was started earlier. */
@@ -62,14 +63,15 @@ export class Lifecycle {
 
   /** Stops everything and ends the process with 1: it cannot go on. */
   async fail(error: unknown): Promise<void> {
-    this.log.error(`${this.name}:`, error instanceof Error && isExpected(error) ? error.message : error);
+    if (error instanceof Error && isExpected(error)) this.log.error(`${this.name}: ${error.message}`);
+    else this.log.error(`${this.name}: cannot go on`, { trouble: error });
     await this.withinDeadline(this.stop());
     this.exit(1);
   }
 
   private async end(signal: string): Promise<void> {
     if (this.ending) return;
-    this.log.log(`${this.name}: ${signal}, going down`);
+    this.log.info(`${this.name}: ${signal}, going down`);
     let stopped!: (whole: boolean) => void;
     // From here on readiness says no, so that balancers take the process out before it stops.
     this.ending = new Promise((resolve) => (stopped = resolve));
@@ -96,7 +98,7 @@ export class Lifecycle {
         await stop();
       } catch (error) {
         whole = false;
-        this.log.error(`${this.name}: ${what} could not be stopped in order:`, error);
+        this.log.error(`${this.name}: ${what} could not be stopped in order`, { trouble: error });
       }
     }
     for (const [signal, listener] of this.listeners.splice(0)) process.off(signal, listener);

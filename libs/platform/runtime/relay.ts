@@ -2,6 +2,8 @@ import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapte
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import { consoleLog, type Log } from '#platform/observability/log.js';
+import { busLogOf } from './bus-log.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { KafkaSettings } from './connections.js';
 
@@ -10,6 +12,7 @@ export interface RelayOptions {
   readonly database: string;
   readonly kafka: KafkaSettings;
   readonly partitions: number;
+  readonly log?: Log;
 }
 
 export interface RunningRelay {
@@ -26,11 +29,12 @@ const LAST_SEND_MS = 5_000;
 
 /** Wires a relay and starts it. */
 export async function startRelay(
-  { database, kafka, partitions }: RelayOptions,
+  { database, kafka, partitions, log: to = consoleLog }: RelayOptions,
   lifecycle: Lifecycle,
 ): Promise<RunningRelay> {
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
   const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
+  const log = busLogOf(to);
   const { brokers, signIn, topic, settings } = kafka;
   const publisher = new KafkaPublisher({
     store,
@@ -40,9 +44,10 @@ export async function startRelay(
     topic,
     partitions,
     settings,
+    log,
   });
   lifecycle.onStop('kafka', () => publisher.close());
-  const relay = new Relay({ store, publisher, state });
+  const relay = new Relay({ store, publisher, state, log });
   let stopping = false;
   const ended = publisher
     .open()

@@ -1,5 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { allowedHosts } from '#platform/http/request-guards.js';
+import { createLog, type WrittenLog } from '#platform/observability/pino-log.js';
 import { Lifecycle } from './lifecycle.js';
 import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
 
@@ -11,27 +12,33 @@ import { readSettings, unknownSettings, WrongSettings, type Environment } from '
  */
 export async function runApp(
   name: string,
-  start: (environment: Environment, lifecycle: Lifecycle) => Promise<void>,
+  start: (environment: Environment, lifecycle: Lifecycle, log: WrittenLog) => Promise<void>,
   needed?: Parameters<typeof readSettings>[1],
 ): Promise<void> {
-  let lifecycle = new Lifecycle(name);
+  let lifecycle: Lifecycle | undefined;
   try {
     const environment = readSettings(process.env, needed);
-    lifecycle = new Lifecycle(name, { drainMs: environment.DRAIN_MS });
+    const log = await createLog({ app: name, level: environment.LOG_LEVEL, format: environment.LOG_FORMAT });
+    lifecycle = new Lifecycle(name, { drainMs: environment.DRAIN_MS, log });
     lifecycle.endOnSignals();
     for (const unknown of unknownSettings(process.env)) {
-      console.warn(`${name}: ${unknown} is set, and no setting has this name (npx yad config lists them)`);
+      log.warn(`${name}: ${unknown} is set, and no setting has this name (npx yad config lists them)`);
     }
-    await start(environment, lifecycle);
+    await start(environment, lifecycle, log);
   } catch (error) {
+    // Settings that are wrong may be those of the log.
+    lifecycle ??= new Lifecycle(name, { log: await createLog({ app: name }) });
     await lifecycle.fail(error);
   }
 }
 
 /** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */
-export const httpOf = (environment: Environment): { hosts: ReadonlySet<string>; origins: readonly string[] } => ({
+export const httpOf = (
+  environment: Environment,
+): { hosts: ReadonlySet<string>; origins: readonly string[]; linesASecond: number } => ({
   hosts: hostsOf(environment),
   origins: environment.CORS_ORIGINS,
+  linesASecond: environment.LOG_REQUESTS_PER_SECOND,
 });
 
 /** The names under which the app answers, beside this machine's own. @throws WrongSettings naming what is none */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { LINES_A_SECOND } from '#platform/http/request-watch.js';
+import { LOG_LEVELS } from '#platform/observability/log.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 
@@ -187,6 +189,25 @@ export const settings = {
     schema: z.string().min(1),
     otherwise: '.data',
     meaning: 'Folder of the embedded database.',
+  }),
+  LOG_LEVEL: required({
+    area: 'observability',
+    schema: z.enum([...LOG_LEVELS, 'silent'], { error: 'is not debug, info, warn, error or silent' }),
+    otherwise: 'info' as const,
+    meaning: 'Lines of the log that matter less are not written: debug, info, warn, error or silent.',
+  }),
+  LOG_FORMAT: setting({
+    area: 'observability',
+    schema: z.enum(['json', 'pretty'], { error: 'is neither json nor pretty' }),
+    meaning:
+      'json: a line of JSON each, without the words of errors that may repeat what was sent; pretty: for a person, with them. Without it pretty on a terminal, else json.',
+  }),
+  LOG_REQUESTS_PER_SECOND: required({
+    area: 'observability',
+    schema: whole(0, 1_000_000),
+    otherwise: LINES_A_SECOND,
+    meaning:
+      'Requests that have a line of their own in a second, at most; of further ones the log tells how many there were.',
   }),
   YAD_URL: setting({
     area: 'command line',

@@ -75,7 +75,7 @@ export const problemSchema: JsonSchema = {
     title: { type: 'string' },
     status: { type: 'integer', minimum: 400, maximum: 599 },
     detail: { type: 'string' },
-    instance: { type: 'string', description: 'The trace or the request.' },
+    instance: { type: 'string', description: 'The request, by the name in `Yad-Request-Id`, or its trace.' },
     errors: {
       type: 'array',
       items: {
@@ -122,14 +122,22 @@ export function problemResponses(paths: JsonSchema): Record<string, JsonSchema> 
     if (!used.includes(`responses/${name}"`)) continue;
     responses[name] ??= {
       description: title,
+      headers: {
+        'Yad-Request-Id': {
+          description:
+            'The name of the request, as every answer has one: the trace of its `traceparent`, or one made here. The service’s log has it too.',
+          schema: { type: 'string' },
+        },
+      },
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: {} } },
     };
     const example = { type: `urn:yad:problem:${kind}`, title, status, detail: title, ...details[kind] };
     const response = responses[name] as JsonSchema;
     response['content']['application/problem+json'].examples[kind] = { value: example };
     if (retryAfter) {
-      response['headers'] = {
-        'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'string' } },
+      response['headers']['Retry-After'] = {
+        description: 'Seconds until another try makes sense.',
+        schema: { type: 'string' },
       };
     }
   }

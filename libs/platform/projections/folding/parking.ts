@@ -22,12 +22,16 @@ export const LETTER_BYTES = 120;
 
 /** So much is set aside that the projection stops. Nothing of what was folded last is kept. */
 export class ParkingFull extends Error {
-  constructor({ name, parkAtMost }: Projection, cause: string) {
+  /** For the log, which holds nothing of an event. */
+  readonly plain: string | undefined;
+  /** @param cause why the next event fails; it may repeat what is in the event */
+  constructor({ name, parkAtMost }: Projection, cause?: string) {
     super(
       `${name} stops: it has set aside as much as it may (${parkAtMost.events} events, ${parkAtMost.bytes} bytes), ` +
-        `and the next event fails too (${cause}). Mend the projection, then retry or discard: yad dead-letters list ${name}`,
+        `and the next event fails too${cause === undefined ? '' : ` (${cause})`}. Mend the projection, then retry or discard: yad dead-letters list ${name}`,
     );
     this.name = 'ParkingFull';
+    if (cause !== undefined) this.plain = new ParkingFull({ name, parkAtMost } as Projection).message;
   }
 }
 
