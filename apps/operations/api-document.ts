@@ -1,3 +1,4 @@
+import { accessLogQuery } from '#platform/audit/access-log.query.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
@@ -14,6 +15,9 @@ export function topicDocument(): Record<string, any> {
   return asyncApiDocument({ events, topic, partitions, samples: documentWords?.samples });
 }
 
+/** The document needs the definition alone. */
+const nothingNoted = { page: async () => [] };
+
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
   const { commands, resources, queries, events, documentWords } = definitions;
@@ -25,6 +29,10 @@ export function apiDocument(): Record<string, any> {
     resources,
     published: events,
     feed: true,
-    queries: [...queries, ...auditQueries({ ...log, events, aggregates: aggregatesOf(commands) })],
+    queries: [
+      ...queries,
+      ...auditQueries({ ...log, events, aggregates: aggregatesOf(commands) }),
+      accessLogQuery(nothingNoted),
+    ],
   });
 }

@@ -62,6 +62,7 @@ export const modules: readonly Module[] = [
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
   // Who is asking, and what for they may.
+  platform('access/log', ['kernel', 'postgres', 'access']),
   platform('access', ['kernel']),
   // The form of what is published, as schemas.
   platform('schemas', ['kernel']),
@@ -69,7 +70,7 @@ export const modules: readonly Module[] = [
   platform('event-feed', ['kernel', 'event-store']),
   platform('command-handling', ['kernel', 'event-store']),
   platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
-  platform('audit', ['kernel', 'event-store', 'projections', 'schemas']),
+  platform('audit', ['kernel', 'access', 'event-store', 'projections', 'schemas']),
   platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
   // Where the keys of cursors lie. HTTP itself knows no database.
   platform('http/cursor-keys', ['postgres']),
@@ -87,6 +88,8 @@ export const modules: readonly Module[] = [
     [
       ...[
         'kernel',
+        'access',
+        'access/log',
         'audit',
         'command-handling',
         'event-feed',

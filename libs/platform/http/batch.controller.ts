@@ -15,7 +15,7 @@ import { isStorable } from '#platform/kernel/unsafe-input.js';
 import { issuesOf } from '#platform/kernel/validation.js';
 import { sizesOf } from './batch-body.js';
 import type { Principal } from '#platform/access/principal.js';
-import { authorise, type Admission } from './admission.js';
+import { authorise, deniedTo, type Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, problemOf, sendProblem } from './problem.js';
@@ -51,6 +51,9 @@ export const BatchItem = z
     input: z.unknown().optional().meta({ description: 'The body that the command has when it is sent alone' }),
   })
   .meta({ id: 'BatchItem' });
+
+/** How the outcome of an item begins that its sender may not do. */
+const FORBIDDEN = '{"type":"urn:yad:problem:forbidden"';
 
 interface Entry {
   messages: CommandMessages;
@@ -93,6 +96,8 @@ export class BatchController {
       }
       const items = itemsOf(request.body);
       const outcomes = await this.outcomes(items, { request, principal }, common);
+      const denied = outcomes.filter((outcome) => outcome.startsWith(FORBIDDEN)).length;
+      if (denied > 0) deniedTo(request, 403, denied);
       reply
         .code(200)
         .header('content-type', 'application/json; charset=utf-8')

@@ -15,6 +15,8 @@ import { varyBy } from './vary.js';
 const NEEDS_PURPOSE =
   'the log goes out whole, with personal values: following it needs a key or token that says what they are for';
 
+const EVENT_FEED_OPERATION = { name: 'EventFeed', allowed: MAY_FOLLOW };
+
 /** `GET /v1/events`: the log by position, a page at a time or as a stream of server-sent events. */
 @Controller()
 export class FeedController implements OnModuleDestroy {
@@ -33,16 +35,22 @@ export class FeedController implements OnModuleDestroy {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     try {
-      const { personalDataFor } = await this.admission.admit(request, { name: 'EventFeed', allowed: MAY_FOLLOW });
+      const principal = await this.admission.admit(request, EVENT_FEED_OPERATION);
+      const { personalDataFor: why } = principal;
       // Whatever its form: events go out as they are stored, with all that is personal.
-      if (personalDataFor === undefined) throw new HttpProblem('forbidden', NEEDS_PURPOSE);
+      if (why === undefined) throw new HttpProblem('forbidden', NEEDS_PURPOSE);
       const { question, waitMs, form } = feedRequestOf(request);
+      const seen = (count: number): Promise<void> | undefined =>
+        this.admission.seen(request, EVENT_FEED_OPERATION.name, principal, { by: 'purpose', why }, count);
       if (form === 'stream') {
+        // Once, whatever comes: what was seen is what the log has from there on.
+        await seen(0);
         await this.stream(question, gone.signal, request, reply);
         return;
       }
       const page =
         waitMs === 0 ? await this.feed.page(question) : await this.feed.awaited(question, waitMs, gone.signal);
+      if (page.events.length > 0) await seen(page.events.length);
       if (form === 'batch') sendBatch(reply, page);
       else reply.code(200).header('content-type', 'application/json; charset=utf-8').send(pageText(page));
     } catch (error) {

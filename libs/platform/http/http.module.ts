@@ -12,6 +12,7 @@ import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
+import type { AccessLog } from '#platform/access/access-log.js';
 import type { Authenticator } from '#platform/access/principal.js';
 import { Admission } from './admission.js';
 import { TrustingAuthenticator } from './authenticator.js';
@@ -55,6 +56,8 @@ export interface HttpModuleOptions {
   read?: ReadModels;
   freshness?: Freshness;
   authenticator?: Authenticator;
+  /** Where it is noted who sees personal values, before they do. Absent: nowhere, which is for specs alone. */
+  accessLog?: AccessLog;
   clock?: Clock;
   /** What cursors are encrypted with; the same for all processes that serve the same queries. */
   cursorKeys?: CursorKeys;
@@ -79,7 +82,7 @@ export class HttpModule {
     const { commands = [], resources = [], queries = [], clock = systemClock, timeoutMs = 5000 } = options;
     const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
     const providers: Provider[] = [
-      { provide: ADMISSION, useValue: new Admission(authenticator) },
+      { provide: ADMISSION, useValue: new Admission(authenticator, options.accessLog) },
       { provide: READINESS, useValue: readiness },
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];

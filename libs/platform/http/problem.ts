@@ -2,6 +2,7 @@ import { HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { reasonOf } from '#platform/postgres/errors.js';
 import { InvalidInput, PositionLost, RuleViolation, YadError } from '#platform/kernel/errors.js';
+import { deniedTo } from './admission.js';
 import { HttpProblem, InvalidRequest, type Place } from './refusals.js';
 import { instanceOf, REQUEST_ID } from './request-id.js';
 import { noteProblem, reportUnforeseen } from './request-watch.js';
@@ -50,6 +51,7 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'clocks-apart': { status: 503, title: 'The clocks are apart', retryAfter: 30 },
   'log-moved': { status: 503, title: 'The log has moved', retryAfter: 30 },
   'another-log': { status: 503, title: 'This is another log', retryAfter: 30 },
+  'access-not-logged': { status: 503, title: 'The access log cannot be written', retryAfter: 2 },
   overloaded: { status: 503, title: 'Too much is waiting', retryAfter: 1 },
   'too-many-heavy-queries': { status: 503, title: 'Too many heavy questions at once', retryAfter: 2 },
   'took-too-long': { status: 503, title: 'The answer took too long', retryAfter: 10 },
@@ -133,6 +135,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
     return;
   }
   const problem = problemOf(error, unforeseen);
+  if (problem.status === 401 || problem.status === 403) deniedTo(request, problem.status);
   problem.instance = instanceOf(request.id);
   noteProblem(request, kindOf(problem));
   const { retryAfter } = problemKinds[kindOf(problem)]!;

@@ -95,6 +95,9 @@ function handlerOf(definition: QueryDefinition) {
         freshness: { position: String(position), recordedAt },
         next: next && (await cursors.seal(definition.name, parameters, next)),
       };
+      const count = definition.paged ? (items as unknown[]).length : 1;
+      // Before anybody sees them.
+      if (sight) await this.admission.seen(request, definition.name, principal, sight, count);
       reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
     } catch (error) {
       // A query that refuses its own parameters does not know where in the request they were.

@@ -70,6 +70,8 @@ function handlerOf(definition: ResourceDefinition) {
       }
       const found = await reader.read(definition, id);
       if (!found) throw new NotFound(`there is no ${on.name} ${id}`);
+      // Before anybody sees it.
+      if (sight) await this.admission.seen(request, definition.name, principal, sight);
       const { answer, position, recordedAt, revision } = found;
       const data = personal.isPersonal && !sight ? personal.masked(answer) : answer;
       const body = { data, freshness: { position: String(position), recordedAt } };

@@ -1,4 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccessLog } from '#platform/access/access-log.js';
+import { PostgresAccessEntries } from '#platform/access/log/postgres-access-entries.adapter.js';
+import { accessLogQuery } from '#platform/audit/access-log.query.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
@@ -90,6 +93,10 @@ export async function startSystem(
   const codec = codecOf(definitions.events);
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: databases.store }));
   const cursorKeys = await lifecycle.opened('cursor keys', PostgresCursorKeys.connect(databases.keys));
+  const accessLog = await lifecycle.opened(
+    'access log',
+    openAccessLog(databases.keys, options.onError ?? ((trouble) => log.error('access log', { trouble }))),
+  );
   const serves = (part: Part): boolean => parts.includes(part);
   const readiness: Record<string, () => Promise<unknown>> = {
     process: lifecycle.check,
@@ -111,8 +118,8 @@ export async function startSystem(
     readiness['read models'] = () => host!.ready();
   }
   const { topic, partitions } = options;
-  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions });
-  const app = await createHttpApp({ ...served, cursorKeys, readiness, logger: log, ...options.http });
+  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog });
+  const app = await createHttpApp({ ...served, accessLog, cursorKeys, readiness, logger: log, ...options.http });
   lifecycle.onStop('http', () => closeInOrder(app));
   return { store, host, app };
 }
@@ -127,12 +134,21 @@ export function servedBy(
     host?: Pick<ProjectionHost, 'readModels' | 'progress'>;
     topic?: string;
     partitions?: number;
+    accessLog?: Pick<AccessLog, 'entries'>;
   },
 ): HttpAppOptions {
-  const { store, codec = codecOf(events), host, topic = usualTopic.name, partitions = usualTopic.partitions } = on;
+  const {
+    store,
+    codec = codecOf(events),
+    host,
+    topic = usualTopic.name,
+    partitions = usualTopic.partitions,
+    accessLog,
+  } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
   if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, events, aggregates }));
+  if (parts.includes('audit') && accessLog) asked.push(accessLogQuery(accessLog.entries));
   const served: HttpAppOptions = {
     documentWords,
     queries: asked,
@@ -146,6 +162,10 @@ export function servedBy(
   const feed = new EventFeed(store);
   return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };
 }
+
+/** Who saw what, in the database of the keys: beside the log that it is about, and not in it. */
+const openAccessLog = async (url: string, onError: (error: unknown) => void): Promise<AccessLog> =>
+  new AccessLog(await PostgresAccessEntries.connect(url), { onError });
 
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */
 async function startBus(
