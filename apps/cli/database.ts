@@ -1,19 +1,27 @@
 import { join } from 'node:path';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import type { EmbeddedLogin } from '#platform/postgres/embedded/logins.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import { openProjectionAdmin } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import { codecOf } from '#platform/runtime/codec.js';
 import { databasesOf, type Databases } from '#platform/runtime/connections.js';
 import { readSettings, type Environment } from '#platform/runtime/environment.js';
+import { openDatabases } from '#platform/runtime/databases.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';
 
-/** The databases to work on: those that the settings name, else that of the Yad which runs on YAD_DATA (.data). */
-export function databases(environment: Environment = readSettings(process.env)): Databases {
+/**
+ * The databases to work on: those that the settings name, else that of the Yad which runs on YAD_DATA (.data).
+ * @param login of the embedded server; where the settings name a database, they name the login, too
+ */
+export function databases(
+  environment: Environment = readSettings(process.env),
+  login: EmbeddedLogin = 'apps',
+): Databases {
   const { DATABASE_URL, STORE_URL, READ_MODELS_URL, KEYS_URL, YAD_DATA } = environment;
   if (DATABASE_URL || (STORE_URL && READ_MODELS_URL && KEYS_URL)) return databasesOf(environment);
-  const embedded = runningEmbedded(join(YAD_DATA, 'postgres'));
+  const embedded = runningEmbedded(join(YAD_DATA, 'postgres'), login);
   if (embedded) return databasesOf(environment, embedded);
   throw new Error(`no Yad is running on ${YAD_DATA}: start it with npm start, or name a database in DATABASE_URL`);
 }
@@ -21,7 +29,6 @@ export function databases(environment: Environment = readSettings(process.env)):
 /** Opens the store and the read models for work that Ctrl-C stops in order; a second one ends the process at once. */
 export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSignal) => Promise<void>): Promise<void> {
   const environment = readSettings(process.env);
-  const { store: storeUrl, readModels: databaseUrl } = databases(environment);
   const stop = new AbortController();
   const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => {
     const handler = (): void => {
@@ -32,6 +39,8 @@ export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSign
     return () => process.off(name, handler);
   });
   try {
+    const opened = await openDatabases(databases(environment), ['store', 'readModels']);
+    const { store: storeUrl, readModels: databaseUrl } = opened;
     const store = await PostgresEventStore.connect({ url: storeUrl });
     try {
       const { projections, events } = definitions;

@@ -30,7 +30,7 @@ export function addLogCommands(program: Command): void {
         const { from, to } = await forkLog(client);
         await adoptRelayState(client, from, to);
         // In one transaction where they lie in one database. Elsewhere first, so that a failure leaves the log as it was.
-        const { store, readModels } = databases();
+        const { store, readModels } = databases(undefined, 'owner');
         if (readModels === store) await adoptReadModels(client, from, to);
         else await inDatabase(readModels, (other) => adoptReadModels(other, from, to));
         console.log(`the copy of ${from} is the log ${to} from now on; give it a topic of its own (YAD_TOPIC)`);
@@ -40,12 +40,16 @@ export function addLogCommands(program: Command): void {
 }
 
 /** One transaction over one connection: the store is not opened, as it waits for what is said here. */
-const withLog = (work: (client: PoolClient) => Promise<void>): Promise<void> => inDatabase(databases().store, work);
+const withLog = (work: (client: PoolClient) => Promise<void>): Promise<void> =>
+  inDatabase(databases(undefined, 'owner').store, work);
 
 async function inDatabase(url: string, work: (client: PoolClient) => Promise<void>): Promise<void> {
   const pool = createPool(url, { role: 'admin', max: 1, applicationName: 'yad log' });
   try {
     await inTransaction(pool, work);
+  } catch (error) {
+    if ((error as { code?: string }).code !== '42501') throw error;
+    throw new Error(`${(error as Error).message}: this is for the owner of the tables to say`, { cause: error });
   } finally {
     await pool.end();
   }

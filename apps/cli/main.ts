@@ -4,6 +4,7 @@ import { addDeadLetterCommands } from './dead-letters.command.js';
 import { exitCodeOf } from './exit-codes.js';
 import { addImportCommand } from './import/import.command.js';
 import { addLogCommands } from './log.command.js';
+import { addMigrateCommand } from './migrate.command.js';
 import { addReadModelCommands } from './read-models.command.js';
 import { addRelayCommands } from './relay.command.js';
 
@@ -12,6 +13,7 @@ addImportCommand(program);
 addReadModelCommands(program);
 addDeadLetterCommands(program);
 addLogCommands(program);
+addMigrateCommand(program);
 addRelayCommands(program);
 addConfigCommand(program);
 try {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { startSystem } from '#platform/runtime/composition.js';
+import { migrateDatabases } from '#platform/runtime/databases.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
@@ -13,7 +14,17 @@ await runApp('yad', async (environment, lifecycle, log) => {
   if (usual === undefined) {
     const embedded = await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), log: (line) => log.info(line) });
     lifecycle.onStop('embedded database', () => embedded.stop());
-    usual = embedded.url;
+    // As on a server of one's own: the owner makes the tables, and all that follows may add to the log and no more.
+    const { name, password, url } = embedded.apps;
+    const own = {
+      databases: databasesOf(environment, embedded.url),
+      projections: definitions.projections,
+      prefix: 'yad',
+      login: { name, password },
+      only: embedded.url,
+    };
+    for await (const _ of migrateDatabases(own));
+    usual = url;
   }
   const { app } = await startSystem(
     definitions,

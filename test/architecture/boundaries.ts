@@ -99,6 +99,7 @@ export const modules: readonly Module[] = [
         'schemas',
         'event-store',
         'event-store/postgres',
+        'postgres',
       ],
       ...['event-bus', 'event-bus/kafka', 'event-bus/local', 'event-bus/relay', 'http/cursor-keys'],
       ...['observability', 'observability/log.ts'],

@@ -4,14 +4,16 @@ import type { ProjectionHost } from '#platform/projections/running/projection-ho
 import { startSystem as compose, type Definitions } from '#platform/runtime/composition.js';
 import { Lifecycle } from '#platform/runtime/lifecycle.js';
 import { conformingClient } from './conforming-client.js';
-import { createTestDatabase } from './postgres.js';
+import { migratedDatabase } from './migrated.js';
 
 export type Client = Awaited<ReturnType<typeof conformingClient>>;
 
 /** All of Yad in this process, on a database of its own and a real port: what apps/standalone/main.ts composes. */
 export interface System {
   readonly url: string;
+  /** Of the database's owner: the system itself works under the role of apps. */
   readonly databaseUrl: string;
+  readonly appDatabaseUrl: string;
   readonly store: EventStore;
   readonly host: ProjectionHost;
   /** Speaks HTTP over the port, and holds every answer against the document that the system serves. */
@@ -25,15 +27,15 @@ export interface System {
 
 /** Boots a system on a new database: all of Yad, unless definitions are given. */
 export async function startSystem(of: Definitions = definitions): Promise<System> {
-  const database = await createTestDatabase();
-  const { url: databaseUrl } = database;
+  const database = await migratedDatabase(of.projections);
+  const { ownerUrl: databaseUrl, appUrl } = database;
   const troubles: unknown[] = [];
   const lifecycle = new Lifecycle('test');
   lifecycle.onStop('database', () => database.drop());
   const { store, host, app } = await compose(
     of,
     {
-      databases: { store: databaseUrl, readModels: databaseUrl, keys: databaseUrl },
+      databases: { store: appUrl, readModels: appUrl, keys: appUrl },
       parts: ['commands', 'read-models', 'audit'],
       onError: (error) => troubles.push(error),
     },
@@ -44,6 +46,7 @@ export async function startSystem(of: Definitions = definitions): Promise<System
   return {
     url,
     databaseUrl,
+    appDatabaseUrl: appUrl,
     store,
     host: host!,
     client: await clientAt(url),

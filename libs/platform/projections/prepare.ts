@@ -1,16 +1,16 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
-import { migrate } from '#platform/postgres/migrations.js';
+import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { fixPartitions } from './builds/builds.js';
 import { DecodedEvents } from './folding/decoded-events.js';
 import type { Projection } from './definition/projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
-import { projectionMigrations } from './projections.migrations.js';
+import { projectionSchema } from './projections.migrations.js';
 import { describeTables } from './tables/describe-tables.js';
 import type { Model } from './running/build-writer.js';
 
-/** Brings the bookkeeping up to date, checks the bus' partitions, and looks up the projections' tables. */
+/** Brings the bookkeeping up to date where this login may, checks the bus' partitions, and looks up the tables. @throws NotMigrated */
 export async function prepareProjections(
   pool: Pool,
   projections: readonly Projection[],
@@ -31,7 +31,7 @@ export async function prepareProjections(
     }
     models.push({ projection, shapes });
   }
-  await migrate(pool, projectionMigrations);
+  await bringUpToDate(pool, projectionSchema);
   await fixPartitions(pool, partitions);
   return models;
 }

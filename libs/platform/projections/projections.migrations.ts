@@ -1,7 +1,7 @@
-import type { Migration } from '#platform/postgres/migrations.js';
+import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
 
 /** Bookkeeping of the projection runtime. Rows of read models live in a schema per build, `rm_<projection>_g<n>`. */
-export const projectionMigrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     name: 'projections/0001-bookkeeping',
     sql: `
@@ -148,3 +148,30 @@ comment on column projections.settings.partitioner is 'By which a customer''s pa
 `,
   },
 ];
+
+const rows = { app: 'select, insert, update, delete' };
+
+/**
+ * The bookkeeping, and where the views are. Apps make builds, which are theirs, in schemas of their own, and the views
+ * on them; the swaps are a record, to which they add. Readers see the views: which columns, each swap grants.
+ */
+export const projectionSchema: OwnedSchema = {
+  migrations,
+  rights: [
+    {
+      schema: 'projections',
+      tables: {
+        settings: rows,
+        builds: rows,
+        checkpoints: rows,
+        dead_letters: rows,
+        discards: rows,
+        swaps: { app: 'select, insert' },
+        unknown_events: rows,
+        paused_partitions: rows,
+      },
+      appCreatesSchemas: true,
+    },
+    { schema: 'analytics', tables: {}, usedBy: ['app', 'reader'], appCreates: true },
+  ],
+};

@@ -29,6 +29,7 @@ import type { QueryDefinition } from '#platform/projections/definition/query.js'
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { codecOf } from './codec.js';
 import { busLogOf } from './bus-log.js';
+import { openDatabases } from './databases.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Databases, KafkaSettings } from './connections.js';
 
@@ -78,6 +79,9 @@ export const aggregatesOf = (commands: readonly CommandDefinition[]): readonly A
   ...new Set(commands.map(({ on }) => on)),
 ];
 
+const WITHOUT_READ_MODELS = ['store', 'keys'] as const;
+const ALL_DATABASES = [...WITHOUT_READ_MODELS, 'readModels'] as const;
+
 /**
  * Wires a system from its definitions: the one place that knows which adapter stands behind which port. What it starts
  * is stopped by the lifecycle, also when it fails half-way.
@@ -87,7 +91,9 @@ export async function startSystem(
   options: SystemOptions,
   lifecycle: Lifecycle,
 ): Promise<System> {
-  const { databases, parts, log = consoleLog } = options;
+  const { parts, log = consoleLog } = options;
+  const needed = parts.includes('read-models') ? ALL_DATABASES : WITHOUT_READ_MODELS;
+  const databases = await openDatabases(options.databases, needed, log);
   const onError = options.onError ?? ((trouble: unknown) => log.error('read models', { trouble }));
   const { projections } = definitions;
   const codec = codecOf(definitions.events);
@@ -104,7 +110,7 @@ export async function startSystem(
   };
   let host: ProjectionHost | undefined;
   if (serves('read-models')) {
-    const { bus, published } = await startBus(store, options, readiness, lifecycle);
+    const { bus, published } = await startBus(store, databases, options, readiness, lifecycle);
     host = await ProjectionHost.start({
       bus,
       store,
@@ -170,7 +176,8 @@ const openAccessLog = async (url: string, onError: (error: unknown) => void): Pr
 /** What feeds the read models: Kafka where brokers are named, else the log itself. */
 async function startBus(
   store: PostgresEventStore,
-  { databases, kafka, partitions, log: to = consoleLog }: SystemOptions,
+  databases: Databases,
+  { kafka, partitions, log: to = consoleLog }: SystemOptions,
   readiness: { -readonly [Name in keyof ReadinessChecks]: ReadinessChecks[Name] },
   lifecycle: Lifecycle,
 ): Promise<{ bus: EventBus; published?: () => ReturnType<PostgresRelayState['published']> }> {

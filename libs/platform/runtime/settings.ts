@@ -214,6 +214,12 @@ export const settings = {
     schema: z.string().refine(isUrl('http', 'https'), { error: 'is not an http or https address' }),
     meaning: 'Where `yad import` sends.',
   }),
+  YAD_LOGIN_PASSWORD: setting({
+    area: 'command line',
+    schema: z.string().min(8, { error: 'has fewer than 8 characters' }),
+    secret: true,
+    meaning: 'The password of the login that `yad migrate --login` makes.',
+  }),
   YAD_DEBUG: setting({
     area: 'command line',
     schema: z.string(),

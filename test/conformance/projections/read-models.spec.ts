@@ -4,7 +4,7 @@ import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { projection } from '#platform/projections/definition/projection.js';
-import { projectionMigrations } from '#platform/projections/projections.migrations.js';
+import { projectionSchema } from '#platform/projections/projections.migrations.js';
 import { openReadModels, type TypeOrmReadModels } from '#platform/projections/queries/read-models.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
@@ -15,7 +15,7 @@ describe('reading the read models', () => {
   beforeEach(async () => {
     database = await createTestDatabase();
     pool = createPool(database.url);
-    await migrate(pool, projectionMigrations);
+    await migrate(pool, projectionSchema.migrations);
     await pool.query(`create view analytics.colours as select 1 as id, 'red' as colour`);
     const colours = projection({ name: 'colours', version: 2, tables: [], on: [] });
     read = await openReadModels(database.url, [colours], 1, { lightMs: 300, heavyMs: 600 });

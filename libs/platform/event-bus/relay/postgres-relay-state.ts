@@ -1,9 +1,9 @@
 import { encodeArray } from '#platform/postgres/arrays.js';
-import { migrateAt } from '#platform/postgres/migrations.js';
+import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import type { Published } from '../event-bus.js';
 import type { Lease, Placement, RelayState } from './relay-state.js';
-import { relayMigrations } from './relay.migrations.js';
+import { relaySchema } from './relay.migrations.js';
 
 interface StateRow {
   epoch: string;
@@ -23,9 +23,9 @@ interface StateRow {
 export class PostgresRelayState implements RelayState {
   private constructor(private readonly pool: Pool) {}
 
-  /** Connects, and brings the schema up to date. */
+  /** Connects, and brings the schema up to date where this login may. @throws NotMigrated */
   static async connect(url: string): Promise<PostgresRelayState> {
-    await migrateAt(url, relayMigrations);
+    await bringUpToDate(url, relaySchema);
     return new PostgresRelayState(
       createPool(url, { role: 'write', max: 2, applicationName: 'yad relay', synchronousCommit: 'off' }),
     );

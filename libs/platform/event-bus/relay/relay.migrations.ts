@@ -1,6 +1,6 @@
-import type { Migration } from '#platform/postgres/migrations.js';
+import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
 
-export const relayMigrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     name: 'relay/0100-state',
     sql: `
@@ -45,3 +45,14 @@ comment on column relay.state.told_through is 'Incarnation of the log up to whic
 `,
   },
 ];
+
+/** What the relay has done: it moves its one line, and the heads of partitions. */
+export const relaySchema: OwnedSchema = {
+  migrations,
+  rights: [
+    {
+      schema: 'relay',
+      tables: { state: { app: 'select, update' }, heads: { app: 'select, insert, update' } },
+    },
+  ],
+};

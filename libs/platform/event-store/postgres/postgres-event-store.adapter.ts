@@ -5,7 +5,7 @@ import { MAX_POSITION } from '#platform/kernel/position.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import { StreamMap } from '#platform/kernel/stream-map.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
-import { migrateAt } from '#platform/postgres/migrations.js';
+import { bringUpToDate } from '#platform/postgres/migrations.js';
 import {
   connect,
   createPool,
@@ -42,7 +42,7 @@ import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type Rec
 import { statements, type Statement } from './statements.js';
 import { StoredRevisions } from './stored-revisions.js';
 import { spanOf, SpansQuery, type SpanRow } from './stream-spans.js';
-import { storeMigrations } from './store.migrations.js';
+import { storeSchema } from './store.migrations.js';
 import { WriteHealth } from './write-health.js';
 
 const MAX_ROUNDS = 20;
@@ -140,11 +140,11 @@ export class PostgresEventStore implements EventStore {
   }
 
   /**
-   * Connects, brings the store's schema up to date, and learns which log it is.
-   * @throws LogMoved where the log was written on another server
+   * Connects, brings the store's schema up to date where this login may, and learns which log it is.
+   * @throws LogMoved where the log was written on another server; NotMigrated
    */
   static async connect(options: PostgresEventStoreOptions): Promise<PostgresEventStore> {
-    await migrateAt(options.url, storeMigrations);
+    await bringUpToDate(options.url, storeSchema);
     const store = new PostgresEventStore(options);
     try {
       await store.head();

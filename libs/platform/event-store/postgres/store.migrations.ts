@@ -1,9 +1,9 @@
-import type { Migration } from '#platform/postgres/migrations.js';
+import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
 import { appendFunctions } from './functions/append.sql.js';
 import { attachFunctions } from './functions/attach.sql.js';
 import { readFunctions } from './functions/reads.sql.js';
 
-export const storeMigrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     name: 'store/0300-log',
     sql: `
@@ -112,3 +112,29 @@ select store.begin_incarnation('the log was made', null);
 `,
   },
 ];
+
+/** All of an event but its personal part. */
+const OPEN_COLUMNS = [
+  ...['position', 'aggregate', 'aggregate_id', 'revision', 'id', 'type', 'schema_version', 'occurred_at'],
+  ...['recorded_at', 'subject', 'command_id', 'ordinal', 'meta', 'data'],
+].join(', ');
+
+/**
+ * The log. Apps add to it and read it: nothing here may be given that changes a row that is there, or the table. The
+ * secret is theirs alone.
+ */
+export const storeSchema: OwnedSchema = {
+  migrations,
+  rights: [
+    {
+      schema: 'store',
+      tables: {
+        events: { app: 'select, insert', auditor: `select (${OPEN_COLUMNS})` },
+        receipts: { app: 'select, insert', auditor: 'select' },
+        log: { app: 'select', auditor: 'select (one, id)' },
+        incarnations: { app: 'select, insert', auditor: 'select' },
+        reservations: { app: 'select, insert' },
+      },
+    },
+  ],
+};

@@ -1,6 +1,6 @@
-import type { Migration } from '#platform/postgres/migrations.js';
+import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
 
-export const cursorKeyMigrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     name: 'http/0001-cursor-keys',
     sql: `
@@ -21,3 +21,9 @@ insert into http.cursor_keys default values;
 `,
   },
 ];
+
+/** Apps read the keys; a person makes new ones and removes old ones, as the owner. */
+export const cursorKeySchema: OwnedSchema = {
+  migrations,
+  rights: [{ schema: 'http', tables: { cursor_keys: { app: 'select' } } }],
+};

@@ -1,15 +1,15 @@
-import { migrateAt } from '#platform/postgres/migrations.js';
+import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import type { CursorKey, CursorKeys } from './cursor-keys.js';
-import { cursorKeyMigrations } from './cursor-keys.migrations.js';
+import { cursorKeySchema } from './cursor-keys.migrations.js';
 
 /** The keys in the database that an app answers its queries from: every process that serves them reaches it. */
 export class PostgresCursorKeys implements CursorKeys {
   private constructor(private readonly pool: Pool) {}
 
-  /** Connects; makes the table and its first key where they are not there yet. */
+  /** Connects; makes the table and its first key where they are not there yet and this login may. @throws NotMigrated */
   static async connect(url: string): Promise<PostgresCursorKeys> {
-    await migrateAt(url, cursorKeyMigrations);
+    await bringUpToDate(url, cursorKeySchema);
     return new PostgresCursorKeys(createPool(url, { max: 1, role: 'read', applicationName: 'yad cursors' }));
   }
 

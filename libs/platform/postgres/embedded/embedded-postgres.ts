@@ -1,7 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
-  chmodSync,
   chownSync,
   closeSync,
   existsSync,
@@ -22,6 +21,7 @@ import { connect } from '../connection.js';
 import { binaries, serverUser, type ServerUser } from './binaries.js';
 import { isRunning, ownerOf, releaseOwnership, takeOwnership } from './ownership.js';
 import { resolveDataDir } from './data-dir.js';
+import { addressOf, keepPassword, loginOf, newPassword } from './logins.js';
 
 export interface EmbeddedOptions {
   /** Folder of the data; made when it is not there. */
@@ -37,6 +37,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   /** Connection string of the database `yad`, as its owner. */
   url: string;
+  /** The login that apps are to use, which is the owner's to make: its name and password, and the connection string. */
+  apps: { name: string; password: string; url: string };
   port: number;
   stop(): Promise<void>;
 }
@@ -86,8 +88,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const server = launch(bin, dataDir, cluster, port, durable, user);
   const exited = new Promise<void>((done) => server.once('exit', () => done()));
   const guard = watch(server.pid!, user);
-  const password = readFileSync(join(cluster, 'yad-password'), 'utf8');
-  const url = `postgres://yad:${password}@127.0.0.1:${port}`;
+  const url = addressOf(cluster, 'owner', port);
   try {
     await untilReady(`${url}/postgres`, server, join(dataDir, 'postgres.log'));
     await ensureDatabase(`${url}/postgres`);
@@ -105,7 +106,9 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     guard.stdin?.destroy();
     releaseOwnership(dataDir);
   };
-  return { url: `${url}/yad`, port, stop: () => (stopping ??= stop()) };
+  keepPassword(cluster, 'apps', user);
+  const apps = { ...loginOf(cluster, 'apps'), url: `${addressOf(cluster, 'apps', port)}/yad` };
+  return { url: `${url}/yad`, apps, port, stop: () => (stopping ??= stop()) };
 }
 
 async function initialise(
@@ -118,7 +121,7 @@ async function initialise(
   log('preparing the database, once …');
   const suffix = randomBytes(4).toString('hex');
   const aside = join(dataDir, `cluster.new-${suffix}`);
-  const password = randomBytes(18).toString('base64url');
+  const password = newPassword();
   const passwordFile = join(dataDir, `password.${suffix}`);
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (user) chownSync(passwordFile, user.uid, user.gid);
@@ -134,10 +137,7 @@ async function initialise(
   } finally {
     rmSync(passwordFile, { force: true });
   }
-  const kept = join(aside, 'yad-password');
-  writeFileSync(kept, password);
-  chmodSync(kept, 0o600);
-  if (user) chownSync(kept, user.uid, user.gid);
+  keepPassword(aside, 'owner', user, password);
   renameSync(aside, cluster);
 }
 

@@ -1,7 +1,15 @@
 import { PARTITIONER } from '#platform/event-bus/event-bus.js';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import { inShortTries, lockTimeout, TRY_MS } from './lock-waits.js';
-import { commentsSql, createIndexesSql, createKeySql, createTableSql, quote } from '../tables/ddl.js';
+import {
+  commentsSql,
+  createIndexesSql,
+  createKeySql,
+  createTableSql,
+  grantToReadersSql,
+  quote,
+  viewName,
+} from '../tables/ddl.js';
 import type { TableShape } from '../tables/table-shape.js';
 import type { Model } from '../running/build-writer.js';
 
@@ -97,9 +105,6 @@ export async function createIndexes(
   }
 }
 
-/** The view that shows a table of the live build. */
-export const viewName = (table: string): string => `analytics.${quote(table)}`;
-
 /**
  * Points the public views at a build. Must run in a transaction.
  * @param withinMs how long all of the views together are waited for; 0: for ever
@@ -112,7 +117,8 @@ export async function pointViews(
 ): Promise<void> {
   const until = Date.now() + withinMs;
   // Always in the same order, so that two swaps cannot lock each other out.
-  for (const { name } of shapes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const shape of shapes.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name } = shape;
     const view = viewName(name);
     const as = `as select * from ${quote(schema)}.${quote(name)}`;
     if (withinMs > 0) await lockTimeout(client, Math.max(1, until - Date.now()));
@@ -127,6 +133,7 @@ export async function pointViews(
       await client.query(`create view ${view} ${as}`);
     }
     await client.query(copyCommentsSql(view, `${quote(schema)}.${quote(name)}`));
+    await client.query(grantToReadersSql(shape));
     await client.query('release savepoint view');
   }
 }

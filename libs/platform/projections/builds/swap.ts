@@ -7,7 +7,6 @@ import {
   pointViews,
   raiseEpoch,
   setStatus,
-  viewName,
   withStatus,
   type Build,
 } from './builds.js';
@@ -23,6 +22,7 @@ import {
 } from './lock-waits.js';
 import { recordSwap, type SwapGrounds } from './swap-records.js';
 import type { BuildWriter } from '../running/build-writer.js';
+import { viewName } from '../tables/ddl.js';
 
 /** Live writers stand still for about so long at most while the last events are taken. */
 const STILL_MS = 500;

@@ -37,3 +37,24 @@ export function commentsSql(shape: TableShape, schema: string): string {
   );
   return [`comment on table ${table} is ${literal(shape.target.about)}`, ...columns].join(';\n');
 }
+
+/** The view that shows a table of the live build. */
+export const viewName = (table: string): string => `analytics.${quote(table)}`;
+
+/**
+ * Lets the role of readers see what is not personal of a view: of the columns that the declaration knows those that the
+ * view has, since it may show a table of another version. A view that was made anew has lost what was granted before.
+ */
+export function grantToReadersSql({ name, target }: TableShape): string {
+  const view = viewName(name);
+  const open = Object.keys(target.columns).filter((column) => !target.personal.has(column));
+  return `do $do$ declare reader text; shown text; begin
+  if to_regclass('public.yad_roles') is null then return; end if;
+  select r.name into reader from public.yad_roles r where r.kind = 'reader';
+  if reader is null then return; end if;
+  select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into shown from pg_attribute a
+   where a.attrelid = '${view}'::regclass and a.attnum > 0 and a.attname = any (array[${open.map(literal).join(', ')}]);
+  execute format('revoke all on ${view} from %I', reader);
+  if shown is not null then execute format('grant select (%s) on ${view} to %I', shown, reader); end if;
+end $do$`;
+}
