@@ -1,3 +1,4 @@
+import { accessLogSchema } from '#platform/access/log/access-log.migrations.js';
 import { relaySchema } from '#platform/event-bus/relay/relay.migrations.js';
 import { storeSchema } from '#platform/event-store/postgres/store.migrations.js';
 import { cursorKeySchema } from '#platform/http/cursor-keys/cursor-keys.migrations.js';
@@ -14,7 +15,7 @@ import type { Databases } from './connections.js';
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
   store: [storeSchema, relaySchema],
   readModels: [projectionSchema],
-  keys: [cursorKeySchema],
+  keys: [cursorKeySchema, accessLogSchema],
 };
 
 const KINDS = Object.keys(schemasIn) as (keyof Databases)[];

@@ -1,6 +1,6 @@
-import type { Migration } from '#platform/postgres/migrations.js';
+import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
 
-export const accessLogMigrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     name: 'access/0002-access-log',
     sql: `
@@ -57,3 +57,9 @@ create trigger entries_are_immutable before update or delete or truncate on acce
 `,
   },
 ];
+
+/** Apps note and read; nobody changes what was noted. */
+export const accessLogSchema: OwnedSchema = {
+  migrations,
+  rights: [{ schema: 'access_log', tables: { entries: { app: 'select, insert', auditor: 'select' } } }],
+};

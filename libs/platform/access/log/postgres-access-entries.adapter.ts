@@ -1,7 +1,7 @@
-import { migrateAt } from '#platform/postgres/migrations.js';
+import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import type { AccessEntries, AccessEntry, AccessQuestion, StoredAccessEntry } from '../access-log.js';
-import { accessLogMigrations } from './access-log.migrations.js';
+import { accessLogSchema } from './access-log.migrations.js';
 
 const FIELDS = ['outcome', 'actor', 'roles', 'operation', 'about', 'by', 'why', 'request', 'count'] as const;
 
@@ -9,9 +9,9 @@ const FIELDS = ['outcome', 'actor', 'roles', 'operation', 'about', 'by', 'why', 
 export class PostgresAccessEntries implements AccessEntries {
   private constructor(private readonly pool: Pool) {}
 
-  /** Connects; makes the tables where they are not there yet. */
+  /** Connects; makes the tables where they are not there yet and this login may. @throws NotMigrated */
   static async connect(url: string): Promise<PostgresAccessEntries> {
-    await migrateAt(url, accessLogMigrations);
+    await bringUpToDate(url, accessLogSchema);
     return new PostgresAccessEntries(createPool(url, { max: 2, role: 'write', applicationName: 'yad access log' }));
   }
 
