@@ -1,7 +1,11 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AtOnceOfEach } from '#platform/access/at-once.js';
 import type { AccessLog } from '#platform/access/access-log.js';
+import { FailedSignIns } from '#platform/access/failed-sign-ins.js';
 import type { Authenticator, Principal } from '#platform/access/principal.js';
+import { RateLimiter, type Rate } from '#platform/access/rate-limit.js';
 import type { Role } from '#platform/kernel/command.js';
+import { YadError } from '#platform/kernel/errors.js';
 import { noteDenied, noteSeen } from './access-notes.js';
 import { HttpProblem } from './refusals.js';
 import type { Sight } from './sight.js';
@@ -37,23 +41,91 @@ export function deniedTo(request: FastifyRequest, status: number, count = 1): vo
   noteDenied(admitted.accessLog, request, admitted.operation, admitted.principal, status, count);
 }
 
-/** The one door of every operation: who is asking, and whether they may. */
+/** How much one sender may ask of this process. Whoever has not signed in, as on one's own machine, has no bounds. */
+export interface SenderLimits {
+  /** Absent: as often as it likes. */
+  readonly requests?: Rate;
+  /** Requests from one address that nobody could be made out for. Absent: as many as come. */
+  readonly failedSignIns?: Rate;
+  /** Requests at the feed that wait, and streams of it, at once. Absent: all there are. */
+  readonly feedAtOnce?: number;
+}
+
+/** Items of a batch that cost as much as one request. */
+const ITEMS_A_TOKEN = 100;
+
+/** The one door of every operation: who is asking, whether they may, and whether not too often. */
 export class Admission {
+  private readonly atFeed: AtOnceOfEach;
+  private readonly limiter: RateLimiter | undefined;
+  private readonly failures: FailedSignIns | undefined;
+
   constructor(
     private readonly authenticator: Authenticator,
     private readonly accessLog?: AccessLog,
-  ) {}
+    { requests, failedSignIns, feedAtOnce = 0 }: SenderLimits = {},
+  ) {
+    this.limiter = requests && new RateLimiter(requests);
+    this.failures = failedSignIns && new FailedSignIns(failedSignIns);
+    this.atFeed = new AtOnceOfEach(feedAtOnce);
+  }
 
   /**
    * Lets a request in. At once where the principal is known without waiting, as usual.
-   * @throws HttpProblem unauthenticated, forbidden
+   * @param reply gets the headers that tell the sender what it has left
+   * @throws HttpProblem unauthenticated, forbidden, too-many-requests
    */
-  admit(request: FastifyRequest, operation: Operation): Principal | Promise<Principal> {
+  admit(request: FastifyRequest, operation: Operation, reply: FastifyReply): Principal | Promise<Principal> {
     const admitted: Admitted = { operation: operation.name, accessLog: this.accessLog };
     (request as Noted)[ADMITTED] = admitted;
-    const found = this.authenticator.authenticate(request.headers);
-    if (found instanceof Promise) return found.then((principal) => this.letIn(principal, admitted, operation));
-    return this.letIn(found, admitted, operation);
+    if (this.failures?.areAny) this.refuseGuesses(this.failures, request);
+    let found: Principal | Promise<Principal>;
+    try {
+      found = this.authenticator.authenticate(request.headers);
+    } catch (error) {
+      this.noteFailure(request, error);
+      throw error;
+    }
+    if (found instanceof Promise) {
+      return found.then(
+        (principal) => this.letIn(principal, admitted, operation, request, reply),
+        (error: unknown) => {
+          this.noteFailure(request, error);
+          throw error;
+        },
+      );
+    }
+    return this.letIn(found, admitted, operation, request, reply);
+  }
+
+  /** Counts the items of a batch, of which 100 are as one request. They are let in: further requests wait for it. */
+  countItems({ actor, by }: Principal, items: number): void {
+    if (by !== 'development' && items > ITEMS_A_TOKEN) {
+      this.limiter?.charge(actor, Math.ceil(items / ITEMS_A_TOKEN) - 1);
+    }
+  }
+
+  /**
+   * Takes one of a sender's places at the feed, for a request that waits there or a stream.
+   * @returns gives it back
+   * @throws HttpProblem too-many-at-once
+   */
+  enterFeed({ actor, by }: Principal): (() => void) | undefined {
+    if (by === 'development') return undefined;
+    if (!this.atFeed.enter(actor)) {
+      throw new HttpProblem('too-many-at-once', `'${actor}' has as many requests at the feed as it may`);
+    }
+    return () => this.atFeed.leave(actor);
+  }
+
+  /** @throws HttpProblem too-many-requests, before anything is spent on finding out who it is */
+  private refuseGuesses(failures: FailedSignIns, { headers, ip }: FastifyRequest): void {
+    if (!failures.refuses(ip, headers.authorization)) return;
+    throw new HttpProblem('too-many-requests', 'too many requests from this address were by nobody who is known');
+  }
+
+  private noteFailure({ ip }: FastifyRequest, error: unknown): void {
+    if (error instanceof YadError && error.kind === 'unauthenticated') this.failures?.failed(ip);
   }
 
   /**
@@ -72,11 +144,30 @@ export class Admission {
     return noteSeen(this.accessLog, request, operation, principal, sight, count);
   }
 
-  private letIn(principal: Principal, admitted: Admitted, { name, allowed }: Operation): Principal {
+  private letIn(
+    principal: Principal,
+    admitted: Admitted,
+    { name, allowed }: Operation,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Principal {
     admitted.principal = principal;
+    if (principal.by !== 'development') {
+      if (this.failures?.areAny) this.failures.succeeded(request.headers.authorization);
+      if (this.limiter) countRequest(this.limiter, principal, reply);
+    }
     if (allowed) authorise(principal, allowed, name);
     return principal;
   }
+}
+
+/** @throws HttpProblem too-many-requests */
+function countRequest(limiter: RateLimiter, { actor }: Principal, reply: FastifyReply): void {
+  const bucket = limiter.take(actor);
+  const seconds = limiter.secondsToWait(bucket);
+  if (seconds > 0) limiter.giveBack(bucket);
+  reply.header('ratelimit-policy', limiter.policy).header('ratelimit', limiter.textOf(bucket));
+  if (seconds > 0) throw new HttpProblem('too-many-requests', `'${actor}' asks more often than it may`, seconds);
 }
 
 /** @throws HttpProblem forbidden, unless the principal has one of the roles. */

@@ -87,7 +87,7 @@ export class BatchController {
   @Post('/v1/commands::batch')
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
-      const principal = await this.admission.admit(request, { name: 'SendBatch' });
+      const principal = await this.admission.admit(request, { name: 'SendBatch' }, reply);
       const common = envelopeOf(request.headers);
       if (common.expectedRevision !== undefined || common.occurredAt) {
         const message = 'belongs into the items of a batch';
@@ -95,6 +95,7 @@ export class BatchController {
         throw new InvalidRequest('header', issues);
       }
       const items = itemsOf(request.body);
+      this.admission.countItems(principal, items.length);
       const outcomes = await this.outcomes(items, { request, principal }, common);
       const denied = outcomes.filter((outcome) => outcome.startsWith(FORBIDDEN)).length;
       if (denied > 0) deniedTo(request, 403, denied);

@@ -68,7 +68,7 @@ function handlerOf(definition: CommandDefinition, collection: string, ids: Secre
   const BusMessage = busCommandOf(definition);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const found = this.admission.admit(request, definition);
+      const found = this.admission.admit(request, definition, reply);
       const principal = found instanceof Promise ? await found : found;
       const id = definition.creates ? undefined : idInPath(request);
       const message = messages.message(request.body, id, envelopeOf(request.headers), principal.actor);

@@ -33,13 +33,15 @@ export class FeedController implements OnModuleDestroy {
   @Get('/v1/events')
   async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const gone = new AbortController();
+    let leave: (() => void) | undefined;
     reply.raw.once('close', () => gone.abort());
     try {
-      const principal = await this.admission.admit(request, EVENT_FEED_OPERATION);
+      const principal = await this.admission.admit(request, EVENT_FEED_OPERATION, reply);
       const { personalDataFor: why } = principal;
       // Whatever its form: events go out as they are stored, with all that is personal.
       if (why === undefined) throw new HttpProblem('forbidden', NEEDS_PURPOSE);
       const { question, waitMs, form } = feedRequestOf(request);
+      if (form === 'stream' || waitMs > 0) leave = this.admission.enterFeed(principal);
       const seen = (count: number): Promise<void> | undefined =>
         this.admission.seen(request, EVENT_FEED_OPERATION.name, principal, { by: 'purpose', why }, count);
       if (form === 'stream') {
@@ -56,6 +58,8 @@ export class FeedController implements OnModuleDestroy {
     } catch (error) {
       const own = error instanceof InvalidInput && !(error instanceof InvalidRequest);
       sendProblem(request, reply, own ? new InvalidRequest('query', error.issues) : error);
+    } finally {
+      leave?.();
     }
   }
 

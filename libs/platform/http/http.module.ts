@@ -14,7 +14,7 @@ import type { QueryDefinition, ReadModels } from '#platform/projections/definiti
 import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
 import type { AccessLog } from '#platform/access/access-log.js';
 import type { Authenticator } from '#platform/access/principal.js';
-import { Admission } from './admission.js';
+import { Admission, type SenderLimits } from './admission.js';
 import { TrustingAuthenticator } from './authenticator.js';
 import { BatchController } from './batch.controller.js';
 import { commandController } from './command-routes.js';
@@ -58,6 +58,8 @@ export interface HttpModuleOptions {
   authenticator?: Authenticator;
   /** Where it is noted who sees personal values, before they do. Absent: nowhere, which is for specs alone. */
   accessLog?: AccessLog;
+  /** How much one sender may ask; absent: as much as it likes. */
+  senderLimits?: SenderLimits;
   clock?: Clock;
   /** What cursors are encrypted with; the same for all processes that serve the same queries. */
   cursorKeys?: CursorKeys;
@@ -82,7 +84,7 @@ export class HttpModule {
     const { commands = [], resources = [], queries = [], clock = systemClock, timeoutMs = 5000 } = options;
     const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
     const providers: Provider[] = [
-      { provide: ADMISSION, useValue: new Admission(authenticator, options.accessLog) },
+      { provide: ADMISSION, useValue: new Admission(authenticator, options.accessLog, options.senderLimits) },
       { provide: READINESS, useValue: readiness },
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];

@@ -26,7 +26,7 @@ export class IdsController {
   @Post('/v1/ids')
   async derive(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
-      await this.admission.admit(request, { name: 'DeriveIds', allowed: MAY_DERIVE });
+      await this.admission.admit(request, { name: 'DeriveIds', allowed: MAY_DERIVE }, reply);
       const parsed = WordLists.safeParse(request.body ?? {});
       if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error));
       const ids = parsed.data.words.map((words) => this.ids.id(...words));

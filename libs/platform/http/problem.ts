@@ -44,6 +44,8 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'uri-too-long': { status: 414, title: 'The address is too long' },
   'unsupported-media-type': { status: 415, title: 'Only application/json is understood' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key was used before' },
+  'too-many-requests': { status: 429, title: 'The sender asks too often', retryAfter: 1 },
+  'too-many-at-once': { status: 429, title: 'The sender has too much under way', retryAfter: 2 },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   unexpected: { status: 500, title: 'Something went wrong here' },
   unavailable: { status: 503, title: 'The database cannot do it now', retryAfter: 1 },
@@ -138,7 +140,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   if (problem.status === 401 || problem.status === 403) deniedTo(request, problem.status);
   problem.instance = instanceOf(request.id);
   noteProblem(request, kindOf(problem));
-  const { retryAfter } = problemKinds[kindOf(problem)]!;
+  const own = error instanceof HttpProblem ? error.retryAfter : undefined;
+  const retryAfter = own ?? problemKinds[kindOf(problem)]!.retryAfter;
   if (retryAfter) reply.header('retry-after', String(retryAfter));
   if (problem.status === 415) reply.header('accept', 'application/json').header('accept-encoding', 'gzip');
   reply

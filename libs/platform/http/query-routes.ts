@@ -68,7 +68,7 @@ function handlerOf(definition: QueryDefinition) {
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { read, freshness, cursors, clock, timeoutMs, budget } = this.parts;
-      const principal = await this.admission.admit(request, definition);
+      const principal = await this.admission.admit(request, definition, reply);
       const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
       const isMasked = personal.isPersonal && !sight;
       const { parameters, minPosition, cursor } = parse(request);
@@ -87,7 +87,7 @@ function handlerOf(definition: QueryDefinition) {
       const run = (): Promise<unknown> => this.bus.execute(new BusMessage(parameters, context) as any);
       const [recordedAt, answer] = await Promise.all([
         freshness.recordedAt(position),
-        heavy ? budget.run(run, whenGone(reply)) : run(),
+        heavy ? budget.run(run, whenGone(reply), principal.by === 'development' ? undefined : principal.actor) : run(),
       ]);
       const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
       const body = {

@@ -8,6 +8,8 @@ export class HttpProblem extends YadError {
   constructor(
     readonly kind: string,
     message: string,
+    /** Seconds after which another try makes sense, where it is not the same for all of its kind. */
+    readonly retryAfter?: number,
   ) {
     super(message);
   }

@@ -52,7 +52,7 @@ function handlerOf(definition: ResourceDefinition) {
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       const { reader, freshness, timeoutMs } = this.parts;
-      const principal = await this.admission.admit(request, definition);
+      const principal = await this.admission.admit(request, definition, reply);
       const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
       const { id } = request.params as { id: string };
       if (!isId(id)) throw new InvalidRequest('path', [{ pointer: '/id', message: 'is not a lower-case uuid' }]);

@@ -118,6 +118,14 @@ export class BeingBuilt extends YadError {
   }
 }
 
+/** A sender has as many questions about everybody under way as one may have. */
+export class TooManyAtOnce extends YadError {
+  readonly kind = 'too-many-at-once';
+  constructor(sender: string, most: number) {
+    super(`'${sender}' has ${most} heavy questions under way, as many as it may; ask again when one is answered`);
+  }
+}
+
 /** More questions about everybody are asked at once than the process will work on. */
 export class TooManyHeavyQueries extends YadError {
   readonly kind = 'too-many-heavy-queries';

@@ -1,5 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { SenderLimits } from '#platform/http/admission.js';
 import { allowedHosts } from '#platform/http/request-guards.js';
+import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { createLog, type WrittenLog } from '#platform/observability/pino-log.js';
 import { Lifecycle } from './lifecycle.js';
 import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
@@ -35,11 +37,29 @@ export async function runApp(
 /** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */
 export const httpOf = (
   environment: Environment,
-): { hosts: ReadonlySet<string>; origins: readonly string[]; linesASecond: number } => ({
+): {
+  hosts: ReadonlySet<string>;
+  origins: readonly string[];
+  linesASecond: number;
+  senderLimits: SenderLimits;
+  heavyQueries: QueryBudgetOptions;
+} => ({
   hosts: hostsOf(environment),
   origins: environment.CORS_ORIGINS,
   linesASecond: environment.LOG_REQUESTS_PER_SECOND,
+  senderLimits: senderLimitsOf(environment),
+  heavyQueries: { ofEach: environment.LIMIT_HEAVY_QUERIES },
 });
+
+const senderLimitsOf = (environment: Environment): SenderLimits => {
+  const { LIMIT_REQUESTS_PER_SECOND: perSecond, LIMIT_BURST: burst } = environment;
+  const { LIMIT_FAILED_SIGN_INS_PER_SECOND: failed, LIMIT_FEED: feedAtOnce } = environment;
+  return {
+    requests: perSecond === 0 ? undefined : { perSecond, burst },
+    failedSignIns: failed === 0 ? undefined : { perSecond: failed, burst: failed * 10 },
+    feedAtOnce,
+  };
+};
 
 /** The names under which the app answers, beside this machine's own. @throws WrongSettings naming what is none */
 export function hostsOf({ ALLOWED_HOSTS, HOST }: Environment): ReadonlySet<string> {

@@ -184,6 +184,40 @@ export const settings = {
     otherwise: [] as string[],
     meaning: 'Origins between commas whose pages may use the API from a browser; none unless told otherwise.',
   }),
+  LIMIT_REQUESTS_PER_SECOND: required({
+    area: 'limits',
+    schema: whole(0, 1_000_000),
+    otherwise: 2_000,
+    meaning:
+      'Requests a second that one sender may make for long, in each process; 100 items of a batch count as one. 0: as many as it likes.',
+  }),
+  LIMIT_BURST: required({
+    area: 'limits',
+    schema: whole(1, 1_000_000),
+    otherwise: 4_000,
+    meaning: 'Requests that one sender may make at once after a while without any.',
+  }),
+  LIMIT_FAILED_SIGN_INS_PER_SECOND: required({
+    area: 'limits',
+    schema: whole(0, 1_000_000),
+    otherwise: 10,
+    meaning:
+      'Requests a second from one address that nobody can be made out for, in each process, ten times as many at once; then such requests are refused unread. 0: as many as come.',
+  }),
+  LIMIT_HEAVY_QUERIES: required({
+    area: 'limits',
+    schema: whole(0, 1_000),
+    otherwise: 4,
+    meaning:
+      'Heavy queries (those that look at everybody) that one sender may have running and waiting in each process. 0: as many as there are places.',
+  }),
+  LIMIT_FEED: required({
+    area: 'limits',
+    schema: whole(0, 10_000),
+    otherwise: 100,
+    meaning:
+      'Requests that wait at the feed and streams of it that one sender may have open in each process. 0: as many as there are places.',
+  }),
   YAD_DATA: required({
     area: 'databases',
     schema: z.string().min(1),

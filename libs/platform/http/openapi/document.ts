@@ -205,7 +205,7 @@ function commandOperation(
         headers: creates ? { ...etagHeader, ...location } : etagHeader,
         content: { 'application/json': { schema: result, example: exampleOf(result, components) } },
       },
-      ...problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 431, 500, 503),
+      ...problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 429, 431, 500, 503),
     },
   };
 }
@@ -231,7 +231,7 @@ function idsOperation({ components, samples }: Parts): JsonSchema {
         description: 'One id for each list of words, in their order',
         content: { 'application/json': { schema: ids, example: exampleOf(ids, components, samples) } },
       },
-      ...problems(400, 401, 403, 408, 413, 414, 415, 431, 500, 503),
+      ...problems(400, 401, 403, 408, 413, 414, 415, 429, 431, 500, 503),
     },
   };
 }
@@ -294,7 +294,7 @@ function batchOperation(commands: readonly CommandDefinition[], { components, sa
           },
         },
       },
-      ...problems(400, 401, 403, 408, 413, 414, 415, 431, 500, 503),
+      ...problems(400, 401, 403, 408, 413, 414, 415, 429, 431, 500, 503),
     },
   };
 }
@@ -338,7 +338,7 @@ function queryOperation(definition: QueryDefinition, { components, samples, fres
         description: summary,
         content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components, samples) } },
       },
-      ...problems(400, 401, 403, 404, 414, 431, 500, 503),
+      ...problems(400, 401, 403, 404, 414, 429, 431, 500, 503),
     },
   };
 }
@@ -370,7 +370,7 @@ function resourceOperation(definition: ResourceDefinition, { components, samples
         content: { 'application/json': { schema: body, ...exampleFor(body, answer, false, components, samples) } },
       },
       304: { description: 'Nothing has changed since the revision that If-None-Match names', headers: etagHeader },
-      ...problems(400, 401, 403, 404, 410, 414, 431, 500, 503),
+      ...problems(400, 401, 403, 404, 410, 414, 429, 431, 500, 503),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TooManyHeavyQueries } from '#platform/kernel/errors.js';
+import { TooManyAtOnce, TooManyHeavyQueries } from '#platform/kernel/errors.js';
 import { QueryBudget } from './query-budget.js';
 
 /** Work that ends when it is told to. */
@@ -49,6 +49,39 @@ describe('the budget of heavy queries', () => {
     await running;
     expect(late.started()).toBe(false);
     expect(await budget.run(async () => 'next')).toBe('next');
+  });
+
+  it('gives one sender some of its places, and others the first turn that is free', async () => {
+    const budget = new QueryBudget({ running: 1, waiting: 8, ofEach: 3 });
+    const works = [held(), held(), held(), held()];
+    const greedy = works.slice(0, 3).map((work) => budget.run(work.run, undefined, 'greedy'));
+    await expect(budget.run(async () => 'a fourth', undefined, 'greedy')).rejects.toBeInstanceOf(TooManyAtOnce);
+    const other = budget.run(works[3]!.run, undefined, 'other');
+    works[0]!.end();
+    await greedy[0];
+    // Nothing of the greedy one runs any more, and it came first.
+    expect(works.map((work) => work.started())).toEqual([true, true, false, false]);
+    const again = held();
+    const more = budget.run(again.run, undefined, 'greedy');
+    works[1]!.end();
+    await greedy[1];
+    works[2]!.end();
+    await greedy[2];
+    for (const { end } of [...works, again]) end();
+    expect(await Promise.all([other, more])).toEqual(['done', 'done']);
+    expect(await budget.run(async () => 'and again', undefined, 'greedy')).toBe('and again');
+  });
+
+  it('lets who has nothing running go before who has', async () => {
+    const budget = new QueryBudget({ running: 2, waiting: 8 });
+    const works = [held(), held(), held(), held()];
+    const senders = ['greedy', 'greedy', 'greedy', 'other'];
+    const running = works.map((work, at) => budget.run(work.run, undefined, senders[at]));
+    works[0]!.end();
+    await running[0];
+    expect(works.map((work) => work.started())).toEqual([true, true, false, true]);
+    for (const { end } of works) end();
+    await Promise.all(running);
   });
 
   it('keeps its places when queries fail, and when those who wait go away', async () => {

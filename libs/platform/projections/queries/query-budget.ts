@@ -1,4 +1,4 @@
-import { TooManyHeavyQueries } from '#platform/kernel/errors.js';
+import { TooManyAtOnce, TooManyHeavyQueries } from '#platform/kernel/errors.js';
 
 /** Heavy queries that a process runs at once: it may have no more cores, and light ones want some of them. */
 export const HEAVY_AT_ONCE = 2;
@@ -10,16 +10,20 @@ export interface QueryBudgetOptions {
   readonly waiting?: number;
   /** How long one waits. Default 5 s. */
   readonly timeoutMs?: number;
+  /** How many one sender may have here, running and waiting. Absent: all there are. */
+  readonly ofEach?: number;
 }
 
 interface Waiter {
+  readonly sender: string | undefined;
   readonly go: () => void;
   readonly giveUp: (error: unknown) => void;
 }
 
 /**
  * Bounds how many heavy queries a process runs at once: a handful of questions about everybody would else take all
- * connections and cores, and whoever asks about one customer would wait behind them.
+ * connections and cores, and whoever asks about one customer would wait behind them. One sender has only some of the
+ * places, and among those who wait, one who has nothing running comes first.
  */
 export class QueryBudget {
   private readonly most: number;
@@ -27,8 +31,12 @@ export class QueryBudget {
   private readonly timeoutMs: number;
   private running = 0;
   private readonly queue: Waiter[] = [];
+  private readonly ofEach: number;
+  /** By sender: what it has here, and what of it runs. */
+  private readonly senders = new Map<string, { here: number; running: number }>();
 
-  constructor({ running = HEAVY_AT_ONCE, waiting = 8, timeoutMs = 5_000 }: QueryBudgetOptions = {}) {
+  constructor({ running = HEAVY_AT_ONCE, waiting = 8, timeoutMs = 5_000, ofEach = 0 }: QueryBudgetOptions = {}) {
+    this.ofEach = ofEach;
     this.most = running;
     this.mostWaiting = waiting;
     this.timeoutMs = timeoutMs;
@@ -37,22 +45,45 @@ export class QueryBudget {
   /**
    * Runs a heavy query in its turn.
    * @param gone aborts when nobody waits for the answer any more: the turn is then left to others
-   * @throws TooManyHeavyQueries when too many wait, or the turn does not come in time
+   * @param sender whose it is; absent: of nobody whose queries are counted
+   * @throws TooManyHeavyQueries when too many wait, or the turn does not come in time; TooManyAtOnce when the sender has
+   *   all of its places
    */
-  async run<T>(work: () => Promise<T>, gone?: AbortSignal): Promise<T> {
-    if (this.running >= this.most) await this.turn(gone);
-    else this.running++;
+  async run<T>(work: () => Promise<T>, gone?: AbortSignal, sender?: string): Promise<T> {
+    const own = sender === undefined ? undefined : this.enter(sender);
     try {
-      return await work();
+      if (this.running >= this.most) await this.turn(gone, sender);
+      else this.running++;
+      if (own) own.running++;
+      try {
+        return await work();
+      } finally {
+        if (own) own.running--;
+        this.handOn();
+      }
     } finally {
-      // The place is handed on, so that nobody who comes now can be quicker than one who waits.
-      const next = this.queue.shift();
-      if (next) next.go();
-      else this.running--;
+      if (own && --own.here === 0) this.senders.delete(sender!);
     }
   }
 
-  private turn(gone?: AbortSignal): Promise<void> {
+  private enter(sender: string): { here: number; running: number } {
+    const own = this.senders.get(sender) ?? { here: 0, running: 0 };
+    if (this.ofEach > 0 && own.here >= this.ofEach) throw new TooManyAtOnce(sender, this.ofEach);
+    own.here++;
+    this.senders.set(sender, own);
+    return own;
+  }
+
+  /** The place is handed on, so that nobody who comes now can be quicker than one who waits. */
+  private handOn(): void {
+    const isIdle = ({ sender }: Waiter): boolean => sender === undefined || !this.senders.get(sender)?.running;
+    const next = this.queue.find(isIdle) ?? this.queue[0];
+    // It takes itself out of the queue.
+    if (next) next.go();
+    else this.running--;
+  }
+
+  private turn(gone: AbortSignal | undefined, sender: string | undefined): Promise<void> {
     if (this.queue.length >= this.mostWaiting) return Promise.reject(new TooManyHeavyQueries());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -62,6 +93,7 @@ export class QueryBudget {
         if (at >= 0) this.queue.splice(at, 1);
       };
       const waiter: Waiter = {
+        sender,
         go: () => {
           settle();
           resolve();
