@@ -152,7 +152,7 @@ class System {
     const place = after === undefined ? undefined : await this.keyset(after);
     const now = new Date('2026-06-01T00:00:00Z');
     const ask = (read: ReadModels): Promise<unknown | Page<unknown>> =>
-      query.run(parameters, { read, after: place, now });
+      query.run(parameters, { read, isHeavy: true, after: place, now });
     const rows = async (sql: string, values: readonly unknown[] = []): Promise<any[]> =>
       (await this.client.query({ name: nameOf(sql), text: sql, values: [...values] })).rows;
     // Nothing is written meanwhile.

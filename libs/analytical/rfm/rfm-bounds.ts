@@ -1,5 +1,4 @@
 import type { ReadModels } from '#platform/projections/definition/query.js';
-import { QueryBudget } from '#platform/projections/queries/query-budget.js';
 
 /** Four bounds of recency, of frequency, of monetary value; null when nobody bought. */
 export type Bounds = readonly [readonly string[] | null, readonly string[] | null, readonly string[] | null];
@@ -28,13 +27,11 @@ const REMEMBERED = 256;
  */
 export class RememberedBounds {
   private readonly known = new Map<string, Known>();
-  private readonly budget = new QueryBudget();
 
   /**
    * @param key what the bounds are of
    * @param withBounds scores with bounds that are given, and tells whether they still hold
    * @param amongAll scores, and works the bounds out in the same statement
-   * @throws TooManyHeavyQueries when too many work bounds out
    */
   async score<F extends Found>(
     key: string,
@@ -43,16 +40,11 @@ export class RememberedBounds {
   ): Promise<F> {
     const reused = await this.reuse(key, withBounds);
     if (reused) return reused;
-    return this.budget.run(async () => {
-      // Whoever had the turn before has perhaps just worked them out.
-      const waited = await this.reuse(key, withBounds);
-      if (waited) return waited;
-      const found = await amongAll();
-      this.known.delete(key);
-      if (found.state !== null) this.known.set(key, { bounds: found.bounds, state: found.state });
-      if (this.known.size > REMEMBERED) this.known.delete(this.known.keys().next().value!);
-      return found;
-    });
+    const found = await amongAll();
+    this.known.delete(key);
+    if (found.state !== null) this.known.set(key, { bounds: found.bounds, state: found.state });
+    if (this.known.size > REMEMBERED) this.known.delete(this.known.keys().next().value!);
+    return found;
   }
 
   /** Undefined where something before the day has changed since. */
@@ -67,11 +59,12 @@ export class RememberedBounds {
   }
 }
 
-const remembered = new WeakMap<ReadModels, RememberedBounds>();
+const remembered = new WeakMap<NonNullable<ReadModels['states']>, RememberedBounds>();
 
-/** The bounds that are remembered of these read models. */
-export function boundsOf(read: ReadModels): RememberedBounds {
-  let found = remembered.get(read);
-  if (!found) remembered.set(read, (found = new RememberedBounds()));
+/** The bounds that are remembered of these read models; where their states cannot be told apart, none. */
+export function boundsOf({ states }: ReadModels): RememberedBounds {
+  let found = states && remembered.get(states);
+  if (!found) found = new RememberedBounds();
+  if (states) remembered.set(states, found);
   return found;
 }

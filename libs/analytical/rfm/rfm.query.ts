@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Day } from '#platform/kernel/calendar.js';
 import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode, ExactDecimal } from '#platform/kernel/money.js';
-import { pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
+import { HeavyNeeded, pagedQuery, query, type ReadModels } from '#platform/projections/definition/query.js';
 import { computed, selectOf, shapeOf } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { familyOf, type Family } from '../aliases/family.js';
@@ -211,7 +211,7 @@ export const customerRfm = query({
   parameters: z.strictObject({ id: Id, ...rfmParameters }),
   answer: CustomerRfm,
   reads,
-  run: async (parameters, { read, now }) => {
+  run: async (parameters, { read, now, isHeavy }) => {
     const family = await familyOf(read, parameters.id);
     const asOf = asOfDay(parameters, now);
     const given = scoreParameters(parameters, asOf);
@@ -224,7 +224,10 @@ export const customerRfm = query({
         : await boundsOf(read).score(
             `${asOf} ${currency}`,
             ({ bounds, state }) => withBounds(bounds, state),
-            () => scoreOf(read.heavy ?? read, oneAmongAll, given, family),
+            () => {
+              if (!isHeavy) throw new HeavyNeeded();
+              return scoreOf(read, oneAmongAll, given, family);
+            },
           );
     const { customer: _customer, ...rest } = score ?? {};
     return {

@@ -29,6 +29,11 @@ export class StoreFreshness implements Freshness {
     return head >= position ? head : undefined;
   }
 
+  async measure(): ReturnType<Freshness['measure']> {
+    if (!this.projections) throw new Error('there are no projections here to be measured');
+    return this.projections.measure();
+  }
+
   recordedAt(position: bigint): Promise<Date | null> {
     return this.times.recordedAt(position);
   }

@@ -10,7 +10,7 @@ import { SecretIds } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
-import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
+import type { QueryDefinition, QuerySource } from '#platform/projections/definition/query.js';
 import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
 import type { AccessLog } from '#platform/access/access-log.js';
 import type { Authenticator } from '#platform/access/principal.js';
@@ -53,7 +53,7 @@ export interface HttpModuleOptions {
   resources?: readonly ResourceDefinition[];
   reader?: ResourceReader;
   queries?: readonly QueryDefinition[];
-  read?: ReadModels;
+  read?: QuerySource;
   freshness?: Freshness;
   authenticator?: Authenticator;
   /** Where it is noted who sees personal values, before they do. Absent: nowhere, which is for specs alone. */

@@ -5,8 +5,6 @@ import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { heavyWork, startParcels } from '#test/fixtures/parcels.fixture.js';
 
-const heavyReads = { rows: async () => [] };
-
 describe('queries over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
   let client: Awaited<ReturnType<typeof conformingClient>>;
@@ -15,11 +13,11 @@ describe('queries over HTTP', () => {
   beforeAll(async () => {
     ({ app } = await startParcels({
       logger: false,
-      read: { rows: async () => [], heavy: heavyReads },
       freshness: {
-        current: async () => {
+        current: async () => 10n,
+        measure: async () => {
           if (away) throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
-          return 10n;
+          return () => 10n;
         },
         waitFor: async (...asked) => (waited.push(asked) > 0 && asked[0] <= 10n ? 10n : undefined),
         recordedAt: async () => new Date('2026-01-15T12:00:00Z'),
@@ -42,6 +40,11 @@ describe('queries over HTTP', () => {
       data: { id: 1, city: 'Basel' },
       freshness: { position: '10', recordedAt: '2026-01-15T12:00:00.000Z' },
     });
+  });
+
+  it('that turn out to need everybody are asked again, whole, among the heavy ones', async () => {
+    const { status, body } = await client.get(`/v1/rows/ffff${newId().slice(4)}`);
+    expect([status, body.data]).toEqual([200, { id: 2, city: 'Basel' }]);
   });
 
   it('walk by cursors to the end, each row once', async () => {
@@ -92,7 +95,7 @@ describe('queries over HTTP', () => {
     expect((await client.get('/v1/rows')).status).toBe(200);
     end();
     expect((await Promise.all(asked)).map((answer) => answer.status)).toEqual(Array(10).fill(200));
-    expect(heavyWork.read).toBe(heavyReads);
+    expect(heavyWork.isHeavy).toBe(true);
 
     heavyWork.run = () => Promise.reject(new TookTooLong());
     const stopped = await client.get('/v1/row-sum');

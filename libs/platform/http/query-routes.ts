@@ -11,7 +11,15 @@ import { findUnsafeInput } from '#platform/kernel/unsafe-input.js';
 import { issuesOf, strict } from '#platform/kernel/validation.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import type { QueryBudget } from '#platform/projections/queries/query-budget.js';
-import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
+import {
+  HeavyNeeded,
+  type Page,
+  type LogQueryContext,
+  type QueryContext,
+  type QueryDefinition,
+  type QuerySource,
+} from '#platform/projections/definition/query.js';
+import type { Principal } from '#platform/access/principal.js';
 import type { Admission } from './admission.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
@@ -21,7 +29,7 @@ import { ADMISSION, QUERY_PARTS } from './tokens.js';
 /** What queries are answered with. */
 export interface QueryParts {
   /** Absent where all queries ask the log. */
-  readonly read?: ReadModels;
+  readonly read?: QuerySource;
   readonly freshness: Freshness;
   readonly cursors: Cursors;
   readonly clock: Clock;
@@ -67,32 +75,31 @@ function handlerOf(definition: QueryDefinition) {
     definition.paged ? (data as unknown[]).map((item) => personal.masked(item)) : personal.masked(data);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const { read, freshness, cursors, clock, timeoutMs, budget } = this.parts;
+      const { freshness, cursors, clock, timeoutMs } = this.parts;
       const principal = await this.admission.admit(request, definition, reply);
       const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
       const isMasked = personal.isPersonal && !sight;
       const { parameters, minPosition, cursor } = parse(request);
       if (isMasked) personal.refuseAsking(parameters);
       const after = cursor === undefined ? undefined : await cursors.open(definition.name, parameters, cursor);
-      // Asked before the rows are read: the answer may be fresher than it says, never staler.
-      const position =
-        minPosition === undefined
-          ? await freshness.current(definition.reads)
-          : await freshness.waitFor(minPosition, definition.reads, timeoutMs);
-      if (position === undefined) {
+      const least = minPosition === undefined ? 0n : await freshness.waitFor(minPosition, definition.reads, timeoutMs);
+      if (least === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
-      const { heavy } = definition;
-      const context = { read: heavy ? (read?.heavy ?? read) : read, after, now: clock.now(), isMasked };
-      const run = (): Promise<unknown> => this.bus.execute(new BusMessage(parameters, context) as any);
-      const [recordedAt, answer] = await Promise.all([
-        freshness.recordedAt(position),
-        heavy ? budget.run(run, whenGone(reply), principal.by === 'development' ? undefined : principal.actor) : run(),
-      ]);
+      const given = { after, now: clock.now(), isMasked };
+      const ask = (context: QueryContext | LogQueryContext): Promise<unknown> =>
+        this.bus.execute(new BusMessage(parameters, context) as any);
+      const { answer, position } =
+        definition.projections.length === 0
+          ? await ofTheLog(() => ask(given), freshness)
+          : await ofReadModels(definition, this.parts, { gone: whenGone(reply), sharer: sharerOf(principal) }, (more) =>
+              ask({ ...given, ...more }),
+            );
+      const recordedAt = await freshness.recordedAt(position > least ? position : least);
       const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
       const body = {
         data: isMasked ? shown(items) : items,
-        freshness: { position: String(position), recordedAt },
+        freshness: { position: String(position > least ? position : least), recordedAt },
         next: next && (await cursors.seal(definition.name, parameters, next)),
       };
       const count = definition.paged ? (items as unknown[]).length : 1;
@@ -107,12 +114,51 @@ function handlerOf(definition: QueryDefinition) {
   };
 }
 
-/** Aborts when the client has hung up (and when it has its answer, which nobody looks at then). */
-function whenGone({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => gone.abort(new HttpProblem('not-ready', 'the client hung up')));
-  return gone.signal;
+interface Found {
+  readonly answer: unknown;
+  /** Every event up to there is in the answer. */
+  readonly position: bigint;
 }
+
+/** An answer from the log alone: its head is asked first, so that the answer is never staler than it says. */
+async function ofTheLog(ask: () => Promise<unknown>, freshness: Freshness): Promise<Found> {
+  const position = await freshness.current([]);
+  return { answer: await ask(), position };
+}
+
+/** An answer from the read models, all of it from one snapshot, with where they stood in it. */
+async function ofReadModels(
+  { projections, reads, heavy }: QueryDefinition,
+  { read, freshness, budget }: QueryParts,
+  asker: { readonly gone: () => AbortSignal; readonly sharer: string | undefined },
+  ask: (context: Pick<QueryContext, 'read' | 'isHeavy'>) => Promise<unknown>,
+): Promise<Found> {
+  const found = async (isHeavy: boolean): Promise<Found> => {
+    const measured = await freshness.measure();
+    const { answer, checkpoints } = await read!.inSnapshot(projections, isHeavy, (rows) =>
+      ask({ read: rows, isHeavy }),
+    );
+    return { answer, position: measured(checkpoints, reads) };
+  };
+  try {
+    if (!heavy) return await found(false);
+  } catch (error) {
+    if (!(error instanceof HeavyNeeded)) throw error;
+  }
+  return budget.run(() => found(true), asker.gone(), asker.sharer);
+}
+
+/** Whose share of the heavy places it is; the one of development has no bound. */
+const sharerOf = ({ by, actor }: Principal): string | undefined => (by === 'development' ? undefined : actor);
+
+/** Aborts when the client has hung up (and when it has its answer, which nobody looks at then). */
+const whenGone =
+  ({ raw }: FastifyReply) =>
+  (): AbortSignal => {
+    const gone = new AbortController();
+    raw.once('close', () => gone.abort(new HttpProblem('not-ready', 'the client hung up')));
+    return gone.signal;
+  };
 
 interface Parsed {
   parameters: Record<string, unknown>;

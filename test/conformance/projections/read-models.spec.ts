@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
+import type { ReadModels } from '#platform/projections/definition/query.js';
+import { text } from '#platform/projections/definition/columns.js';
+import { table } from '#platform/projections/definition/table.js';
 import { projection } from '#platform/projections/definition/projection.js';
 import { projectionSchema } from '#platform/projections/projections.migrations.js';
 import { openReadModels, type TypeOrmReadModels } from '#platform/projections/queries/read-models.js';
@@ -68,7 +71,8 @@ describe('reading the read models', () => {
       values ('colours', 1, 2, 'rm_colours_g1', 'live'), ('colours', 2, 2, 'rm_colours_g2', 'building'), ('others', 1, 1, 'o', 'live')`);
     await pool.query(`insert into projections.checkpoints (projection, generation, partition, position, epoch)
       values ('colours', 1, 0, 50, 0), ('colours', 1, 1, 0, 0), ('colours', 1, 2, 70, 0), ('colours', 2, 0, 5, 0), ('others', 1, 0, 1, 0)`);
-    const { now, changedAfter } = read.states!([projection({ name: 'colours', version: 2, tables: [], on: [] })]);
+    const { answer: states } = await read.inSnapshot([], false, async (inside) => inside.states!);
+    const { now, changedAfter } = states([projection({ name: 'colours', version: 2, tables: [], on: [] })]);
     const state = async (): Promise<string> => (await read.rows(`select ${now} as state`))[0]!['state'];
     const since = async (earlier: string) =>
       (await read.rows(`select ${changedAfter('$1::text')} as after`, [earlier]))[0]!['after'];
@@ -90,6 +94,94 @@ describe('reading the read models', () => {
     expect(await since(third)).toBe('-1');
   });
 
+  describe('in one snapshot', () => {
+    const Palette = table('palette', { about: 'Colours of a painter', columns: { colour: text().key() } });
+    const palette = projection({ name: 'palette', version: 1, tables: [Palette], on: [] });
+    const write = (n: number) => `begin;
+      insert into analytics.palette_rows values ('colour ${n}');
+      update projections.checkpoints set position = ${n} where projection = 'palette';
+      commit`;
+    beforeEach(async () => {
+      await pool.query(`create table analytics.palette_rows (colour text);
+        create view analytics.palette as select * from analytics.palette_rows;
+        insert into projections.builds (projection, generation, version, schema, status) values ('palette', 1, 1, 's', 'live');
+        insert into projections.checkpoints (projection, generation, partition, position, epoch) values ('palette', 1, 0, 0, 0)`);
+    });
+    const count = async (inside: ReadModels): Promise<number> =>
+      Number((await inside.rows('select count(*) as n from palette'))[0]!['n']);
+
+    it('all statements see the same rows, and the checkpoints that go with them, whatever is written meanwhile', async () => {
+      let writing = true;
+      let written = 0;
+      const writer = (async () => {
+        while (writing) await pool.query(write(++written));
+      })();
+      for (let time = 0; time < 50; time++) {
+        const { answer, checkpoints } = await read.inSnapshot([palette], false, async (inside) => {
+          const first = await count(inside);
+          await sleep(2);
+          return [first, await count(inside), await count(inside)];
+        });
+        const position = Number(checkpoints.get('palette')!.get(0));
+        expect(answer).toEqual([position, position, position]);
+      }
+      writing = false;
+      await writer;
+      // Else nothing was written meanwhile.
+      expect(written).toBeGreaterThan(50);
+    });
+
+    it('says where the projections stand also where nothing is read', async () => {
+      await pool.query(write(7));
+      const { answer, checkpoints } = await read.inSnapshot([palette], false, async () => 'nothing');
+      expect([answer, checkpoints]).toEqual(['nothing', new Map([['palette', new Map([[0, 7n]])]])]);
+    });
+
+    it('a swap of what may be read waits for the end, also before the first statement on it', async () => {
+      const swap = `begin; set local lock_timeout = '50ms';
+        create or replace view analytics.palette as select * from analytics.palette_rows where false; commit`;
+      await read.inSnapshot([palette], false, async (inside) => {
+        await inside.rows('select 1');
+        await expect(pool.query(swap)).rejects.toMatchObject({ code: '55P03' });
+        await pool.query('rollback');
+      });
+      await pool.query(swap);
+    });
+
+    it('runs again whole where a view was swapped since its statement was prepared', async () => {
+      let runs = 0;
+      const ask = () =>
+        read.inSnapshot([palette], false, async (inside) => {
+          runs++;
+          await inside.rows('select 1 as one');
+          return inside.rows('select * from palette');
+        });
+      await ask();
+      await pool.query(`drop view analytics.palette;
+        create view analytics.palette as select colour, true as warm from analytics.palette_rows`);
+      await pool.query(write(1));
+      expect([(await ask()).answer, runs]).toEqual([[{ colour: 'colour 1', warm: true }], 3]);
+    });
+
+    it('does without a view that comes with a newer version, until it is read', async () => {
+      const Frames = table('frames', { about: 'Not built yet', columns: { frame: text().key() } });
+      const wider = projection({ name: 'palette', version: 2, tables: [Palette, Frames], on: [] });
+      const counted = await read.inSnapshot([wider], false, count);
+      expect(counted.answer).toBe(0);
+      await expect(read.inSnapshot([wider], false, (inside) => inside.rows('select * from frames'))).rejects.toThrow();
+    });
+
+    it('gives its connection back when the work fails, and tells the first error', async () => {
+      for (let time = 0; time < 5; time++) {
+        const failing = read.inSnapshot([palette], false, (inside) =>
+          Promise.all([inside.rows('select 1 / 0'), inside.rows('select 1'), inside.rows('select nothing')]),
+        );
+        await expect(failing).rejects.toMatchObject({ code: '22012' });
+      }
+      expect((await read.inSnapshot([palette], false, count)).answer).toBe(0);
+    });
+  });
+
   it('stops what takes too long, says so, and answers what was asked beside it', async () => {
     const asked = await Promise.allSettled([colours(), read.rows('select pg_sleep(5)'), colours()]);
     expect(asked[1]).toEqual({ status: 'rejected', reason: new TookTooLong() });
@@ -99,12 +191,13 @@ describe('reading the read models', () => {
   it('gives heavy questions more time, on connections that light ones do not wait for', async () => {
     const order: string[] = [];
     const note = (name: string) => (): number => order.push(name);
-    const heavy = Array.from({ length: 4 }, () => read.heavy!.rows('select pg_sleep(0.4)').then(note('heavy')));
+    const heavily = (sql: string) => read.inSnapshot([], true, (inside) => inside.rows(sql));
+    const heavy = Array.from({ length: 4 }, () => heavily('select pg_sleep(0.4)').then(note('heavy')));
     await sleep(20);
     await colours().then(note('light'));
     await Promise.all(heavy);
     expect(order).toEqual(['light', 'heavy', 'heavy', 'heavy', 'heavy']);
-    await expect(read.heavy!.rows('select pg_sleep(5)')).rejects.toEqual(new TookTooLong());
+    await expect(heavily('select pg_sleep(5)')).rejects.toEqual(new TookTooLong());
   });
 
   it('goes on when its connection was cut', async () => {

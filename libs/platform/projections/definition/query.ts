@@ -9,8 +9,6 @@ export interface ReadModels {
    * value that was erased is `erased`.
    */
   rows<Row = Record<string, any>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
-  /** The same for heavy queries: on connections of their own, where nothing light waits behind them. */
-  readonly heavy?: ReadModels;
   /** SQL about the state of these projections. Absent: states cannot be told apart, and nothing may be reused. */
   readonly states?: (projections: readonly Projection[]) => States;
 }
@@ -21,7 +19,7 @@ export interface States {
   readonly now: string;
   /**
    * Of an earlier state, given as SQL: the position beyond which stand all events that have changed rows since; below 0
-   * where rows were changed by others, such as a rebuild. Rows that keep the position of their last event tell by it
+   * where rows were changed by others, such as a rebuild, and where that state is ahead of this one. Rows that keep the position of their last event tell by it
    * whether they have changed.
    */
   readonly changedAfter: (earlier: string) => string;
@@ -45,6 +43,33 @@ export interface LogQueryContext {
 /** What a query of read models is given beside its parameters. */
 export interface QueryContext extends LogQueryContext {
   readonly read: ReadModels;
+  /** It may look at everybody: it has its turn among the heavy ones, and more time. */
+  readonly isHeavy: boolean;
+}
+
+/** A query that is light as a rule has to look at everybody this time: it is asked again, whole, among the heavy ones. */
+export class HeavyNeeded extends Error {
+  constructor() {
+    super('this has to look at everybody');
+  }
+}
+
+/** Where projections stand: by name and partition, the position through which every event is in their rows. */
+export type Checkpoints = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+
+/** Where queries read: all statements of one see the same rows. */
+export interface QuerySource {
+  /**
+   * Runs a query's work in one snapshot.
+   * @param projections that it reads: `checkpoints` says where they stood, and no swap comes between
+   * @param isHeavy on connections of their own, where nothing light waits behind it
+   * @throws what the work throws; BeingBuilt, TookTooLong
+   */
+  inSnapshot<T>(
+    projections: readonly Projection[],
+    isHeavy: boolean,
+    work: (read: ReadModels) => Promise<T>,
+  ): Promise<{ readonly answer: T; readonly checkpoints: Checkpoints }>;
 }
 
 /**
@@ -74,7 +99,7 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
    */
   readonly personal: 'declared' | 'untyped';
   /** @throws Error when it reads projections and is given no read models */
-  run(parameters: Parameters, context: LogQueryContext & { read?: ReadModels }): Promise<Answer | Page<any>>;
+  run(parameters: Parameters, context: LogQueryContext & Partial<QueryContext>): Promise<Answer | Page<any>>;
 }
 
 /** Who may ask a query that does not say it otherwise. */

@@ -1,4 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
+import type { Checkpoints } from '../definition/query.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 
 /** What the HTTP shell asks of the projection runtime, so that a reader can see its own writes. */
@@ -7,6 +8,11 @@ export interface Freshness {
   current(projections: readonly string[]): Promise<bigint>;
   /** What they have reached as soon as it is at least `position`; undefined when it is not after `timeoutMs`. */
   waitFor(position: bigint, projections: readonly string[], timeoutMs: number): Promise<bigint | undefined>;
+  /**
+   * Looks at what is on the bus, before a snapshot is taken. The outcome says of a snapshot's checkpoints which position
+   * these projections had reached in it.
+   */
+  measure(): Promise<(checkpoints: Checkpoints, projections: readonly string[]) => bigint>;
   /** When the event at a position was recorded; null at 0, before the first. */
   recordedAt(position: bigint): Promise<Date | null>;
 }

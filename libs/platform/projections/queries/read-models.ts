@@ -1,27 +1,31 @@
 import { DataSource } from 'typeorm';
 import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
-import { createPool, driverOf, isConnectionError, type Pool, type QueryResult } from '#platform/postgres/pool.js';
+import { createPool, driverOf, type Pool } from '#platform/postgres/pool.js';
 import type { Limits } from '#platform/postgres/roles.js';
 import type { Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
 import { personalOf } from '../definition/personal.js';
-import type { ReadModels, States } from '../definition/query.js';
+import type { QuerySource, ReadModels } from '../definition/query.js';
+import { viewName } from '../builds/builds.js';
+import { PreparedNames } from './prepared-names.js';
+import { Invalidated, OpeningFailed, Snapshot, type Opening } from './snapshot.js';
 import { entityOf } from '../tables/entity.js';
 
 const DATE = 1082;
 const TEXT = 25;
-/** Statements that a connection keeps planned: each filter that is given or left out makes a text of its own. */
-const MOST_PREPARED = 256;
-/** The view under a prepared statement was swapped for one with other columns. */
-const RESULT_CHANGED = '0A000';
+/** A query is asked so often where swaps come between: one that is read meanwhile needs a second. */
+const MOST_TRIES = 5;
 /** Stopped by the statement timeout, or by an operator. */
 const STOPPED = '57014';
 /** No such table; no such column. */
 const UNKNOWN = new Set(['42P01', '42703']);
+const isUnknown = (error: unknown): boolean => UNKNOWN.has((error as { code?: string } | null)?.code ?? '');
 
 /** The read models for queries: TypeORM on the live builds' views. */
-export interface TypeOrmReadModels extends ReadModels {
+export interface TypeOrmReadModels extends QuerySource {
   readonly dataSource: DataSource;
+  /** One statement by itself. */
+  readonly rows: ReadModels['rows'];
   close(): Promise<void>;
 }
 
@@ -86,15 +90,66 @@ export async function openReadModels(
     if ((error as { code?: string }).code === STOPPED) return new TookTooLong();
     return (await beingBuilt(master, projections, error)) ?? error;
   };
+  const names = { light: new PreparedNames(), heavy: new PreparedNames() };
+  const states = statesOf();
+  const inSnapshot: QuerySource['inSnapshot'] = async (read, isHeavy, work) => {
+    let opening = openingOf(read);
+    for (let tries = 1; ; tries++) {
+      const snapshot = isHeavy ? new Snapshot(heavy, names.heavy, opening) : new Snapshot(master, names.light, opening);
+      try {
+        const answer = await work({ rows: snapshot.rows, states });
+        const checkpoints = await snapshot.checkpoints();
+        snapshot.end();
+        return { answer, checkpoints };
+      } catch (error) {
+        // Before anything else is asked, which may need the connection.
+        snapshot.end();
+        const cause = error instanceof OpeningFailed ? error.cause : error;
+        if (tries >= MOST_TRIES) throw await explained(cause);
+        // A view that comes with a newer version is not there while that is built; the query may do without it.
+        if (error instanceof OpeningFailed && isUnknown(cause)) opening = await openingOfThose(master, opening);
+        else if (!(error instanceof Invalidated)) throw await explained(cause);
+      }
+    }
+  };
   return {
     dataSource,
-    rows: gathering(master, explained),
-    heavy: { rows: gathering(heavy, explained), states },
-    states,
+    inSnapshot,
+    rows: async (text, parameters = []) =>
+      (await inSnapshot([], false, (read) => read.rows<any>(text, parameters))).answer,
     close: async () => {
       await Promise.all([dataSource.destroy(), heavy.end()]);
     },
   };
+}
+
+const lockOf = (views: readonly string[]): string | undefined =>
+  views.length === 0 ? undefined : `lock table ${views.join(', ')} in access share mode`;
+
+/** The same for the views that are there now. */
+async function openingOfThose(pool: Pool, { projections, views }: Opening & { views: readonly string[] }) {
+  const { rows } = await pool.query<{ view: string }>(
+    'select view from unnest($1::text[]) view where to_regclass(view) is not null',
+    [views],
+  );
+  const there = rows.map(({ view }) => view);
+  return { projections, views: there, lock: lockOf(there) };
+}
+
+/** What a query's snapshot begins with: made once for each list of projections. */
+const openings = new WeakMap<readonly Projection[], Opening & { views: readonly string[] }>();
+function openingOf(projections: readonly Projection[]): Opening & { views: readonly string[] } {
+  let found = openings.get(projections);
+  if (!found) {
+    const views = projections.flatMap(({ tables }) => tables.map(({ name }) => viewName(name)));
+    found = {
+      projections: projections.map(({ name }) => name),
+      views,
+      lock: lockOf(views),
+    };
+    openings.set(projections, found);
+  }
+  return found;
 }
 
 /** No event has a position beyond. */
@@ -105,7 +160,7 @@ const NOWHERE = '9223372036854775807';
  * changes rows beside the checkpoints (events that are retried). A partition whose checkpoint stands has changed
  * nothing, and one whose checkpoint has moved has changed rows by events beyond where it stood.
  */
-function states(projections: readonly Projection[]): States {
+const statesOf = (): ReadModels['states'] => (projections) => {
   const names = projections.map(({ name }) => `'${name}'`).join(', ');
   const checkpoints = `select concat_ws(':', projection, generation, partition, epoch) as key, position
       from projections.checkpoints join projections.builds using (projection, generation)
@@ -113,11 +168,11 @@ function states(projections: readonly Projection[]): States {
   return {
     now: `(select coalesce(jsonb_object_agg(key, position::text), '{}')::text from (${checkpoints}) c)`,
     changedAfter: (earlier) => `(
-      select case when count(*) filter (where c.key is null or e.key is null) > 0 then -1
+      select case when count(*) filter (where c.key is null or e.key is null or e.value::bigint > c.position) > 0 then -1
              else coalesce(min(e.value::bigint) filter (where e.value::bigint <> c.position), ${NOWHERE}) end
         from (${checkpoints}) c full join jsonb_each_text(${earlier}::jsonb) e on e.key = c.key)`,
   };
-}
+};
 
 /** Of an unknown table or column: that it comes with a version which is not live yet, where that is so. */
 async function beingBuilt(
@@ -125,7 +180,7 @@ async function beingBuilt(
   projections: readonly Projection[],
   error: unknown,
 ): Promise<BeingBuilt | undefined> {
-  if (!UNKNOWN.has((error as { code?: string }).code ?? '')) return undefined;
+  if (!isUnknown(error)) return undefined;
   const { rows } = await pool
     .query<{ projection: string; version: number }>(
       `select projection, version from projections.builds where status = 'live'`,
@@ -134,64 +189,4 @@ async function beingBuilt(
   const live = new Map(rows.map(({ projection, version }) => [projection, version]));
   const behind = projections.filter(({ name, version }) => (live.get(name) ?? version) < version);
   return behind.length > 0 ? new BeingBuilt(behind.map(({ name }) => name)) : undefined;
-}
-
-interface Asked {
-  readonly text: string;
-  readonly values: unknown[];
-  readonly resolve: (rows: any[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/**
- * What is asked in one turn goes down one connection, one after the other without waiting, as prepared statements:
- * TypeORM's `query` has the server parse and plan each text anew, and takes a connection and a packet for each.
- */
-function gathering(pool: Pool, explained: (error: unknown) => Promise<unknown>): ReadModels['rows'] {
-  const names = new Map<string, string>();
-  let named = 0;
-  const nameOf = (text: string): string | undefined => {
-    const known = names.get(text);
-    if (known || names.size >= MOST_PREPARED) return known;
-    const name = `read-${named++}`;
-    names.set(text, name);
-    return name;
-  };
-  const send = async (asked: readonly Asked[]): Promise<void> => {
-    let broken = false;
-    try {
-      const client = await pool.connect();
-      const query = ({ text, values }: Asked): Promise<QueryResult<any>> =>
-        client.query<any>({ name: nameOf(text), text, values });
-      const answer = async (each: Asked, sent: Promise<QueryResult<any>>): Promise<void> => {
-        try {
-          each.resolve((await sent).rows);
-        } catch (error) {
-          broken ||= isConnectionError(error);
-          if ((error as { code?: string }).code !== RESULT_CHANGED) return void explained(error).then(each.reject);
-          // Under a new name it is prepared anew, on this connection and all others.
-          names.delete(each.text);
-          await query(each).then(({ rows }) => each.resolve(rows), each.reject);
-        }
-      };
-      const { stream } = (client as any).connection;
-      stream.cork();
-      const sent = asked.map(query);
-      stream.uncork();
-      await Promise.all(asked.map((each, at) => answer(each, sent[at]!)));
-      client.release(broken);
-    } catch (error) {
-      for (const { reject } of asked) reject(error);
-    }
-  };
-  let gathered: Asked[] = [];
-  return (text, parameters = []) =>
-    new Promise((resolve, reject) => {
-      if (gathered.push({ text, values: [...parameters], resolve, reject }) > 1) return;
-      queueMicrotask(() => {
-        const asked = gathered;
-        gathered = [];
-        void send(asked);
-      });
-    });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PositionLost } from '#platform/kernel/errors.js';
 import type { Delivery, Published } from '#platform/event-bus/event-bus.js';
+import type { Checkpoints } from '../definition/query.js';
 import { RecordingTimes, type Freshness } from '../queries/freshness.js';
 import { reached, readProjectionStatus, type ProjectionStatus, type StatusSource } from './projection-status.js';
 
@@ -117,6 +118,14 @@ export class Progress implements Freshness {
       const at = this.writtenHere(waiter.projections, written);
       if (at >= waiter.position) waiter.resolve(at);
     }
+  }
+
+  async measure(): Promise<(checkpoints: Checkpoints, projections: readonly string[]) => bigint> {
+    const { identity } = this.options.store;
+    const published = this.options.published && (await this.projectionStatus()).published;
+    return (checkpoints, projections) =>
+      // What is held of events that the log has lost counts for nothing.
+      identity.heldThrough(reached({ checkpoints, published }, projections));
   }
 
   recordedAt(position: bigint): Promise<Date | null> {
