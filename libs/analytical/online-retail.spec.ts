@@ -112,7 +112,7 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
   });
 
   it('has the published quintile bounds as of 2011-12-10', async () => {
-    const report = await ask(rfm, read, { asOf: '2011-12-10', currency: 'GBP' });
+    const report = await ask(rfm, read, { day: '2011-12-10', currency: 'GBP' });
     expect(report.thresholds).toEqual({
       recency: ['13.8', '33', '72', '180'],
       frequency: ['1', '2', '3', '6'],
@@ -124,7 +124,7 @@ function eventOf({ number, customer, at, net, lines, saleLines, saleValue }: Doc
   });
 
   it('says as of 2011-06-01 what a system says that knows only the days before it', async () => {
-    const asked = { asOf: '2011-06-01', currency: 'GBP' };
+    const asked = { day: '2011-06-01', currency: 'GBP' };
     const report = await ask(rfm, read, asked);
     const customers = await askAll(rfmCustomers, read, { ...asked, limit: '1000' });
     await read.fold(events.filter(({ occurredAt }) => occurredAt < instantOf('2011-06-01T00:00:00', zone)));

@@ -114,11 +114,11 @@ const questions: Question[] = [
   },
   { row: 'orders of one', name: 'CustomerOrders', parameters: customer },
   { row: 'customer 360', name: 'Customer360', parameters: customer },
-  { row: 'RFM of one, quintiles', name: 'CustomerRfm', parameters: { ...customer, ...sold, asOf: '2026-06-01' } },
+  { row: 'RFM of one, quintiles', name: 'CustomerRfm', parameters: { ...customer, ...sold, day: '2026-06-01' } },
   {
     row: 'RFM of one, fixed bounds',
     name: 'CustomerRfm',
-    parameters: { ...customer, ...sold, asOf: '2026-06-01', ...fixed },
+    parameters: { ...customer, ...sold, day: '2026-06-01', ...fixed },
   },
   { row: 'sales by day of one', name: 'SalesByDay', parameters: { customer: '$one' } },
   {

@@ -148,7 +148,7 @@ describe('bad input', () => {
     ['/v1/orders?cursor=forged', '/cursor'],
     ['/v1/orders?__proto__=1', '/__proto__'],
     ['/v1/analytics/rfm', '/currency'],
-    ['/v1/analytics/rfm?currency=GBP&asOf=2026-02-30', '/asOf'],
+    ['/v1/analytics/rfm?currency=GBP&day=2026-02-30', '/day'],
     ['/v1/analytics/rfm?currency=GBP&method=fixed', '/recencyBounds'],
     ['/v1/analytics/rfm?currency=GBP&method=fixed&recencyBounds=1,2', '/recencyBounds'],
     ['/v1/analytics/rfm?currency=GBP&method=fixed&recencyBounds=1,2,x,4', '/recencyBounds/2'],

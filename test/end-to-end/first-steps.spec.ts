@@ -28,13 +28,13 @@ describe('first steps', () => {
     await send(`/orders/${id}/complete`, {}, on(day));
     return id;
   };
-  const rfm = '/analytics/rfm?currency=GBP&asOf=2026-02-01';
+  const rfm = '/analytics/rfm?currency=GBP&day=2026-02-01';
   /** Everything that speaks of the figures of these customers. */
   const figures = async (...customers: string[]): Promise<unknown> => ({
     customers: await Promise.all(
       customers.map(async (id) => {
         const { timeline: _timeline, lastEventAt: _last, ...view } = await ask(`/customers/${id}`);
-        return [view, await ask(`/customers/${id}/rfm?currency=GBP&asOf=2026-02-01`)];
+        return [view, await ask(`/customers/${id}/rfm?currency=GBP&day=2026-02-01`)];
       }),
     ),
     report: await ask(rfm),
@@ -118,7 +118,7 @@ describe('first steps', () => {
       expect.objectContaining({ day: '2026-01-05', orders: 1, value: '30.1', refunds: '0', customers: 1 }),
       expect.objectContaining({ day: '2026-01-08', orders: 0, creditNotes: 1, refunds: '12.5', net: '-12.5' }),
     ]);
-    const { score } = await ask(`/customers/${ada}/rfm?currency=GBP&asOf=2026-02-01`);
+    const { score } = await ask(`/customers/${ada}/rfm?currency=GBP&day=2026-02-01`);
     expect(score).toMatchObject({ lastPurchaseOn: '2026-01-05', recency: 27, frequency: 1, monetary: '30.1' });
   });
 
@@ -134,7 +134,7 @@ describe('first steps', () => {
     expect(merged.sales[0]).toMatchObject({ orders: 3, returns: 1, value: '90.3', net: '77.8' });
     expect(merged.mergedFrom.map(({ id }: any) => id)).toEqual([twin]);
     expect(await ask(`/customers/${twin}`)).toEqual({ ...merged, mergedInto: ada });
-    expect((await ask(`/customers/${twin}/rfm?currency=GBP&asOf=2026-02-01`)).score).toMatchObject({ frequency: 3 });
+    expect((await ask(`/customers/${twin}/rfm?currency=GBP&day=2026-02-01`)).score).toMatchObject({ frequency: 3 });
     expect((await ask(rfm)).population).toBe(1);
 
     await send(`/contacts/${twin}/unmerge`, { from: ada });

@@ -87,16 +87,16 @@ describeWithFile('a year of a shop', () => {
     const day = '2011-06-01';
     const before = join(shop.folder, 'before.csv.gz');
     const kept = await linesBefore(day, before);
-    const asOf = await answersOf(shop.url, position, day);
+    const then = await answersOf(shop.url, position, day);
     const other = await openShop();
     try {
       const imported = await other.import(before);
       expect(imported.output).toContain(`${kept} lines,`);
-      expect(withoutIds(await answersOf(other.url, imported.position, day))).toEqual(withoutIds(asOf));
+      expect(withoutIds(await answersOf(other.url, imported.position, day))).toEqual(withoutIds(then));
       // It knows nothing of the time since.
       const all = await answersOf(other.url, imported.position);
-      expect(all.summary).toEqual({ ...asOf.summary, to: null });
-      expect(asOf.rfm.population).toBeGreaterThan(2_000);
+      expect(all.summary).toEqual({ ...then.summary, to: null });
+      expect(then.rfm.population).toBeGreaterThan(2_000);
     } finally {
       await other.close();
     }

@@ -27,7 +27,7 @@ export const published = {
     customerSales: { lines: 397_884, orders: 18_532, customers: 4_338, value: '8911407.904' },
   },
   rfm: {
-    asOf: '2011-12-10',
+    day: '2011-12-10',
     population: 4_338,
     thresholds: {
       recency: ['13.8', '33', '72', '180'],
@@ -63,8 +63,8 @@ export async function idOf(url: string, ...words: string[]): Promise<string> {
 
 /** The answers that two systems, or one before and after, must agree in: all that is known, or before a day. */
 export async function answersOf(url: string, position: string, before?: string): Promise<any> {
-  const asOf = before ?? published.rfm.asOf;
-  const rfm = `/analytics/rfm?currency=GBP&asOf=${asOf}`;
+  const day = before ?? published.rfm.day;
+  const rfm = `/analytics/rfm?currency=GBP&day=${day}`;
   const to = before ? `&to=${before}` : '';
   return {
     summary: await ask(url, `/analytics/sales-summary?currency=GBP${to}`, position),

@@ -21,8 +21,8 @@ const bounds = (unit: string) =>
 
 /** What every question about RFM asks: as of when, in which currency, against which bounds. */
 export const rfmParameters = {
-  asOf: Day.optional().describe('Only days before this one count; today in the zone when absent'),
-  zone: TimeZone.default('UTC').describe('Whose today is meant when asOf is absent'),
+  day: Day.optional().describe('Only days before this one count; today in the zone when absent'),
+  zone: TimeZone.default('UTC').describe('Whose today is meant when day is absent'),
   currency: CurrencyCode,
   method: z
     .enum(['independent', 'fixed'])
@@ -36,8 +36,8 @@ export const rfmParameters = {
 type RfmParameters = z.infer<z.ZodObject<typeof rfmParameters>>;
 
 /** The day that is meant. */
-export const asOfDay = ({ asOf, zone }: Pick<RfmParameters, 'asOf' | 'zone'>, now: Date): string =>
-  asOf ?? dayOf(now, zone);
+export const businessDay = ({ day, zone }: Pick<RfmParameters, 'day' | 'zone'>, now: Date): string =>
+  day ?? dayOf(now, zone);
 
 /** The first six parameters of `scores`. @throws InvalidInput when the bounds do not go with the method. */
 export function scoreParameters(parameters: RfmParameters, day: string): unknown[] {

@@ -25,7 +25,7 @@ beforeEach(() => read.empty());
 
 const sold = (subject: string, day: string, orders: number, value: string, more: Partial<OrdersByCustomerDay> = {}) =>
   aDay({ subject, day, orders, sale_orders: orders, sale_lines: orders, sale_value: value, value, ...more });
-const asked = { asOf: '2026-02-01', currency: 'GBP' };
+const asked = { day: '2026-02-01', currency: 'GBP' };
 
 describe('RFM', () => {
   it('bounds the scores by linear interpolation, exactly', async () => {
@@ -65,7 +65,7 @@ describe('RFM', () => {
     ]);
   });
 
-  it('looks at the days before asOf, one currency, and sales only', async () => {
+  it('looks at the days before the one asked for, one currency, and sales only', async () => {
     await read.insert(OrdersByCustomerDay, [
       sold(who(1), '2026-01-10', 2, '10'),
       sold(who(1), '2026-02-01', 1, '99'),
@@ -76,14 +76,14 @@ describe('RFM', () => {
     expect(await askAll(rfmCustomers, read, asked)).toMatchObject([
       { customer: who(1), lastPurchaseOn: '2026-01-10', recency: 22, frequency: 2, monetary: '10' },
     ]);
-    expect((await ask(rfm, read, { ...asked, asOf: '2026-02-02' })).value).toBe('109');
+    expect((await ask(rfm, read, { ...asked, day: '2026-02-02' })).value).toBe('109');
   });
 
   it('means today in the zone when no day is named', async () => {
     const now = new Date('2026-01-31T20:00:00Z');
     const inTokyo = await ask(rfm, read, { currency: 'GBP', zone: 'Asia/Tokyo' }, { now });
-    expect(inTokyo.asOf).toBe('2026-02-01');
-    expect((await ask(rfm, read, { currency: 'GBP' }, { now })).asOf).toBe('2026-01-31');
+    expect(inTokyo.day).toBe('2026-02-01');
+    expect((await ask(rfm, read, { currency: 'GBP' }, { now })).day).toBe('2026-01-31');
   });
 
   it('has no bounds where nobody bought', async () => {
@@ -193,7 +193,7 @@ describe('RFM', () => {
       const first = await score(who(1));
       expect([await score(who(1)), (await score(who(2))) !== null, await score(who(50))]).toEqual([first, true, null]);
       expect(seen.everybody).toBe(1);
-      await score(who(1), { asOf: '2026-01-25' });
+      await score(who(1), { day: '2026-01-25' });
       expect(seen.everybody).toBe(2);
       /** Everybody else buys much more. */
       const sell = async (day: string, more: Partial<OrdersByCustomerDay> = {}) => {
@@ -290,7 +290,7 @@ describe('RFM', () => {
   });
 
   it('works the bounds out once, not for each customer (inlined, they cost ten times the rest)', async () => {
-    const parameters = scoreParameters({ ...asked, zone: 'UTC', method: 'independent' }, asked.asOf);
+    const parameters = scoreParameters({ ...asked, zone: 'UTC', method: 'independent' }, asked.day);
     const plan = await read.rows(`explain (costs off) ${scores} select * from scored`, parameters);
     const lines = plan.map((line) => String(line['QUERY PLAN']).trim());
     expect(lines).toContain('CTE thresholds');

@@ -9,7 +9,7 @@ import { familyOf, type Family } from '../aliases/family.js';
 import { ordersByCustomerDay } from '../orders-by-customer-day/orders-by-customer-day.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, limit, pageOf } from '../query-parameters.js';
-import { asOfDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
+import { businessDay, rfmParameters, scoreParameters } from './rfm-parameters.js';
 import { boundsOf, type Bounds } from './rfm-bounds.js';
 import { oneAmongAll, oneScore, scores } from './rfm-scores.js';
 import { segmentMap, segmentNames, type SegmentName } from './rfm-segments.js';
@@ -24,7 +24,7 @@ const version = { name: segmentMap.name, version: segmentMap.version };
 
 export const RfmReport = z
   .object({
-    asOf: Day,
+    day: Day,
     currency: CurrencyCode,
     method: z.enum(['independent', 'fixed']),
     segmentMap: SegmentMapVersion,
@@ -54,7 +54,7 @@ export const CustomerRfm = z
   .object({
     customer: Id,
     mergedInto: Id.optional(),
-    asOf: Day,
+    day: Day,
     currency: CurrencyCode,
     segmentMap: SegmentMapVersion,
     score: z.object(shapeOf(scored)).nullable().describe('Null when the customer had bought nothing by then'),
@@ -69,7 +69,7 @@ export const rfm = query({
   answer: RfmReport,
   reads,
   run: async (parameters, { read, now }) => {
-    const asOf = asOfDay(parameters, now);
+    const day = businessDay(parameters, now);
     const [row] = await read.rows(
       `${scores},
        segments as (
@@ -82,12 +82,12 @@ export const rfm = query({
               coalesce(jsonb_object_agg(s.segment, jsonb_build_array(s.customers, trim_scale(s.value)::text))
                 filter (where s.segment is not null), '{}') as segments
          from thresholds t left join segments s on true group by t.r, t.f, t.m`,
-      scoreParameters(parameters, asOf),
+      scoreParameters(parameters, day),
     );
     const { r, f, m, population, orders, value } = row!;
     const bySegment = row!['segments'] as Partial<Record<SegmentName, [number, string]>>;
     return {
-      asOf,
+      day,
       currency: parameters.currency,
       method: parameters.method,
       segmentMap: version,
@@ -128,8 +128,8 @@ export const rfmCustomers = pagedQuery({
   run: async (parameters, { read, now, after }) => {
     const { sort, limit: size, segment, r, f, m } = parameters;
     // The day is kept in the cursor: a walk that passes midnight goes on with the day that it began with.
-    const asOf = after ? String(after[0]) : asOfDay(parameters, now);
-    const where = new Conditions(...scoreParameters(parameters, asOf))
+    const day = after ? String(after[0]) : businessDay(parameters, now);
+    const where = new Conditions(...scoreParameters(parameters, day))
       .when(segment, (p) => `segment = ${p}`)
       .when(r, (p) => `r = ${p}`)
       .when(f, (p) => `f = ${p}`)
@@ -147,7 +147,7 @@ export const rfmCustomers = pagedQuery({
       rows,
       size,
       (row) => row,
-      (row) => [asOf, row.customer, row.monetary],
+      (row) => [day, row.customer, row.monetary],
     );
   },
 });
@@ -213,16 +213,16 @@ export const customerRfm = query({
   reads,
   run: async (parameters, { read, now, isHeavy }) => {
     const family = await familyOf(read, parameters.id);
-    const asOf = asOfDay(parameters, now);
-    const given = scoreParameters(parameters, asOf);
-    const [day, currency, cells] = given;
+    const day = businessDay(parameters, now);
+    const given = scoreParameters(parameters, day);
+    const [, currency, cells] = given;
     const withBounds = (bounds: Bounds, state?: string): Promise<Scored> =>
       scoreOf(read, oneScore, [day, currency, cells, ...bounds], family, state);
     const { score } =
       parameters.method === 'fixed'
         ? await withBounds(given.slice(3) as unknown as Bounds)
         : await boundsOf(read).score(
-            `${asOf} ${currency}`,
+            `${day} ${currency}`,
             ({ bounds, state }) => withBounds(bounds, state),
             () => {
               if (!isHeavy) throw new HeavyNeeded();
@@ -233,7 +233,7 @@ export const customerRfm = query({
     return {
       customer: family.id,
       mergedInto: family.mergedInto,
-      asOf,
+      day,
       currency: parameters.currency,
       segmentMap: version,
       score: score ? (rest as Omit<z.infer<typeof RfmScore>, 'customer'>) : null,

@@ -216,7 +216,7 @@ describe('what is erased', () => {
     it('is answered by every query, for any subjects erased', async () => {
       // The first that a parameter takes: some spans are of days, some of instants.
       const given: Record<string, readonly string[]> = {
-        asOf: ['2026-06-01'],
+        day: ['2026-06-01'],
         currency: ['EUR'],
         from: ['2026-01-01', '2026-01-01T00:00:00Z'],
         to: ['2026-12-31', '2026-12-31T00:00:00Z'],
