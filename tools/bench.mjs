@@ -44,7 +44,7 @@ async function startServers() {
   const named = given.filter((word) => /^[a-z]/.test(word));
   const wanted =
     named.some((word) => word.startsWith('kafka')) ||
-    !named.some((word) => /^(append|http|bulk|rebuild|growth|import)/.test(word));
+    !named.some((word) => /^(append|http|bulk|rebuild|growth|import|read)/.test(word));
   if (wanted && !env.KAFKA_BROKERS) {
     const dataDir = mkdtempSync(join(tmpdir(), 'yad-bench-kafka-'));
     stops.push(() => rmSync(dataDir, { recursive: true, force: true }));

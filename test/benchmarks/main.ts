@@ -11,6 +11,7 @@ import { importReadsBenchmark } from './import-reads.bench.js';
 import { kafkaBenchmark } from './kafka.bench.js';
 import type { Row } from './measure.js';
 import { projectionsBenchmark } from './projections.bench.js';
+import { readSnapshotBenchmark } from './read-snapshot.bench.js';
 import { rebuildBenchmark } from './rebuild.bench.js';
 
 interface Benchmark {
@@ -48,6 +49,11 @@ const benchmarks: Benchmark[] = [
     name: 'import-reads',
     rows: ['import-reads-p99'],
     run: async (url, seconds) => [await importReadsBenchmark(url, seconds, process.execArgv)],
+  },
+  {
+    name: 'read-snapshot',
+    rows: ['read-snapshot'],
+    run: async (url, seconds) => [await readSnapshotBenchmark(url, seconds, process.execArgv)],
   },
   {
     name: 'projections',
