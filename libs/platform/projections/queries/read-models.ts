@@ -6,7 +6,7 @@ import type { Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
 import { personalOf } from '../definition/personal.js';
 import type { QuerySource, ReadModels } from '../definition/query.js';
-import { viewName } from '../builds/builds.js';
+import { viewName } from '../tables/ddl.js';
 import { PreparedNames } from './prepared-names.js';
 import { Invalidated, OpeningFailed, Snapshot, type Opening } from './snapshot.js';
 import { entityOf } from '../tables/entity.js';
