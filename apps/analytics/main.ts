@@ -4,7 +4,7 @@ import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The read side as a process of its own: read models from Kafka, or from the log itself, and the queries on them.
-await runApp('analytics', async (environment, lifecycle, log) => {
+await runApp('analytics', async (environment, lifecycle, { log, metrics }) => {
   const { app } = await startSystem(
     definitions,
     {
@@ -13,6 +13,7 @@ await runApp('analytics', async (environment, lifecycle, log) => {
       kafka: kafkaOf(environment),
       partitions: environment.YAD_PARTITIONS,
       log,
+      metrics,
       http: httpOf(environment),
     },
     lifecycle,

@@ -4,11 +4,11 @@ import { databasesOf } from '#platform/runtime/connections.js';
 import { definitions } from '../definitions.js';
 
 // The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read model.
-await runApp('operations', async (environment, lifecycle, log) => {
+await runApp('operations', async (environment, lifecycle, { log, metrics }) => {
   const http = httpOf(environment);
   const { YAD_TOPIC: topic, YAD_PARTITIONS: partitions } = environment;
   const parts = ['commands', 'audit'] as const;
-  const options = { databases: databasesOf(environment), parts, topic, partitions, log, http };
+  const options = { databases: databasesOf(environment), parts, topic, partitions, log, metrics, http };
   const { app } = await startSystem(definitions, options, lifecycle);
   log.info(`operations answers on ${await listen(app, environment, 3000)}, documents at /docs`);
 });

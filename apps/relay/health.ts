@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
+import type { Metrics } from '#platform/observability/metrics.js';
 import type { Relay } from '#platform/event-bus/relay/relay.js';
 import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
 import type { YadError } from '#platform/kernel/errors.js';
@@ -32,6 +33,7 @@ export interface Health {
 
 /** Tells live from ready by what the relay gets done, not by whether it runs. */
 export class HealthCheck {
+  private unready: string | undefined = 'nothing is known yet';
   private lastPosition = -1n;
   private movedAt = performance.now();
 
@@ -44,8 +46,19 @@ export class HealthCheck {
 
   /** Looks now and then until the process ends. */
   start(): this {
-    setInterval(() => void this.look().catch(() => {}), EVERY_MS).unref();
+    const look = (): void =>
+      void this.look().then(
+        ({ reason }) => (this.unready = reason),
+        (error: Error) => (this.unready = error.message),
+      );
+    look();
+    setInterval(look, EVERY_MS).unref();
     return this;
+  }
+
+  /** By the last of its own looks, as each look is held against the one before. @throws Error that says why not */
+  async assertReady(): Promise<void> {
+    if (this.unready !== undefined) throw new Error(this.unready);
   }
 
   async look(): Promise<Health> {
@@ -74,12 +87,18 @@ export class HealthCheck {
   }
 }
 
-/** Serves `/health/live` and `/health/ready`; the body of both says how far the relay has come. */
+export interface ServedHealth {
+  readonly check: Pick<HealthCheck, 'look'>;
+  readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
+  /** Names under which it answers, beside this machine's own. */
+  readonly hosts?: ReadonlySet<string>;
+}
+
+/** Serves `/metrics`, `/health/live` and `/health/ready`; the body of both says how far the relay has come. */
 export function serveHealth(
   port: number,
   host: string,
-  check: Pick<HealthCheck, 'look'>,
-  hosts: ReadonlySet<string> = allowedHosts(),
+  { check, metrics, hosts = allowedHosts() }: ServedHealth,
 ): Promise<Server> {
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 15_000 }, (request, response) => {
     const answer = (status: number, body: object): void => {
@@ -92,7 +111,12 @@ export function serveHealth(
       return answer(kind.startsWith('foreign-') ? 403 : 400, { title: message });
     }
     if (request.url === '/health/live') answer(200, { live: true });
-    else if (request.url !== '/health/ready') answer(404, { title: 'not found' });
+    else if (request.url === '/metrics' && metrics) {
+      metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+        (error: Error) => answer(500, { title: error.message }),
+      );
+    } else if (request.url !== '/health/ready') answer(404, { title: 'not found' });
     else
       inTime(check.look()).then(
         (health) => answer(health.ready ? 200 : 503, health),

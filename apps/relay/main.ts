@@ -1,4 +1,6 @@
 import { startRelay } from '#platform/runtime/relay.js';
+import { measureReadiness } from '#platform/runtime/metrics/app-metrics.js';
+import { measureRelay } from '#platform/runtime/metrics/relay-metrics.js';
 import { hostsOf, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf, kafkaOf } from '#platform/runtime/connections.js';
 import { HealthCheck, serveHealth } from './health.js';
@@ -6,14 +8,16 @@ import { HealthCheck, serveHealth } from './health.js';
 // The relay as a process: from the event store to Kafka. Run two: one works, the other waits for its lease.
 await runApp(
   'relay',
-  async (environment, lifecycle, log) => {
+  async (environment, lifecycle, { log, metrics }) => {
     const kafka = kafkaOf(environment)!;
     const { PORT, HOST, YAD_PARTITIONS: partitions } = environment;
     const options = { database: databasesOf(environment).store, kafka, partitions, log };
     const { relay, state, store, publisher, ended } = await startRelay(options, lifecycle);
     const check = new HealthCheck(relay, state, store, publisher).start();
+    measureRelay(metrics, { relay, state, store, publisher });
+    measureReadiness(metrics, { relay: () => check.assertReady() });
     if (PORT !== undefined) {
-      const server = await serveHealth(PORT, HOST, check, hostsOf(environment));
+      const server = await serveHealth(PORT, HOST, { check, metrics, hosts: hostsOf(environment) });
       lifecycle.onStop('health', () => void server.close());
     }
     log.info(`relay: store -> ${kafka.topic} (${partitions} partitions) on ${kafka.brokers.join(', ')}`);

@@ -25,7 +25,7 @@ describe('the relay’s health', () => {
         },
       },
     );
-    server = await serveHealth(0, '127.0.0.1', check);
+    server = await serveHealth(0, '127.0.0.1', { check });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
     const ready = async (): Promise<number> => (await fetch(`${url}/ready`)).status;
 
@@ -77,7 +77,7 @@ describe('the relay’s health', () => {
     const never = new Promise<never>(() => {});
     const status: RelayStatus = { role: 'active', position: 0n };
     const check = new HealthCheck({ status }, { position: () => never }, { head: () => never });
-    server = await serveHealth(0, '127.0.0.1', check);
+    server = await serveHealth(0, '127.0.0.1', { check });
     const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/health/ready`);
     expect([answer.status, await answer.json()]).toMatchObject([
       503,

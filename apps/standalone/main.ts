@@ -8,7 +8,7 @@ import { definitions } from '../definitions.js';
 import { isUp, welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
-await runApp('yad', async (environment, lifecycle, log) => {
+await runApp('yad', async (environment, lifecycle, { log, metrics }) => {
   const dataDir = resolve(environment.YAD_DATA);
   let usual = environment.DATABASE_URL;
   if (usual === undefined) {
@@ -34,6 +34,7 @@ await runApp('yad', async (environment, lifecycle, log) => {
       partitions: environment.YAD_PARTITIONS,
       topic: environment.YAD_TOPIC,
       log,
+      metrics,
       http: httpOf(environment),
     },
     lifecycle,

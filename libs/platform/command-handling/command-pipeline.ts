@@ -68,6 +68,11 @@ export class CommandPipeline implements CommandGateway {
     store.onIncarnation(() => this.states.clear());
   }
 
+  /** Commands whose events wait for the store or are under way. */
+  get waiting(): number {
+    return this.appender.depth;
+  }
+
   execute(message: CommandMessage): Promise<CommandResult> {
     const { commandId, fingerprint } = message;
     if (!fingerprint) return this.run(message);

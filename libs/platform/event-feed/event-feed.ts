@@ -68,6 +68,11 @@ export class EventFeed {
     this.tail = new FeedTail(store, tail);
   }
 
+  /** Who follows the log, and who waits for what comes next, now. */
+  get status(): { readonly following: number; readonly waiting: number } {
+    return { following: this.following, waiting: this.waiting };
+  }
+
   /**
    * What follows a place, as the log is now.
    * @throws PositionLost where what was read up to the place is not what the log holds

@@ -14,7 +14,17 @@ export interface AppenderOptions {
   capacityCharacters?: number;
   /** How long a call is tried again after errors that may pass. */
   timeoutMs?: number;
+  /** Told of each call of the store. */
+  onAppend?: AppendObserver;
 }
+
+/** One call of the store: how much was in it, how long it took, and whether it failed. */
+export type AppendObserver = (append: {
+  readonly commands: number;
+  readonly events: number;
+  readonly ms: number;
+  readonly failed: boolean;
+}) => void;
 
 interface Waiting {
   request: AppendRequest;
@@ -47,7 +57,7 @@ export class Appender {
   private stuck = false;
   private readonly sent = new Set<AppendRequest>();
   private readonly refused = new WeakSet<AppendRequest>();
-  private readonly options: Required<AppenderOptions>;
+  private readonly options: Required<Omit<AppenderOptions, 'onAppend'>> & Pick<AppenderOptions, 'onAppend'>;
 
   constructor(
     private readonly store: Pick<EventStore, 'append' | 'isTransient' | 'isOutcomeUnknown' | 'readAll'>,
@@ -217,7 +227,7 @@ export class Appender {
     let lost = false;
     for (let failures = 1; ; failures++) {
       try {
-        const outcomes = await this.store.append(requests);
+        const outcomes = await this.observed(requests);
         return end === undefined ? outcomes : await this.tellOwn(requests, outcomes);
       } catch (error) {
         if (!this.store.isTransient(error)) throw error;
@@ -228,6 +238,27 @@ export class Appender {
         await new Promise((resolve) => setTimeout(resolve, backoff(failures, { firstMs: 20, capMs: 1_000 })));
       }
     }
+  }
+
+  private observed(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const { onAppend } = this.options;
+    if (!onAppend) return this.store.append(requests);
+    const startedAt = performance.now();
+    const tell = (failed: boolean): void => {
+      let events = 0;
+      for (const request of requests) events += request.events.length;
+      onAppend({ commands: requests.length, events, ms: performance.now() - startedAt, failed });
+    };
+    return this.store.append(requests).then(
+      (outcomes) => {
+        tell(false);
+        return outcomes;
+      },
+      (error: unknown) => {
+        tell(true);
+        throw error;
+      },
+    );
   }
 
   /**

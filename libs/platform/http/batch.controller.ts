@@ -18,9 +18,9 @@ import type { Principal } from '#platform/access/principal.js';
 import { authorise, deniedTo, type Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
-import { InvalidRequest, problemOf, sendProblem } from './problem.js';
+import { InvalidRequest, kindOf, problemOf, sendProblem } from './problem.js';
 import { reportUnforeseen } from './request-watch.js';
-import { ADMISSION, BATCH_DEFINITIONS, COMMAND_IDS } from './tokens.js';
+import { ADMISSION, BATCH_DEFINITIONS, BATCH_OBSERVER, COMMAND_IDS } from './tokens.js';
 
 export const MAX_ITEMS = 10_000;
 /** Items validated before other requests get their turn, and bytes of them. */
@@ -60,9 +60,15 @@ interface Entry {
   Message: BusCommandClass;
 }
 
+/** What became of the commands of a batch: by command, how many came to what; `unknown` is no command. */
+export type BatchOutcomes = ReadonlyMap<string, ReadonlyMap<string, number>>;
+export type BatchObserver = (outcomes: BatchOutcomes) => void;
+
+/** Whose batch it is, and what has become of its commands so far. */
 interface Sender {
   readonly request: FastifyRequest;
   readonly principal: Principal;
+  readonly tally: Tally;
 }
 
 /** `POST /v1/commands:batch`: many commands in one request, one outcome each, in the order of the items. */
@@ -75,6 +81,7 @@ export class BatchController {
     @Inject(ADMISSION) private readonly admission: Admission,
     @Inject(BATCH_DEFINITIONS) definitions: readonly CommandDefinition[],
     @Inject(COMMAND_IDS) ids: SecretIds,
+    @Inject(BATCH_OBSERVER) private readonly observe: BatchObserver,
   ) {
     for (const definition of definitions) {
       this.entries.set(definition.name, {
@@ -96,7 +103,7 @@ export class BatchController {
       }
       const items = itemsOf(request.body);
       this.admission.countItems(principal, items.length);
-      const outcomes = await this.outcomes(items, { request, principal }, common);
+      const outcomes = await this.outcomes(items, { request, principal, tally: new Tally() }, common);
       const denied = outcomes.filter((outcome) => outcome.startsWith(FORBIDDEN)).length;
       if (denied > 0) deniedTo(request, 403, denied);
       reply
@@ -138,12 +145,14 @@ export class BatchController {
       all.push(settled);
     }
     await Promise.all(all);
+    this.observe(sender.tally.outcomes);
     return outcomes;
   }
 
   private async submit(item: unknown, index: number, sender: Sender, common: CommandEnvelope): Promise<string> {
-    const { principal, request } = sender;
+    const { principal, request, tally } = sender;
     let within = '';
+    let name = 'unknown';
     try {
       const parsed = BatchItem.safeParse(item);
       if (!parsed.success) throw new InvalidInput(issuesOf(parsed.error), 'the item does not fit');
@@ -151,6 +160,7 @@ export class BatchController {
       const entry = this.entries.get(command);
       if (!entry) throw issue('/command', 'is not a known command');
       const { definition } = entry.messages;
+      name = definition.name;
       authorise(principal, definition.allowed, definition.name);
       if (id === undefined && !definition.creates) {
         throw new InvalidInput([{ pointer: '/id', message: `is needed by ${definition.name}` }]);
@@ -169,12 +179,24 @@ export class BatchController {
       within = '/input';
       const message = entry.messages.message(input, id, envelope, principal.actor);
       const result: CommandResult = await this.bus.execute(new entry.Message(message) as any);
+      tally.add(name, 'ok');
       return `{"status":${definition.creates ? 201 : 200},${resultJson(result).slice(1)}`;
     } catch (error) {
       const problem = problemOf(error, (unforeseen) => reportUnforeseen(request, unforeseen));
+      tally.add(name, kindOf(problem));
       for (const issue of problem.errors ?? []) issue.pointer = within + issue.pointer;
       return JSON.stringify(problem);
     }
+  }
+}
+
+class Tally {
+  readonly outcomes = new Map<string, Map<string, number>>();
+
+  add(command: string, outcome: string): void {
+    let own = this.outcomes.get(command);
+    if (!own) this.outcomes.set(command, (own = new Map()));
+    own.set(outcome, (own.get(outcome) ?? 0) + 1);
   }
 }
 

@@ -46,7 +46,8 @@ export class HealthController {
   }
 }
 
-function inTime<T>(check: Promise<T>): Promise<T> {
+/** @throws Error where a check says nothing within its time */
+export function inTime<T>(check: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);

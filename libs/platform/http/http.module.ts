@@ -16,11 +16,12 @@ import type { AccessLog } from '#platform/access/access-log.js';
 import type { Authenticator } from '#platform/access/principal.js';
 import { Admission, type SenderLimits } from './admission.js';
 import { TrustingAuthenticator } from './authenticator.js';
-import { BatchController } from './batch.controller.js';
+import { BatchController, type BatchObserver } from './batch.controller.js';
 import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
 import { Cursors } from './cursors.js';
 import { FeedController } from './feed.controller.js';
+import { MetricsController, type MetricsText } from './metrics.controller.js';
 import { HealthController, type ReadinessChecks } from './health.controller.js';
 import { IdsController } from './ids.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
@@ -29,8 +30,10 @@ import { SchemasController } from './schemas.controller.js';
 import {
   ADMISSION,
   BATCH_DEFINITIONS,
+  BATCH_OBSERVER,
   COMMAND_IDS,
   EVENT_FEED,
+  METRICS,
   NATURAL_IDS,
   PUBLISHED_TOPIC,
   QUERY_PARTS,
@@ -66,8 +69,12 @@ export interface HttpModuleOptions {
   /** How long a query waits for its `minPosition`, in milliseconds. */
   timeoutMs?: number;
   /** How many heavy queries the process runs at once, and how many wait. */
-  heavyQueries?: QueryBudgetOptions;
+  heavyQueries?: QueryBudgetOptions | QueryBudget;
   readiness?: ReadinessChecks;
+  /** What `/metrics` serves; no such route without it. */
+  metrics?: MetricsText;
+  /** Told of what became of the commands of each batch. */
+  batchObserver?: BatchObserver;
   /** The events and their topic, where the app tells consumers of them. */
   published?: PublishedTopic;
   /** The log by position, where the app serves it to consumers; closed with the app. */
@@ -88,6 +95,10 @@ export class HttpModule {
       { provide: READINESS, useValue: readiness },
     ];
     const controllers: DynamicModule['controllers'] = [HealthController];
+    if (options.metrics) {
+      providers.push({ provide: METRICS, useValue: options.metrics });
+      controllers.push(MetricsController);
+    }
     if (commands.length > 0) {
       const { gateway, secrets } = options;
       if (!gateway || !secrets) throw new Error('commands need a gateway and secrets');
@@ -97,6 +108,7 @@ export class HttpModule {
       providers.push({ provide: COMMAND_GATEWAY, useValue: gateway }, ...commandHandlers(commands));
       providers.push({ provide: BATCH_DEFINITIONS, useValue: commands }, { provide: COMMAND_IDS, useValue: ids });
       providers.push({ provide: NATURAL_IDS, useValue: naturalIds });
+      providers.push({ provide: BATCH_OBSERVER, useValue: options.batchObserver ?? (() => {}) });
       controllers.push(commandController(commands, resources, ids), BatchController, IdsController);
     }
     if (options.published) {
@@ -120,7 +132,8 @@ export class HttpModule {
       const reading = queries.find(({ projections }) => projections.length > 0);
       if (reading && !read) throw new Error(`${reading.name} reads read models: queries like it need read`);
       const cursors = new Cursors(cursorKeys);
-      const budget = new QueryBudget(options.heavyQueries);
+      const { heavyQueries } = options;
+      const budget = heavyQueries instanceof QueryBudget ? heavyQueries : new QueryBudget(heavyQueries);
       const parts: QueryParts = { read, freshness, clock, timeoutMs, cursors, budget };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));

@@ -10,4 +10,7 @@ export const DOCUMENT = Symbol('OpenAPI document');
 export const PUBLISHED_TOPIC = Symbol('published topic');
 /** The log by position, for consumers. */
 export const EVENT_FEED = Symbol('event feed');
+export const METRICS = Symbol('metrics');
+/** Told of what became of the commands of a batch. */
+export const BATCH_OBSERVER = Symbol('batch observer');
 export const READINESS = Symbol('readiness checks');

@@ -35,7 +35,36 @@ export function createPool(
   });
   // The pool replaces a connection that broke while idle; the next query tells whether the server is back.
   pool.on('error', () => {});
+  pools.set(pool, { name: options.applicationName ?? role, most: max });
   return pool;
+}
+
+const pools = new Map<Pool, { readonly name: string; readonly most: number }>();
+
+/** What the pools of one name in this process have together. */
+export interface PoolStatus {
+  readonly name: string;
+  readonly most: number;
+  readonly total: number;
+  readonly idle: number;
+  /** Who waits for a connection. */
+  readonly waiting: number;
+}
+
+/** The pools of this process that were not ended, by name: what they are for. */
+export function openPools(): PoolStatus[] {
+  const found = new Map<string, PoolStatus>();
+  for (const [pool, { name, most }] of pools) {
+    if (pool.ending) {
+      pools.delete(pool);
+      continue;
+    }
+    const { totalCount, idleCount, waitingCount } = pool;
+    const { most: m = 0, total = 0, idle = 0, waiting = 0 } = found.get(name) ?? {};
+    const sum = { name, most: m + most, total: total + totalCount, idle: idle + idleCount };
+    found.set(name, { ...sum, waiting: waiting + waitingCount });
+  }
+  return [...found.values()];
 }
 
 /** A pool in the place of the driver that TypeORM would load, so that its connections are of the same kind as ours. */

@@ -11,6 +11,7 @@ import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { EventFeed } from '#platform/event-feed/event-feed.js';
+import type { AppendObserver } from '#platform/event-store/appender.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
@@ -19,15 +20,21 @@ import type { DocumentWords } from '#platform/http/openapi/document.js';
 import type { ReadinessChecks } from '#platform/http/health.controller.js';
 import { closeInOrder } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { systemClock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
+import { Metrics } from '#platform/observability/metrics.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
+import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { codecOf } from './codec.js';
+import { measureVisibility } from './metrics/read-model-metrics.js';
+import { measureAppends } from './metrics/store-metrics.js';
+import { measureSystem } from './metrics/system-metrics.js';
 import { busLogOf } from './bus-log.js';
 import { openDatabases } from './databases.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -59,6 +66,8 @@ export interface SystemOptions {
   readonly topic?: string;
   /** Where the parts tell what they do and what they have trouble with. */
   readonly log?: Log;
+  /** Where what happens is counted; `/metrics` serves it. */
+  readonly metrics?: Metrics;
   /** Told of what the read models have trouble with, which they try again; the log without it. */
   readonly onError?: (error: unknown) => void;
   /** Over what is worked out here. */
@@ -91,7 +100,7 @@ export async function startSystem(
   options: SystemOptions,
   lifecycle: Lifecycle,
 ): Promise<System> {
-  const { parts, log = consoleLog } = options;
+  const { parts, log = consoleLog, metrics = new Metrics() } = options;
   const needed = parts.includes('read-models') ? ALL_DATABASES : WITHOUT_READ_MODELS;
   const databases = await openDatabases(options.databases, needed, log);
   const onError = options.onError ?? ((trouble: unknown) => log.error('read models', { trouble }));
@@ -109,26 +118,36 @@ export async function startSystem(
     store: () => (serves('commands') ? store.checkWritable() : store.head()),
   };
   let host: ProjectionHost | undefined;
+  let bus: EventBus | undefined;
   if (serves('read-models')) {
-    const { bus, published } = await startBus(store, databases, options, readiness, lifecycle);
+    const started = await startBus(store, databases, options, readiness, lifecycle);
+    ({ bus } = started);
     host = await ProjectionHost.start({
       bus,
       store,
       codec,
       projections,
       databaseUrl: databases.readModels,
-      published,
+      published: started.published,
       onError,
+      onVisible: measureVisibility(metrics, systemClock),
     });
     lifecycle.onStop('read models', () => host!.stop());
     readiness['read models'] = () => host!.ready();
   }
   const { topic, partitions } = options;
-  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog });
-  const app = await createHttpApp({ ...served, accessLog, cursorKeys, readiness, logger: log, ...options.http });
+  const onAppend = serves('commands') ? measureAppends(metrics) : undefined;
+  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog, onAppend });
+  const heavy = options.http?.heavyQueries as QueryBudgetOptions | undefined;
+  const measured = measureSystem(metrics, { store, readiness, bus, host, served, heavy });
+  const ways = { accessLog, cursorKeys, readiness, logger: log };
+  const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
   return { store, host, app };
 }
+
+/** What an app is made with, by what it is known to be here. */
+type Served = HttpAppOptions & { readonly gateway?: CommandPipeline; readonly feed?: EventFeed };
 
 /** What parts of a system serve over HTTP, on a store that is there and, with `read-models`, on a host that runs. */
 export function servedBy(
@@ -141,8 +160,9 @@ export function servedBy(
     topic?: string;
     partitions?: number;
     accessLog?: Pick<AccessLog, 'entries'>;
+    onAppend?: AppendObserver;
   },
-): HttpAppOptions {
+): Served {
   const {
     store,
     codec = codecOf(events),
@@ -155,7 +175,7 @@ export function servedBy(
   const asked = host && parts.includes('read-models') ? [...queries] : [];
   if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, events, aggregates }));
   if (parts.includes('audit') && accessLog) asked.push(accessLogQuery(accessLog.entries));
-  const served: HttpAppOptions = {
+  const served: Served = {
     documentWords,
     queries: asked,
     read: host?.readModels,
@@ -163,7 +183,7 @@ export function servedBy(
   };
   if (!parts.includes('commands')) return served;
   const published = { events, topic, partitions, samples: documentWords?.samples };
-  const gateway = new CommandPipeline({ store, codec });
+  const gateway = new CommandPipeline({ store, codec, onAppend: on.onAppend });
   const reader = new ResourceReader(store, codec);
   const feed = new EventFeed(store);
   return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };

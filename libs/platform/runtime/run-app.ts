@@ -3,8 +3,16 @@ import type { SenderLimits } from '#platform/http/admission.js';
 import { allowedHosts } from '#platform/http/request-guards.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { createLog, type WrittenLog } from '#platform/observability/pino-log.js';
+import { Metrics } from '#platform/observability/metrics.js';
 import { Lifecycle } from './lifecycle.js';
+import { measureLog } from './metrics/app-metrics.js';
 import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
+
+/** What a process tells of itself by. */
+export interface Telling {
+  readonly log: WrittenLog;
+  readonly metrics: Metrics;
+}
 
 /**
  * Runs an app as a process: reads the settings, starts it, and ends it in order at SIGTERM or Ctrl-C; with 1 where it
@@ -14,7 +22,7 @@ import { readSettings, unknownSettings, WrongSettings, type Environment } from '
  */
 export async function runApp(
   name: string,
-  start: (environment: Environment, lifecycle: Lifecycle, log: WrittenLog) => Promise<void>,
+  start: (environment: Environment, lifecycle: Lifecycle, telling: Telling) => Promise<void>,
   needed?: Parameters<typeof readSettings>[1],
 ): Promise<void> {
   let lifecycle: Lifecycle | undefined;
@@ -26,7 +34,9 @@ export async function runApp(
     for (const unknown of unknownSettings(process.env)) {
       log.warn(`${name}: ${unknown} is set, and no setting has this name (npx yad config lists them)`);
     }
-    await start(environment, lifecycle, log);
+    const metrics = Metrics.ofProcess(name);
+    measureLog(metrics, log);
+    await start(environment, lifecycle, { log, metrics });
   } catch (error) {
     // Settings that are wrong may be those of the log.
     lifecycle ??= new Lifecycle(name, { log: await createLog({ app: name }) });

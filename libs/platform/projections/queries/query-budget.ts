@@ -30,6 +30,7 @@ export class QueryBudget {
   private readonly mostWaiting: number;
   private readonly timeoutMs: number;
   private running = 0;
+  private refused = 0;
   private readonly queue: Waiter[] = [];
   private readonly ofEach: number;
   /** By sender: what it has here, and what of it runs. */
@@ -40,6 +41,11 @@ export class QueryBudget {
     this.most = running;
     this.mostWaiting = waiting;
     this.timeoutMs = timeoutMs;
+  }
+
+  /** How many run and wait now, and how many had no turn since the process began. */
+  get status(): { readonly running: number; readonly waiting: number; readonly refused: number } {
+    return { running: this.running, waiting: this.queue.length, refused: this.refused };
   }
 
   /**
@@ -68,7 +74,10 @@ export class QueryBudget {
 
   private enter(sender: string): { here: number; running: number } {
     const own = this.senders.get(sender) ?? { here: 0, running: 0 };
-    if (this.ofEach > 0 && own.here >= this.ofEach) throw new TooManyAtOnce(sender, this.ofEach);
+    if (this.ofEach > 0 && own.here >= this.ofEach) {
+      this.refused++;
+      throw new TooManyAtOnce(sender, this.ofEach);
+    }
     own.here++;
     this.senders.set(sender, own);
     return own;
@@ -83,8 +92,13 @@ export class QueryBudget {
     else this.running--;
   }
 
+  private refusal(): TooManyHeavyQueries {
+    this.refused++;
+    return new TooManyHeavyQueries();
+  }
+
   private turn(gone: AbortSignal | undefined, sender: string | undefined): Promise<void> {
-    if (this.queue.length >= this.mostWaiting) return Promise.reject(new TooManyHeavyQueries());
+    if (this.queue.length >= this.mostWaiting) return Promise.reject(this.refusal());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -104,7 +118,7 @@ export class QueryBudget {
         },
       };
       const left = (): void => waiter.giveUp(gone!.reason);
-      const timer = setTimeout(() => waiter.giveUp(new TooManyHeavyQueries()), this.timeoutMs);
+      const timer = setTimeout(() => waiter.giveUp(this.refusal()), this.timeoutMs);
       gone?.addEventListener('abort', left);
       this.queue.push(waiter);
     });

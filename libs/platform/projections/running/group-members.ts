@@ -23,6 +23,8 @@ export interface GroupMembersOptions {
   readonly decoded: DecodedEvents;
   /** Bounds the rows that all members together hold. */
   readonly ages?: Ages;
+  /** Told of the oldest event of each write that has become durable: when it was recorded. */
+  readonly onVisible?: (recordedAt: Date) => void;
   /** Called when rows and checkpoints have become durable. */
   readonly onCommit?: () => void;
   /** Told of what goes wrong and is tried again. */
@@ -140,7 +142,18 @@ export class GroupMembers {
     const failed = new Set(refused.map(({ write }) => write));
     for (const write of writes) if (!failed.has(write)) write.written();
     this.onCommit();
+    this.tellVisible(admitted);
     for (const { write, error } of refused) this.refuse(write.member, error);
+  }
+
+  /** Members of one write have the same events, or fewer of them. */
+  private tellVisible(parts: readonly Part[]): void {
+    const { onVisible } = this.options;
+    const events = onVisible && parts.find(({ batch }) => batch.events.length > 0)?.batch.events;
+    if (!events) return;
+    let oldest = events[0]!.event.recordedAt;
+    for (const { event } of events) if (event.recordedAt < oldest) oldest = event.recordedAt;
+    onVisible(oldest);
   }
 
   /** Its checkpoint moved: read anew, it may go on here. Else it has to be looked after by itself. */

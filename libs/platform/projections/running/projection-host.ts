@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventBus, Published, Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
+import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { ensureLive } from '../builds/builds.js';
@@ -9,6 +10,8 @@ import { DecodedEvents } from '../folding/decoded-events.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
 import { AbandonedBuilds } from './abandoned-builds.js';
 import { BuildKeeper } from './build-keeper.js';
+import { readFigures, type ProjectionFigures } from './figures.js';
+import { readLags, type Lags } from './lags.js';
 import { describePauses, pausedPartitions } from './paused-partitions.js';
 import { ProjectionGroup } from './projection-group.js';
 import { prepareProjections } from '../prepare.js';
@@ -31,6 +34,9 @@ export interface ProjectionHostOptions {
   readonly published?: () => Promise<Published>;
   /** Consumer group of the bus. */
   readonly group?: string;
+  /** Told of the oldest event of each write that has become durable in the read models: when it was recorded. */
+  readonly onVisible?: (recordedAt: Date) => void;
+  readonly clock?: Clock;
   /** Told of what goes wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
 }
@@ -71,6 +77,7 @@ export class ProjectionHost {
       log: runtime.log,
       decoded: runtime.decoded,
       onCommit: () => this.progress.committed(),
+      onVisible: options.onVisible,
       onDelivery: (delivery) => this.progress.delivered(delivery),
       onError: this.report,
     });
@@ -148,6 +155,21 @@ export class ProjectionHost {
     const explained = new Set([...paused, ...otherwise].map(({ projection }) => projection));
     await Promise.all([this.standstill.check(explained), this.checkNothingLost()]);
     return [...describePauses(paused), ...otherwise.map(({ reason }) => reason)].join('; ');
+  }
+
+  /** How far the read models are behind the log, over all processes. */
+  lags(): Promise<Lags> {
+    const { store, clock = systemClock } = this.options;
+    return readLags({ progress: this.progress, store, clock }, this.names);
+  }
+
+  /** What keeps the read models, in numbers. */
+  figures(): Promise<ProjectionFigures[]> {
+    return readFigures(this.pool, this.names, this.group.alone);
+  }
+
+  private get names(): string[] {
+    return this.options.projections.map(({ name }) => name);
   }
 
   private async checkNothingLost(): Promise<void> {
