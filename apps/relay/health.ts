@@ -5,6 +5,7 @@ import type { Relay } from '#platform/event-bus/relay/relay.js';
 import type { RelayState } from '#platform/event-bus/relay/relay-state.js';
 import type { YadError } from '#platform/kernel/errors.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
+import { Connections, watchedResponses } from '#platform/http/connections.js';
 import { allowedHosts, checkRequest } from '#platform/http/request-guards.js';
 
 /** Events behind the store from which on an active relay that does not get on is not ready. */
@@ -15,6 +16,8 @@ const STILL_MS = 15_000;
 const FAILING_MS = 5_000;
 /** How often it looks by itself: who asks may ask seldom, and what has just come would seem to have waited since. */
 const EVERY_MS = 2_000;
+/** Connections of those who ask at most. */
+const MOST_ASKING = 100;
 /** A look that takes longer is an answer too. */
 const TIMEOUT_MS = 2_000;
 
@@ -100,7 +103,9 @@ export function serveHealth(
   host: string,
   { check, metrics, hosts = allowedHosts() }: ServedHealth,
 ): Promise<Server> {
-  const server = createServer({ headersTimeout: 15_000, requestTimeout: 15_000 }, (request, response) => {
+  // Asked now and then by few: who asks for nothing more is closed soon.
+  const timeouts = { headersTimeout: 14_000, requestTimeout: 14_000, connectionsCheckingInterval: 1_000 };
+  const server = createServer({ ...timeouts, ...watchedResponses }, (request, response) => {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
@@ -123,6 +128,7 @@ export function serveHealth(
         (error: Error) => answer(503, { ready: false, reason: error.message }),
       );
   });
+  Connections.watch(server, { mostConnections: MOST_ASKING });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => resolve(server));

@@ -1,3 +1,4 @@
+import { connectionsOf } from '#platform/http/connections.js';
 import { startRelay } from '#platform/runtime/relay.js';
 import { measureReadiness } from '#platform/runtime/metrics/app-metrics.js';
 import { measureRelay } from '#platform/runtime/metrics/relay-metrics.js';
@@ -18,7 +19,7 @@ await runApp(
     measureReadiness(metrics, { relay: () => check.assertReady() });
     if (PORT !== undefined) {
       const server = await serveHealth(PORT, HOST, { check, metrics, hosts: hostsOf(environment) });
-      lifecycle.onStop('health', () => void server.close());
+      lifecycle.onStop('health', () => void connectionsOf(server)?.close());
     }
     log.info(`relay: store -> ${kafka.topic} (${partitions} partitions) on ${kafka.brokers.join(', ')}`);
     // One that has ended by itself must not look healthy.

@@ -33,7 +33,7 @@ export class AppProcess {
     const port = await freePort();
     const main = fileURLToPath(new URL(`../../apps/${app}/main.js`, import.meta.url));
     const child = spawn(process.execPath, [...execArgv, main], {
-      env: { ...process.env, NO_COLOR: '1', HOST: '127.0.0.1', PORT: String(port), ...env },
+      env: { ...process.env, NO_COLOR: '1', HOST: '127.0.0.1', DRAIN_MS: '0', PORT: String(port), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const started = new AppProcess(child, app, new URL(`http://127.0.0.1:${port}`));

@@ -38,7 +38,8 @@ export class Program {
     const flags = main.startsWith('cli/') ? cliFlags() : appFlags();
     this.child = spawn(process.execPath, [...flags, '--import', peakHook, file, ...args], {
       cwd,
-      env: { ...own, HOST: '127.0.0.1', NO_COLOR: '1', ...env },
+      // Nothing balances here: what is told to end need not wait for it.
+      env: { ...own, HOST: '127.0.0.1', NO_COLOR: '1', DRAIN_MS: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.child.stdout!, this.child.stderr!]) {

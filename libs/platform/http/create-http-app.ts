@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onSendHookHandler }
 import { consoleLog, noLog, type Log } from '#platform/observability/log.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { BodiesUnderWay, type BodyHold } from './bodies-under-way.js';
+import { Connections, longestFor, MOST_AHEAD, watchedResponses, type WatchedResponse } from './connections.js';
 import { CrossOrigin } from './cross-origin.js';
 import { allowedHosts, checkRequest, hasBody } from './request-guards.js';
 import { HttpModule, type HttpModuleOptions } from './http.module.js';
@@ -17,7 +18,7 @@ import { openApiDocument, type DocumentWords } from './openapi/document.js';
 import { ProblemFilter } from './problem.filter.js';
 import { HttpProblem, kindOf, problemOf, sendProblem } from './problem.js';
 import { markSecure, SECURITY_HEADERS } from './security-headers.js';
-import { holdOf, patienceFor, setHold, takeJson } from './request-body.js';
+import { holdOf, refuseSlow, setHold, takeJson } from './request-body.js';
 import { instanceOf, madeRequestId, requestIdOf } from './request-id.js';
 import { logRequests, RequestWatch, type RequestObserver } from './request-watch.js';
 
@@ -32,8 +33,10 @@ export interface HttpAppOptions extends HttpModuleOptions {
   hosts?: ReadonlySet<string>;
   /** Origins whose pages may use it from a browser; none unless told otherwise. */
   origins?: readonly string[];
-  /** How long a small body may take to come, in milliseconds. */
-  bodyPatienceMs?: number;
+  /** How long a peer is waited for that sends too slowly, or takes its answer too slowly, in milliseconds. */
+  patienceMs?: number;
+  /** Connections at most. */
+  mostConnections?: number;
   /** What the API document says beside what follows from the definitions. */
   documentWords?: DocumentWords;
   /** Where it tells of requests and troubles; in words on the console unless told otherwise, false: nowhere. */
@@ -63,7 +66,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = consoleLog, ...rest } = options;
   const log = logger || noLog;
   const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, linesASecond, observers = [], ...more } = rest;
-  const { hosts = allowedHosts(), origins, bodyPatienceMs, documentWords, ...module } = more;
+  const { hosts = allowedHosts(), origins, patienceMs, mostConnections, documentWords, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
   const crossOrigin = new CrossOrigin(origins);
@@ -74,9 +77,14 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     // Over-long parameters are for the routes' own schemas to refuse.
     routerOptions: { maxParamLength: 16_384 },
     clientErrorHandler: (error: Unreadable, socket: Socket) => refuseUnreadable(error, socket, observed),
-    // Of the headers; bodies have a time of their own by their size, and this is what node itself goes by at the most.
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000, requireHostHeader: false },
-    requestTimeout: Math.ceil(patienceFor(batchBodyLimit)) + 15_000,
+    // Of the headers, within a second and 15 s in all; how bodies come is watched over by `Connections`.
+    http: {
+      headersTimeout: 14_000,
+      connectionsCheckingInterval: 1_000,
+      requireHostHeader: false,
+      ...watchedResponses,
+    },
+    requestTimeout: Math.ceil(longestFor(batchBodyLimit)) + 15_000,
     genReqId: ({ headers }: IncomingMessage) => requestIdOf(headers),
     // Nobody uses Express middleware here, and its hook costs every request.
     skipMiddie: true,
@@ -91,14 +99,18 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   const watch = new RequestWatch(fastify, log, observed);
   // Of more, node keeps the first 2,000 and says nothing; their bytes are bounded anyhow.
   fastify.server.maxHeadersCount = 0;
+  Connections.watch(fastify.server, { patienceMs, mostConnections, refuseSlow });
   const allowed = new AllowedMethods();
   fastify.addHook('onRoute', (route) => allowed.note(route));
   await fastify.register(compress, COMPRESSION);
   fastify.addHook('onRequest', (request, reply, done) => {
+    const raw = reply.raw as WatchedResponse;
+    if (raw.isAfterLast) return;
     watch.begin(request, reply);
     markSecure(request, reply);
     crossOrigin.markAnswer(request, reply);
     try {
+      if (raw.isTooFarAhead) throw tooFarAhead(raw);
       checkRequest(request.raw, hosts, mayCome);
     } catch (error) {
       // What is refused unread is passed over to its end, or a sender who has not sent it all would find a broken
@@ -121,7 +133,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     }
     done();
   });
-  takeJson(fastify, bodyPatienceMs);
+  takeJson(fastify);
   fastify.addHook('onRoute', (route) => {
     if (!route.url.endsWith('/commands::batch')) return;
     route.bodyLimit = batchBodyLimit;
@@ -163,6 +175,12 @@ function refuseMethod(
   if (method === 'OPTIONS') reply.code(204).send();
   else sendProblem(request, reply, new HttpProblem('method-not-allowed', `there is no ${method} here`));
   return true;
+}
+
+/** A client that sends on without reading what it is answered would have any number of requests worked on. */
+function tooFarAhead(raw: WatchedResponse): HttpProblem {
+  raw.beLast();
+  return new HttpProblem('overloaded', `${MOST_AHEAD} requests of one connection may wait for their answers at most`);
 }
 
 /** Books the bytes of a body: of a batch until its answer is made, as its commands go on when the sender is gone. */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
 import type { FeedPage } from '#platform/event-feed/event-feed.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
+import { Connections, watchedResponses } from './connections.js';
 import { sendStream } from './event-stream.js';
 
 it('holds a page for a client that does not read, asks for no more, and ends it', async () => {
@@ -22,9 +23,10 @@ it('holds a page for a client that does not read, asks for no more, and ends it'
     }
   }
   let sent!: Promise<void>;
-  const server = createServer((_request, raw) => {
-    sent = sendStream(raw, pageAt(1n), endless(), { requestId: 'request', unforeseen: () => {}, patienceMs: 150 });
+  const server = createServer(watchedResponses, (_request, raw) => {
+    sent = sendStream(raw, pageAt(1n), endless(), { requestId: 'request', unforeseen: () => {} });
   });
+  Connections.watch(server, { patienceMs: 150 });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const silent = await new Promise<IncomingMessage>((resolve, reject) => {

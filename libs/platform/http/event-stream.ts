@@ -1,11 +1,9 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FeedPage } from '#platform/event-feed/event-feed.js';
 import { shortPlaceText } from '#platform/event-feed/place.js';
+import { WatchedResponse } from './connections.js';
 import { problemOf } from './problem.js';
 import { instanceOf } from './request-id.js';
-
-/** After how long a client that reads nothing is given up. */
-const PATIENCE_MS = 30_000;
 
 export interface StreamOptions {
   /** The request that is answered. */
@@ -14,20 +12,20 @@ export interface StreamOptions {
   readonly unforeseen: (error: unknown) => void;
   /** What the answer says beside what every stream says. */
   readonly headers?: OutgoingHttpHeaders;
-  /** After how long a client that reads nothing is given up. */
-  readonly patienceMs?: number;
 }
 
 /**
  * Writes pages as server-sent events, as fast as the client reads them: what it has not taken yet is one page at most.
+ * One that takes nothing for long is cut off with its connection (`Connections`).
  * @param first what was read before the headers went out, so that a refusal could still be one
  */
 export async function sendStream(
   raw: ServerResponse,
   first: FeedPage,
   pages: AsyncIterable<FeedPage>,
-  { requestId, unforeseen, headers = {}, patienceMs = PATIENCE_MS }: StreamOptions,
+  { requestId, unforeseen, headers = {} }: StreamOptions,
 ): Promise<void> {
+  if (raw instanceof WatchedResponse) raw.isStream = true;
   raw.writeHead(200, {
     ...headers,
     'content-type': 'text/event-stream; charset=utf-8',
@@ -36,10 +34,10 @@ export async function sendStream(
   });
   try {
     const text = `retry: 2000\n\n${frames(first, undefined)}`;
-    if (!(await written(raw, text, patienceMs))) return;
+    if (!(await written(raw, text))) return;
     let last = first;
     for await (const page of pages) {
-      if (!(await written(raw, frames(page, last), patienceMs))) return;
+      if (!(await written(raw, frames(page, last)))) return;
       last = page;
     }
   } catch (error) {
@@ -52,21 +50,16 @@ export async function sendStream(
 }
 
 /** Whether the client is still there. */
-async function written(raw: ServerResponse, text: string, patienceMs: number): Promise<boolean> {
+async function written(raw: ServerResponse, text: string): Promise<boolean> {
   if (raw.destroyed) return false;
   if (raw.write(text)) return true;
   return new Promise((resolve) => {
     const done = (there: boolean): void => {
-      clearTimeout(timer);
       raw.off('drain', drained).off('close', gone);
       resolve(there);
     };
     const drained = (): void => done(true);
     const gone = (): void => done(false);
-    const timer = setTimeout(() => {
-      raw.destroy();
-      done(false);
-    }, patienceMs);
     raw.once('drain', drained).once('close', gone);
   });
 }

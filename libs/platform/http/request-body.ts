@@ -2,20 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LARGE, parseItems } from './batch-body.js';
 import type { BodyHold } from './bodies-under-way.js';
+import type { WatchedResponse } from './connections.js';
 import { inflated } from './inflate.js';
 import { hasBody } from './request-guards.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { parseJson } from './safe-json.js';
-
-/** A body that has not come whole after this, and a second for each piece of it, does not come. */
-const TIMEOUT_MS = 15_000;
-const BYTES_A_SECOND = 256 * 1024;
-
-/** How long a body of so many bytes may take. */
-export const patienceFor = (bytes: number, least = TIMEOUT_MS): number => least + (bytes / BYTES_A_SECOND) * 1000;
-
-const TIMER = 'bodyTimer';
-type Timed = FastifyRequest & { [TIMER]: NodeJS.Timeout | undefined };
 
 const HOLD = Symbol('hold');
 type Held = FastifyRequest & { [HOLD]?: BodyHold };
@@ -24,28 +15,17 @@ type Held = FastifyRequest & { [HOLD]?: BodyHold };
 export const holdOf = (request: FastifyRequest): BodyHold | undefined => (request as Held)[HOLD];
 export const setHold = (request: FastifyRequest, hold: BodyHold): BodyHold => ((request as Held)[HOLD] = hold);
 
-/**
- * Has an app take JSON bodies, as they are or by gzip, and nothing else.
- * @param leastMs how long the smallest of bodies may take to come
- */
-export function takeJson(fastify: FastifyInstance, leastMs = TIMEOUT_MS): void {
+/** Has an app take JSON bodies, as they are or by gzip, and nothing else. */
+export function takeJson(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
-  fastify.decorateRequest(TIMER, undefined);
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
     const { raw } = request;
-    // A sender who lies about the length, or sends a byte now and then, must not keep a connection for ever.
-    if (hasBody(raw) && !raw.complete) {
-      const most = request.routeOptions.bodyLimit ?? 0;
-      const bytes = Math.min(Number(raw.headers['content-length'] ?? most), most);
-      const timer = setTimeout(giveUp, patienceFor(bytes, leastMs), request, reply);
-      (request as Timed)[TIMER] = timer.unref();
-    }
+    (reply.raw as WatchedResponse).reply = reply;
     if (raw.headers['content-encoding']?.toLowerCase() === 'gzip' && hasBody(raw)) {
       done(null, inflated(raw, request.routeOptions.bodyLimit ?? 0, holdOf(request)));
     } else done();
   });
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
-    clearTimeout((request as Timed)[TIMER]);
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
     if (bytes.length >= LARGE) {
       manyOf(bytes as Buffer).then((value) => done(null, value), done);
       return;
@@ -70,9 +50,15 @@ function jsonOf(bytes: Buffer): unknown {
   return parseJson(bytes.toString('utf8'));
 }
 
-function giveUp(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.raw.complete || reply.sent) return;
-  reply.header('connection', 'close');
-  reply.raw.once('finish', () => request.raw.destroy());
-  sendProblem(request, reply, new HttpProblem('too-slow', 'the body did not come whole in time'));
+/** Tells the sender of a body that does not come, or comes too slowly, before its connection is closed. */
+export function refuseSlow(response: WatchedResponse): void {
+  const reply = response.reply as FastifyReply | undefined;
+  const { req } = response;
+  if (!reply || reply.sent) {
+    req.destroy();
+    return;
+  }
+  response.beLast();
+  response.once('finish', () => req.destroy());
+  sendProblem(reply.request, reply, new HttpProblem('too-slow', 'the body did not come in time'));
 }

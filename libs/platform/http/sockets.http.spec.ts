@@ -13,7 +13,7 @@ describe('requests as bytes', () => {
   let store: Parcels['store'];
   let port: number;
   beforeAll(async () => {
-    ({ app, store } = await startParcels({ logger: false, bodyLimit: 65_536, bodyPatienceMs: TIMEOUT_MS }));
+    ({ app, store } = await startParcels({ logger: false, bodyLimit: 65_536, patienceMs: TIMEOUT_MS }));
     await app.listen(0, '127.0.0.1');
     ({ port } = app.getHttpServer().address() as { port: number });
   });

@@ -18,7 +18,7 @@ import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-a
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import type { DocumentWords } from '#platform/http/openapi/document.js';
 import type { ReadinessChecks } from '#platform/http/health.controller.js';
-import { closeInOrder } from '#platform/http/close-in-order.js';
+import { closeInOrder, drain } from '#platform/http/close-in-order.js';
 import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
@@ -31,6 +31,7 @@ import type { Projection } from '#platform/projections/definition/projection.js'
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import { awaitDatabases } from './await-databases.js';
 import { codecOf } from './codec.js';
 import { measureVisibility } from './metrics/read-model-metrics.js';
 import { measureAppends } from './metrics/store-metrics.js';
@@ -102,6 +103,7 @@ export async function startSystem(
 ): Promise<System> {
   const { parts, log = consoleLog, metrics = new Metrics() } = options;
   const needed = parts.includes('read-models') ? ALL_DATABASES : WITHOUT_READ_MODELS;
+  await awaitDatabases(options.databases, needed, { log });
   const databases = await openDatabases(options.databases, needed, log);
   const onError = options.onError ?? ((trouble: unknown) => log.error('read models', { trouble }));
   const { projections } = definitions;
@@ -143,6 +145,7 @@ export async function startSystem(
   const ways = { accessLog, cursorKeys, readiness, logger: log };
   const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
+  lifecycle.onDrain(() => drain(app));
   return { store, host, app };
 }
 

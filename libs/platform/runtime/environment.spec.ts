@@ -10,7 +10,7 @@ describe('settings', () => {
       YAD_PARTITIONS: 6,
       HOST: '127.0.0.1',
       ALLOWED_HOSTS: [],
-      DRAIN_MS: 0,
+      DRAIN_MS: 5_000,
       YAD_DATA: '.data',
     };
     expect(readSettings({})).toMatchObject(usual);

@@ -43,17 +43,30 @@ describe('a lifecycle', () => {
 
   it('is not ready from the signal on, goes on for a while, and ends with 0', async () => {
     const lifecycle = begin({ drainMs: 50 });
-    let stopped = false;
+    let [stopped, drains] = [false, 0];
     lifecycle.onStop('http', () => void (stopped = true));
+    lifecycle.onDrain(() => drains++);
     lifecycle.endOnSignals();
     await lifecycle.check();
     process.emit('SIGTERM');
     await expect(lifecycle.check()).rejects.toThrow('is going down');
-    expect(stopped).toBe(false);
+    expect([stopped, drains]).toEqual([false, 1]);
     process.emit('SIGTERM');
     await until(() => codes.length > 0);
     expect([stopped, codes]).toEqual([true, [0]]);
     expect(process.listenerCount('SIGTERM')).toBe(0);
+  });
+
+  it.each([
+    ['at Ctrl-C', 'SIGINT' as const, true],
+    ['when it takes no requests', 'SIGTERM' as const, false],
+  ])('ends at once %s', async (_when, signal, takesRequests) => {
+    const lifecycle = begin({ drainMs: 3_600_000 });
+    if (takesRequests) lifecycle.onDrain(() => {});
+    lifecycle.endOnSignals();
+    process.emit(signal);
+    await until(() => codes.length > 0);
+    expect(codes).toEqual([0]);
   });
 
   it('ends with 1 when it cannot be stopped in time: a process that hangs must not look healthy', async () => {

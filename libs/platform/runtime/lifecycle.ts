@@ -4,7 +4,7 @@ import { consoleLog, type Log } from '#platform/observability/log.js';
 import { WrongSettings } from './environment.js';
 
 export interface LifecycleOptions {
-  /** How long after the signal requests are still taken, while readiness says that the process goes down. */
+  /** How long after SIGTERM requests are still taken, while readiness says that the process goes down. */
   readonly drainMs?: number;
   /** Longest wait for an orderly end; a process that hangs must not look healthy. */
   readonly deadlineMs?: number;
@@ -19,6 +19,7 @@ export interface LifecycleOptions {
  */
 export class Lifecycle {
   private readonly stops: { readonly what: string; readonly stop: () => Promise<unknown> | void }[] = [];
+  private readonly drains: (() => void)[] = [];
   private ending: Promise<boolean> | undefined;
   private readonly listeners: [NodeJS.Signals, () => void][] = [];
   private readonly log: Pick<Log, 'info' | 'error'>;
@@ -33,6 +34,11 @@ export class Lifecycle {
   /** Has something stopped at the end, before all that was started earlier. */
   onStop(what: string, stop: () => Promise<unknown> | void): void {
     this.stops.push({ what, stop });
+  }
+
+  /** Has what takes requests tell its clients, from the beginning of the end, to go elsewhere. */
+  onDrain(drain: () => void): void {
+    this.drains.push(drain);
   }
 
   /** Waits for what is being started and has it closed at the end. */
@@ -69,13 +75,18 @@ export class Lifecycle {
     this.exit(1);
   }
 
-  private async end(signal: string): Promise<void> {
+  private async end(signal: NodeJS.Signals): Promise<void> {
     if (this.ending) return;
-    this.log.info(`${this.name}: ${signal}, going down`);
+    const { drainMs = 0 } = this.options;
+    // Ctrl-C is somebody at a terminal, and what takes no requests has no balancer: nobody else has to notice first.
+    const waitMs = signal === 'SIGTERM' && this.drains.length > 0 ? drainMs : 0;
+    this.log.info(`${this.name}: ${signal}, going down${waitMs > 0 ? ` after ${waitMs} ms` : ''}`);
     let stopped!: (whole: boolean) => void;
-    // From here on readiness says no, so that balancers take the process out before it stops.
+    // From here on readiness says no, and every answer that its connection ends: balancers and clients go elsewhere
+    // while their requests are still taken.
     this.ending = new Promise((resolve) => (stopped = resolve));
-    await sleep(this.options.drainMs ?? 0);
+    for (const drain of this.drains) drain();
+    await sleep(waitMs);
     const whole = await this.withinDeadline(this.stopAll());
     stopped(whole);
     this.exit(whole ? 0 : 1);

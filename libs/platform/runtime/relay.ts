@@ -4,6 +4,7 @@ import { Relay } from '#platform/event-bus/relay/relay.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { busLogOf } from './bus-log.js';
+import { awaitDatabases } from './await-databases.js';
 import { openDatabases } from './databases.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { KafkaSettings } from './connections.js';
@@ -33,7 +34,9 @@ export async function startRelay(
   { database, kafka, partitions, log: to = consoleLog }: RelayOptions,
   lifecycle: Lifecycle,
 ): Promise<RunningRelay> {
-  await openDatabases({ store: database, readModels: database, keys: database }, ['store'], to);
+  const databases = { store: database, readModels: database, keys: database };
+  await awaitDatabases(databases, ['store'], { log: to });
+  await openDatabases(databases, ['store'], to);
   const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
   const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
   const log = busLogOf(to);

@@ -51,12 +51,14 @@ export const httpOf = (
   hosts: ReadonlySet<string>;
   origins: readonly string[];
   linesASecond: number;
+  mostConnections: number;
   senderLimits: SenderLimits;
   heavyQueries: QueryBudgetOptions;
 } => ({
   hosts: hostsOf(environment),
   origins: environment.CORS_ORIGINS,
   linesASecond: environment.LOG_REQUESTS_PER_SECOND,
+  mostConnections: environment.MAX_CONNECTIONS,
   senderLimits: senderLimitsOf(environment),
   heavyQueries: { ofEach: environment.LIMIT_HEAVY_QUERIES },
 });

@@ -3,6 +3,7 @@ import { LINES_A_SECOND } from '#platform/http/request-watch.js';
 import { LOG_LEVELS } from '#platform/observability/log.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
+import { MOST_CONNECTIONS } from '#platform/http/connections.js';
 
 const isUrl =
   (...schemes: string[]) =>
@@ -164,8 +165,15 @@ export const settings = {
   DRAIN_MS: required({
     area: 'http',
     schema: whole(0, 600_000),
-    otherwise: 0,
-    meaning: 'How long after SIGTERM the app still answers while it says that it is not ready.',
+    otherwise: 5_000,
+    meaning:
+      'Milliseconds after SIGTERM in which the app still takes requests, while readiness says no and each answer ends its connection: as long as balancers need to notice.',
+  }),
+  MAX_CONNECTIONS: required({
+    area: 'limits',
+    schema: whole(1, 100_000),
+    otherwise: MOST_CONNECTIONS,
+    meaning: 'Connections of clients at a time; what is beyond is closed as it comes.',
   }),
   YAD_ALLOW_INSECURE: required({
     area: 'databases',
