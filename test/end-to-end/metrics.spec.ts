@@ -63,7 +63,7 @@ describe('GET /metrics', () => {
       expect(scraped.value('yad_ready', { check: 'read models' })).toBe(1);
       expect(scraped.value('yad_ready', { check: 'store' })).toBe(1);
       expect(scraped.value('yad_db_connections_max', { pool: 'yad store: read' })).toBe(4);
-      expect(scraped.value('yad_scrape_failures_total')).toBeUndefined();
+      expect(scraped.value('yad_scrape_failures_total')).toBe(0);
       return;
     }
   });

@@ -65,7 +65,8 @@ export class Metrics {
       const options = { name, help, labelNames: [...labels], registers: [this.registry] };
       return [key, name.endsWith('_total') ? new Counter(options) : new Gauge(options)] as const;
     });
-    for (const [, metric] of made) metric.reset();
+    // From 0 on, or a rate of the first one could not be told.
+    this.failures.inc({ source }, 0);
     this.sources.push({
       name: source,
       read: async () => {

@@ -15,7 +15,8 @@ export interface Signed {
 }
 
 /** Why a message is passed over. */
-export type Refusal = 'of another log' | 'not from the relay' | 'of a lost incarnation' | 'not readable';
+export const REFUSALS = ['of another log', 'not from the relay', 'of a lost incarnation', 'not readable'] as const;
+export type Refusal = (typeof REFUSALS)[number];
 
 /** Characters of a code: 16 bytes in base64url. */
 const CODE = /^[\w-]{22}$/;

@@ -1,4 +1,5 @@
 import type { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
+import { REFUSALS } from '#platform/event-bus/kafka/message-authenticator.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import type { Metrics, Sample } from '#platform/observability/metrics.js';
 import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
@@ -118,7 +119,8 @@ export function measureTopic(metrics: Metrics, bus: Pick<KafkaBus, 'refusals' | 
       forks: { name: 'yad_topic_forks_told_total', help: 'Messages that told of a fork of the log.' },
     },
     () => ({
-      refused: Object.entries(bus.refusals).map(([reason, count]): Sample => [{ reason }, count]),
+      // Those that never occurred too: a rate of the first one could not be told otherwise.
+      refused: REFUSALS.map((reason): Sample => [{ reason }, bus.refusals[reason] ?? 0]),
       forks: [[{}, bus.forksTold]],
     }),
   );
