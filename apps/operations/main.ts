@@ -1,6 +1,7 @@
 import { startSystem } from '#platform/runtime/composition.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
+import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 
 // The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read model.
@@ -8,7 +9,16 @@ await runApp('operations', async (environment, lifecycle, { log, metrics }) => {
   const http = httpOf(environment);
   const { YAD_TOPIC: topic, YAD_PARTITIONS: partitions } = environment;
   const parts = ['commands', 'audit'] as const;
-  const options = { databases: databasesOf(environment), parts, topic, partitions, log, metrics, http };
-  const { app } = await startSystem(definitions, options, lifecycle);
-  log.info(`operations answers on ${await listen(app, environment, 3000)}, documents at /docs`);
+  const options = {
+    databases: databasesOf(environment),
+    parts,
+    topic,
+    partitions,
+    log,
+    metrics,
+    signIn: signInOf(environment),
+    http,
+  };
+  const { app, signIn } = await startSystem(definitions, options, lifecycle);
+  log.info(`operations answers on ${await listen(app, environment, 3000)}, documents at /docs${openNote(signIn)}`);
 });

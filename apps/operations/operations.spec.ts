@@ -4,6 +4,7 @@ import { conformingClient } from '#test/support/conforming-client.js';
 import { inMemoryOperations } from '#test/support/in-memory-app.js';
 import { newId } from '#platform/kernel/ids.js';
 import { apiDocument } from './api-document.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 describe('the operations app', () => {
   let app: Awaited<ReturnType<typeof inMemoryOperations>>;
@@ -20,7 +21,7 @@ describe('the operations app', () => {
       zone: 'Europe/London',
       lines: [{ sku: 'TEAPOT', quantity: '2', unitPrice: '12.50' }],
     };
-    const placed = await client.post('/v1/orders', order, { 'yad-actor': 'ada', 'yad-reason': 'by telephone' });
+    const placed = await client.post('/v1/orders', order, { ...as({ actor: 'ada' }), 'yad-reason': 'by telephone' });
     expect(placed.status).toBe(201);
     const { status, body } = await client.get(
       `/v1/audit/streams/order/${placed.body.id}/events?minPosition=${placed.body.position}`,

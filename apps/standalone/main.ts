@@ -4,6 +4,7 @@ import { startSystem } from '#platform/runtime/composition.js';
 import { migrateDatabases } from '#platform/runtime/databases.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
 import { databasesOf } from '#platform/runtime/connections.js';
+import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 import { isUp, welcome } from './welcome.js';
 
@@ -26,7 +27,7 @@ await runApp('yad', async (environment, lifecycle, { log, metrics }) => {
     for await (const _ of migrateDatabases(own));
     usual = url;
   }
-  const { app } = await startSystem(
+  const { app, signIn } = await startSystem(
     definitions,
     {
       databases: databasesOf(environment, usual),
@@ -36,11 +37,12 @@ await runApp('yad', async (environment, lifecycle, { log, metrics }) => {
       log,
       metrics,
       http: httpOf(environment),
+      signIn: signInOf(environment),
     },
     lifecycle,
   );
   const address = await listen(app, environment, 3000);
   const data = environment.DATABASE_URL ? 'the database that DATABASE_URL names' : dataDir;
-  if (log.isPretty) console.log(welcome(address, data));
-  else log.info(isUp(address, data));
+  if (log.isPretty) console.log(welcome(address, data, signIn.isOpen));
+  else log.info(isUp(address, data) + openNote(signIn));
 });

@@ -5,10 +5,21 @@ const usual = 'http://localhost:3000';
 export const isUp = (address: string, data: string): string =>
   `Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.`;
 
-/** What a person who has just started Yad wants to know: where to look and what to try. */
-export const welcome = (address: string, data: string): string => `
-${isUp(address, data)}
+const OPEN = `
+Nobody signs in yet: whoever sends requests from this machine is the developer, and may do everything. The first key
+ends that, as does YAD_JWT_ISSUER:
 
+  npx yad keys create --name shop --role service
+`;
+
+const SIGNED_IN = `
+Requests need an API key or a token: add  -H "authorization: Bearer $KEY"  to those below. npx yad keys create makes one.
+`;
+
+/** What a person who has just started Yad wants to know: where to look and what to try. */
+export const welcome = (address: string, data: string, isOpen: boolean): string => `
+${isUp(address, data)}
+${isOpen ? OPEN : SIGNED_IN}
   API documents   ${address}/docs   (${address}/openapi.json)
 
 Try a first command …

@@ -106,7 +106,8 @@ describe('the modules', () => {
       .filter((folder) => folder.startsWith('libs/') && folder.endsWith('/'));
     const missing = folders.filter(
       (folder) =>
-        !/\/(kafka|local|relay|memory|postgres|cursor-keys|log)\/$/.test(folder) && !existsSync(`${folder}README.md`),
+        !/\/(kafka|local|relay|memory|postgres|cursor-keys|api-keys|log|tokens)\/$/.test(folder) &&
+        !existsSync(`${folder}README.md`),
     );
     expect(missing).toEqual([]);
   });

@@ -61,6 +61,8 @@ export const modules: readonly Module[] = [
   platform('event-bus', ['kernel']),
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
+  // Where API keys lie.
+  platform('access/api-keys', ['kernel', 'access', 'postgres']),
   // Who is asking, and what for they may.
   platform('access/log', ['kernel', 'postgres', 'access']),
   platform('access', ['kernel']),
@@ -89,6 +91,7 @@ export const modules: readonly Module[] = [
       ...[
         'kernel',
         'access',
+        'access/api-keys',
         'access/log',
         'audit',
         'command-handling',

@@ -1,10 +1,14 @@
 import { Body, Controller, HttpCode, Module, Post } from '@nestjs/common';
 import { z } from 'zod';
+import { newApiKey } from '#platform/access/api-key.js';
+import { KeyRing } from '#platform/access/key-ring.js';
+import { SignIn } from '#platform/access/sign-in.js';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { aggregate } from '#platform/kernel/aggregate.js';
+import { systemClock as clock } from '#platform/kernel/clock.js';
 import { command } from '#platform/kernel/command.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { defineEvent, open } from '#platform/kernel/event-contract.js';
@@ -62,15 +66,20 @@ async function main(): Promise<void> {
         codec: new PlaintextCodec(new EventCatalogue([noted])),
       })
     : nothing;
+  const { id, key, hash } = newApiKey();
+  const keys = [{ id, hash, name: 'bench', roles: ['service' as const] }];
+  const ring = new KeyRing({ read: async () => ({ version: '1', any: true, keys }), used: async () => {} }, { clock });
+  await ring.start();
   const app = await createHttpApp({
     commands: [takeNote],
     gateway,
+    authenticator: new SignIn({ keys: ring, onLoopback: true }),
     secrets: { lastingKeyFor: () => Buffer.alloc(32) },
     imports: [NoOpModule],
   });
   await app.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1');
   const address = app.getHttpServer().address() as { port: number };
-  process.send?.({ port: address.port });
+  process.send?.({ port: address.port, key });
   // Ends with whoever started it; a clean end also writes the profile of `node --cpu-prof`.
   process.on('disconnect', () => process.exit(0));
 }

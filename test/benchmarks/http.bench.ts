@@ -24,7 +24,7 @@ export async function httpBenchmark({
   const env = { ...process.env, PORT: '0', DATABASE_URL: url ?? '' };
   const server = fork(fileURLToPath(new URL('./http-server.js', import.meta.url)), { env, execArgv });
   try {
-    const [{ port }] = (await once(server, 'message')) as [{ port: number }];
+    const [{ port, key }] = (await once(server, 'message')) as [{ port: number; key: string }];
     const ids = Array.from({ length: 2000 }, newId);
     const body = JSON.stringify({ text: 'x'.repeat(235) });
     let next = 0;
@@ -35,7 +35,7 @@ export async function httpBenchmark({
         path: () => `/notes/${ids[next++ % ids.length]!}`,
         connections,
         seconds: time,
-        headers: () => `Idempotency-Key: ${newId()}\r\nYad-Actor: bench\r\n`,
+        headers: () => `Idempotency-Key: ${newId()}\r\nAuthorization: Bearer ${key}\r\n`,
         body: () => body,
       });
     await noOp(1.5);

@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   const lifecycle = new Lifecycle('bench');
   const databases = { store: url, readModels: url, keys: url };
   const parts = ['commands', 'read-models', 'audit'] as const;
-  const { store, host, app } = await startSystem(definitions, { databases, parts }, lifecycle);
+  const { store, host, app, signIn } = await startSystem(definitions, { databases, parts }, lifecycle);
   const pool = createPool(url, { role: 'query', max: 8, pipeline: true, searchPath: 'analytics' });
   const read = statementsByThemselves(pool, {
     name: 'status',
@@ -75,7 +75,12 @@ async function main(): Promise<void> {
     rowMode: 'array',
   } as any);
   const served = { ...servedBy(definitions, ['read-models'], { store, host }), read };
-  const plain = await createHttpApp({ ...served, cursorKeys: keysOfThisProcess(), logger: false });
+  const plain = await createHttpApp({
+    ...served,
+    authenticator: signIn,
+    cursorKeys: keysOfThisProcess(),
+    logger: false,
+  });
   await Promise.all([app.listen(0, '127.0.0.1'), plain.listen(0, '127.0.0.1')]);
   const [port, plainPort] = [app, plain].map((each) => (each.getHttpServer().address() as { port: number }).port);
   process.send?.({ port, plainPort });

@@ -85,7 +85,7 @@ describe('GET /metrics', () => {
   });
 
   it('has no label with a value that somebody sent, and units and types in its names', async () => {
-    const headers = { 'yad-actor': CANARY, 'user-agent': CANARY, 'content-type': 'application/json' };
+    const headers = { 'yad-on-behalf-of': CANARY, 'user-agent': CANARY, 'content-type': 'application/json' };
     await fetch(`${system.url}/v1/${CANARY}`, { headers });
     await fetch(`${system.url}/v1/contacts/${CANARY}`, { headers });
     await fetch(`${system.url}/v1/contacts`, { method: 'POST', headers, body: JSON.stringify({ [CANARY]: CANARY }) });

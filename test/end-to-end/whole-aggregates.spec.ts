@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { commands, resources } from '#operational/index.js';
+import { definitions } from '#apps/definitions.js';
+import { DEVELOPER } from '#platform/access/principal.js';
 import { startSystem, type Client, type System } from '../support/system.js';
+import { as, TrustingAuthenticator } from '#test/support/trusting-authenticator.js';
 
 describe('each aggregate', () => {
   it.each([...new Set(commands.map(({ on }) => on))].map((on) => [on.name, on] as const))(
@@ -20,7 +23,7 @@ describe('what commands have written', () => {
   let system: System;
   let client: Client;
   beforeAll(async () => {
-    system = await startSystem();
+    system = await startSystem(definitions, { authenticator: new TrustingAuthenticator() });
     ({ client } = system);
   }, 60_000);
   afterAll(() => system?.stop());
@@ -73,7 +76,7 @@ describe('what commands have written', () => {
     await done(
       `${at}/payments`,
       { amount: '20', currency: 'GBP', method: 'card', reference: 'P-1', allowOverpayment: true },
-      { 'yad-actor': 'ada' },
+      as({ actor: 'ada' }),
     );
     await done(`${at}/refunds`, { amount: '2.90', currency: 'GBP', method: 'card' });
     const back = await made('/v1/returns', { order: idOf(at), lines: [{ line: 1, quantity: '2' }] });
@@ -152,7 +155,7 @@ describe('what commands have written', () => {
     });
     await done(`${at}/assign`, { assignee: 'grace' });
     await done(`${at}/notes`, { text: 'the third one this week' });
-    await done(`${at}/replies`, { via: 'email', text: 'We are sorry.' }, { 'yad-actor': 'grace' });
+    await done(`${at}/replies`, { via: 'email', text: 'We are sorry.' }, as({ actor: 'grace' }));
     await done(`${at}/customer-replies`, { via: 'email', text: 'Thank you.' });
     await done(`${at}/resolve`, { resolution: 'replaced', text: 'A new cup is on its way.' });
     expect((await client.send('PUT', `${at}/satisfaction`, { score: 5, comment: 'quick' })).status).toBe(200);
@@ -168,10 +171,10 @@ describe('what commands have written', () => {
       satisfaction: { score: 5, comment: 'quick' },
     });
     expect(found.messages.map(({ from, text, by }: any) => [from, text, by])).toEqual([
-      ['internal', 'the third one this week', 'anonymous'],
+      ['internal', 'the third one this week', DEVELOPER],
       ['staff', 'We are sorry.', 'grace'],
-      ['customer', 'Thank you.', 'anonymous'],
-      ['resolution', 'A new cup is on its way.', 'anonymous'],
+      ['customer', 'Thank you.', DEVELOPER],
+      ['resolution', 'A new cup is on its way.', DEVELOPER],
     ]);
   });
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Authenticator, Principal } from '#platform/access/principal.js';
-import { HttpProblem } from '#platform/http/problem.js';
+import { NotSignedIn } from '#platform/access/not-signed-in.js';
 import type { Role } from '#platform/kernel/command.js';
 
 /** A principal with one role. */
@@ -17,7 +17,7 @@ export class NamedPrincipals implements Authenticator {
 
   authenticate(headers: IncomingHttpHeaders): Principal {
     const found = this.principals[String(headers['x-as'])];
-    if (!found) throw new HttpProblem('unauthenticated', 'nobody is named so');
+    if (!found) throw new NotSignedIn('none', 'nobody is named so');
     return found;
   }
 }

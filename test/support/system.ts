@@ -1,7 +1,7 @@
 import { definitions } from '#apps/definitions.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
-import { startSystem as compose, type Definitions } from '#platform/runtime/composition.js';
+import { startSystem as compose, type Definitions, type SystemOptions } from '#platform/runtime/composition.js';
 import { Lifecycle } from '#platform/runtime/lifecycle.js';
 import { conformingClient } from './conforming-client.js';
 import { migratedDatabase } from './migrated.js';
@@ -25,8 +25,11 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** Boots a system on a new database: all of Yad, unless definitions are given. */
-export async function startSystem(of: Definitions = definitions): Promise<System> {
+/**
+ * Boots a system on a new database: all of Yad, unless definitions are given. Nobody signs in, unless an authenticator is
+ * given or a key is made.
+ */
+export async function startSystem(of: Definitions = definitions, http?: SystemOptions['http']): Promise<System> {
   const database = await migratedDatabase(of.projections);
   const { ownerUrl: databaseUrl, appUrl } = database;
   const troubles: unknown[] = [];
@@ -38,6 +41,7 @@ export async function startSystem(of: Definitions = definitions): Promise<System
       databases: { store: appUrl, readModels: appUrl, keys: appUrl },
       parts: ['commands', 'read-models', 'audit'],
       onError: (error) => troubles.push(error),
+      http,
     },
     lifecycle,
   );

@@ -25,6 +25,8 @@ export interface ImportOptions {
   mapping: Mapping;
   as?: string;
   url: string;
+  /** What to sign in with: an API key. */
+  key?: string;
   /** Where refused rows are written; made with the first of them. */
   refusedFile: string;
   /** The commands that there are, to hold the mapping against before the first row is sent. */
@@ -119,7 +121,7 @@ class Import {
     private readonly options: ImportOptions,
     private readonly source: CsvSource,
   ) {
-    const { mapping, url, signal, refusedFile, remembered } = options;
+    const { mapping, url, key, signal, refusedFile, remembered } = options;
     this.refused = new RefusedRows(refusedFile, source.columns);
     this.outcomes = new Outcomes({
       onRefused: (rows, reason) => this.refused.rows(rows, reason),
@@ -129,7 +131,7 @@ class Import {
       },
       remembered,
     });
-    this.server = new Server({ url, signal });
+    this.server = new Server({ url, key, signal });
     this.ids = new IdsAhead({
       server: this.server,
       addWords: ({ lines }, words) => addIdWords(mapping, lines, words),

@@ -36,6 +36,9 @@ Exit code:
   ${REFUSED}  all was read, and rows were refused
   1  nothing was sent, or reading stopped: the message says why and at which line
 
+Where sign-in is set up, YAD_API_KEY is the key to send with; its name is the actor of what is stored. A file that was
+begun under one key goes on under the same one: what was stored before is known to its own sender alone.
+
 Examples:
   yad import online-retail.csv.gz --map online-retail
   yad import people.csv --map people.map.json --as RegisterContact`;
@@ -90,6 +93,7 @@ async function runImport(file: string, options: Given): Promise<void> {
       mapping,
       as: given.as,
       url: given.url,
+      key: readSettings(process.env).YAD_API_KEY,
       refusedFile,
       commands,
       resume,

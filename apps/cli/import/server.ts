@@ -3,6 +3,8 @@ import { backoff, type BackoffOptions } from '#platform/kernel/backoff.js';
 
 export interface ServerOptions {
   url: string;
+  /** What to sign in with: an API key. */
+  key?: string;
   signal?: AbortSignal;
 }
 
@@ -17,8 +19,12 @@ const SILENCE_MS = 120_000;
 /** The writing side of Yad, as an import speaks to it. */
 export class Server {
   private answered = false;
+  private readonly headers: Record<string, string>;
 
-  constructor(private readonly options: ServerOptions) {}
+  constructor(private readonly options: ServerOptions) {
+    this.headers = { 'content-type': 'application/json' };
+    if (options.key !== undefined) this.headers['authorization'] = `Bearer ${options.key}`;
+  }
 
   get url(): string {
     return this.options.url;
@@ -39,7 +45,7 @@ export class Server {
         const silence = AbortSignal.timeout(SILENCE_MS);
         const response = await fetch(new URL(path, url), {
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'yad-actor': 'yad import' },
+          headers: this.headers,
           body,
           signal: signal ? AbortSignal.any([signal, silence]) : silence,
         });
@@ -50,6 +56,7 @@ export class Server {
           return 'too-large';
         }
         why = `${response.status} ${await response.text()}`;
+        if (response.status === 401 || why.includes(':forbidden"')) throw new Refused(this.signInNote(why));
         if (response.status < 500 && ![408, 429].includes(response.status))
           throw new Refused(`${url} refused the ${what}: ${why}`);
       } catch (error) {
@@ -59,6 +66,16 @@ export class Server {
       if (Date.now() > end) throw new Error(`${url} does not answer: ${why}`);
       await sleep(backoff(failures, PAUSES), undefined, { signal });
     }
+  }
+
+  /** What to do where the server does not let the import in. */
+  private signInNote(why: string): string {
+    const { url, key } = this.options;
+    if (why.startsWith('403')) return `${url} does not let this key import: its role must be service or admin: ${why}`;
+    const make = 'yad keys create --name import --role service makes a key';
+    return key === undefined
+      ? `${url} wants to know who is asking: set YAD_API_KEY to a key (${make})`
+      : `${url} does not take the key in YAD_API_KEY (${make}): ${why}`;
   }
 
   /** Resolves after so many milliseconds; rejects when the import is stopped. */

@@ -15,7 +15,13 @@ export interface Principal {
   readonly by: 'api-key' | 'token' | 'development';
 }
 
-/** Says from the headers who is asking. Rejects with an HttpProblem `unauthenticated` when nobody can be made out. */
+/**
+ * Says from the headers who is asking.
+ * @throws NotSignedIn when nobody can be made out, SignInUnavailable when it cannot be told now; rejects with the same
+ */
 export interface Authenticator {
   authenticate(headers: IncomingHttpHeaders): Principal | Promise<Principal>;
 }
+
+/** The actor of who signs in with nothing, while nothing is set up to sign in with. No key and no token has this name. */
+export const DEVELOPER = 'developer';

@@ -2,12 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AtOnceOfEach } from '#platform/access/at-once.js';
 import type { AccessLog } from '#platform/access/access-log.js';
 import { FailedSignIns } from '#platform/access/failed-sign-ins.js';
+import { NotSignedIn } from '#platform/access/not-signed-in.js';
 import type { Authenticator, Principal } from '#platform/access/principal.js';
 import { RateLimiter, type Rate } from '#platform/access/rate-limit.js';
+import { MOST_ACTOR } from '#platform/command-handling/command-message.js';
 import type { Role } from '#platform/kernel/command.js';
-import { YadError } from '#platform/kernel/errors.js';
 import { noteDenied, noteSeen } from './access-notes.js';
-import { HttpProblem } from './refusals.js';
+import { headerText } from './header-text.js';
+import { HttpProblem, InvalidRequest } from './refusals.js';
 import type { Sight } from './sight.js';
 
 /** What a request asks for. */
@@ -73,7 +75,7 @@ export class Admission {
   /**
    * Lets a request in. At once where the principal is known without waiting, as usual.
    * @param reply gets the headers that tell the sender what it has left
-   * @throws HttpProblem unauthenticated, forbidden, too-many-requests
+   * @throws NotSignedIn, SignInUnavailable; HttpProblem forbidden, too-many-requests; InvalidRequest
    */
   admit(request: FastifyRequest, operation: Operation, reply: FastifyReply): Principal | Promise<Principal> {
     const admitted: Admitted = { operation: operation.name, accessLog: this.accessLog };
@@ -125,7 +127,7 @@ export class Admission {
   }
 
   private noteFailure({ ip }: FastifyRequest, error: unknown): void {
-    if (error instanceof YadError && error.kind === 'unauthenticated') this.failures?.failed(ip);
+    if (error instanceof NotSignedIn) this.failures?.failed(ip);
   }
 
   /**
@@ -156,6 +158,8 @@ export class Admission {
       if (this.failures?.areAny) this.failures.succeeded(request.headers.authorization);
       if (this.limiter) countRequest(this.limiter, principal, reply);
     }
+    const { headers } = request;
+    if (headers['yad-actor'] !== undefined || headers['yad-roles'] !== undefined) refuseClaims(principal, request);
     if (allowed) authorise(principal, allowed, name);
     return principal;
   }
@@ -169,6 +173,28 @@ function countRequest(limiter: RateLimiter, { actor }: Principal, reply: Fastify
   reply.header('ratelimit-policy', limiter.policy).header('ratelimit', limiter.textOf(bucket));
   if (seconds > 0) throw new HttpProblem('too-many-requests', `'${actor}' asks more often than it may`, seconds);
 }
+
+/**
+ * Both were believed once. Passed over in silence, an event would have another actor than its sender thinks, and whoever
+ * meant to narrow its roles would have all of them.
+ */
+function refuseClaims({ actor }: Principal, { headers }: FastifyRequest): void {
+  if (headers['yad-roles'] !== undefined) {
+    const message = 'is not known any more: roles come with the key or token';
+    throw new InvalidRequest('header', [{ pointer: '/Yad-Roles', message }]);
+  }
+  if (headerText(headers, 'yad-actor', 'Yad-Actor', MOST_ACTOR) === actor) return;
+  throw new HttpProblem(
+    'forbidden',
+    `Yad-Actor names another than '${actor}', who is asking; Yad-On-Behalf-Of says for whom a service acts`,
+  );
+}
+
+/** Who may say for whom it acts: what stands for others, not a person at a desk. */
+const MAY_STAND_IN: readonly Role[] = ['service', 'admin'];
+
+/** @throws HttpProblem forbidden, unless the principal may act for somebody. */
+export const authoriseOnBehalf = (principal: Principal): void => authorise(principal, MAY_STAND_IN, 'Yad-On-Behalf-Of');
 
 /** @throws HttpProblem forbidden, unless the principal has one of the roles. */
 export function authorise(principal: Principal, allowed: readonly Role[], what: string): void {

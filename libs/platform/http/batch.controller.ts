@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { CommandResult } from '#platform/command-handling/command-gateway.js';
 import { CommandMessages, ENVELOPE_TEXTS, type CommandEnvelope } from '#platform/command-handling/command-message.js';
 import { busCommandOf, type BusCommandClass } from '#platform/cqrs/buses.js';
-import type { CommandDefinition } from '#platform/kernel/command.js';
+import { ROLES, type CommandDefinition, type Role } from '#platform/kernel/command.js';
 import { isVisible } from '#platform/kernel/text.js';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Instant } from '#platform/kernel/calendar.js';
@@ -15,7 +15,7 @@ import { isStorable } from '#platform/kernel/unsafe-input.js';
 import { issuesOf } from '#platform/kernel/validation.js';
 import { sizesOf } from './batch-body.js';
 import type { Principal } from '#platform/access/principal.js';
-import { authorise, deniedTo, type Admission } from './admission.js';
+import { authorise, deniedTo, type Admission, type Operation } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, kindOf, problemOf, sendProblem } from './problem.js';
@@ -55,6 +55,10 @@ export const BatchItem = z
 /** How the outcome of an item begins that its sender may not do. */
 const FORBIDDEN = '{"type":"urn:yad:problem:forbidden"';
 
+/** Who may send a batch: whoever may send a command; whether it may each one is looked at by itself. */
+export const sendersOf = (definitions: readonly CommandDefinition[]): readonly Role[] =>
+  ROLES.filter((role) => definitions.some(({ allowed }) => allowed.includes(role)));
+
 interface Entry {
   messages: CommandMessages;
   Message: BusCommandClass;
@@ -75,6 +79,7 @@ interface Sender {
 @Controller()
 export class BatchController {
   private readonly entries = new Map<string, Entry>();
+  private readonly operation: Operation;
 
   constructor(
     @Inject(CommandBus) private readonly bus: CommandBus,
@@ -89,13 +94,14 @@ export class BatchController {
         Message: busCommandOf(definition),
       });
     }
+    this.operation = { name: 'SendBatch', allowed: sendersOf(definitions) };
   }
 
   @Post('/v1/commands::batch')
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
-      const principal = await this.admission.admit(request, { name: 'SendBatch' }, reply);
-      const common = envelopeOf(request.headers);
+      const principal = await this.admission.admit(request, this.operation, reply);
+      const common = envelopeOf(request.headers, principal);
       if (common.expectedRevision !== undefined || common.occurredAt) {
         const message = 'belongs into the items of a batch';
         const issues = [common.occurredAt ? '/Yad-Occurred-At' : '/If-Match'].map((pointer) => ({ pointer, message }));

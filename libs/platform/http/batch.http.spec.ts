@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { startParcels } from '#test/fixtures/parcels.fixture.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 describe('POST /v1/commands:batch', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
@@ -122,7 +123,7 @@ describe('POST /v1/commands:batch', () => {
       { command: 'SendParcel', input: { label: 'x' } },
       { command: 'MoveParcel', id: newId(), input: { to: 'x' } },
     ];
-    expect((await batch(items, { 'yad-roles': 'admin' })).outcomes.map(({ status }) => status)).toEqual([201, 403]);
+    expect((await batch(items, as({ roles: ['admin'] }))).outcomes.map(({ status }) => status)).toEqual([201, 403]);
   });
 
   it.each([

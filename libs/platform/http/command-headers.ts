@@ -1,13 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Principal } from '#platform/access/principal.js';
 import { ENVELOPE_TEXTS, type CommandEnvelope } from '#platform/command-handling/command-message.js';
 import { Instant } from '#platform/kernel/calendar.js';
+import { authoriseOnBehalf } from './admission.js';
 import { headerText } from './header-text.js';
 import { InvalidRequest } from './refusals.js';
 
 const REVISION = /^"(\d{1,9})"$/;
 
-/** Reads the headers of a command. @throws InvalidRequest naming the header. */
-export function envelopeOf(headers: IncomingHttpHeaders): CommandEnvelope {
+/** Reads the headers of a command. @throws InvalidRequest naming the header; HttpProblem forbidden */
+export function envelopeOf(headers: IncomingHttpHeaders, principal: Principal): CommandEnvelope {
+  if (headers['yad-on-behalf-of'] !== undefined) authoriseOnBehalf(principal);
   const { key, reason, onBehalfOf, correlationId, causationId } = ENVELOPE_TEXTS;
   return {
     key: headerText(headers, 'idempotency-key', 'Idempotency-Key', key),

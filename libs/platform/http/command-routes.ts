@@ -71,7 +71,7 @@ function handlerOf(definition: CommandDefinition, collection: string, ids: Secre
       const found = this.admission.admit(request, definition, reply);
       const principal = found instanceof Promise ? await found : found;
       const id = definition.creates ? undefined : idInPath(request);
-      const message = messages.message(request.body, id, envelopeOf(request.headers), principal.actor);
+      const message = messages.message(request.body, id, envelopeOf(request.headers, principal), principal.actor);
       const result: CommandResult = await this.bus.execute(new BusMessage(message) as any);
       if (definition.creates) reply.code(201).header('location', `${collection}/${result.id}`);
       else reply.code(200);

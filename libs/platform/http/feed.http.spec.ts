@@ -11,6 +11,7 @@ import { anEvent } from '#test/conformance/event-store/event-store.conformance.j
 import { startParcels } from '#test/fixtures/parcels.fixture.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { closeInOrder } from './close-in-order.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 const [ann, bob] = [derivedId('ann'), derivedId('bob')];
 
@@ -162,9 +163,11 @@ describe('GET /v1/events', () => {
   });
 
   it('is for services alone', async () => {
-    expect((await system.client.get('/v1/events', { 'yad-roles': 'analyst,auditor' })).status).toBe(403);
-    expect((await system.client.get('/v1/events?limit=1', { 'yad-roles': 'service' })).status).toBe(200);
-    const stream = await follow(system.port, '/v1/events', { 'yad-roles': 'analyst' });
+    expect((await system.client.get('/v1/events', as({ roles: ['analyst', 'auditor'] }))).status).toBe(403);
+    expect(
+      (await system.client.get('/v1/events?limit=1', as({ roles: ['service'], personalDataFor: 'deliveries' }))).status,
+    ).toBe(200);
+    const stream = await follow(system.port, '/v1/events', as({ roles: ['analyst'] }));
     expect(stream.response.statusCode).toBe(403);
   });
 

@@ -15,7 +15,6 @@ import type { PublishedTopic } from '#platform/schemas/asyncapi.js';
 import type { AccessLog } from '#platform/access/access-log.js';
 import type { Authenticator } from '#platform/access/principal.js';
 import { Admission, type SenderLimits } from './admission.js';
-import { TrustingAuthenticator } from './authenticator.js';
 import { BatchController, type BatchObserver } from './batch.controller.js';
 import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
@@ -58,7 +57,8 @@ export interface HttpModuleOptions {
   queries?: readonly QueryDefinition[];
   read?: QuerySource;
   freshness?: Freshness;
-  authenticator?: Authenticator;
+  /** Who is asking. */
+  authenticator: Authenticator;
   /** Where it is noted who sees personal values, before they do. Absent: nowhere, which is for specs alone. */
   accessLog?: AccessLog;
   /** How much one sender may ask; absent: as much as it likes. */
@@ -89,7 +89,7 @@ export interface HttpModuleOptions {
 export class HttpModule {
   static register(options: HttpModuleOptions): DynamicModule {
     const { commands = [], resources = [], queries = [], clock = systemClock, timeoutMs = 5000 } = options;
-    const { authenticator = new TrustingAuthenticator(), readiness = {} } = options;
+    const { authenticator, readiness = {} } = options;
     const providers: Provider[] = [
       { provide: ADMISSION, useValue: new Admission(authenticator, options.accessLog, options.senderLimits) },
       { provide: READINESS, useValue: readiness },

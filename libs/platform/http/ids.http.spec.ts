@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Role } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { startParcels } from '#test/fixtures/parcels.fixture.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 describe('POST /v1/ids', () => {
   let parcels: Awaited<ReturnType<typeof startParcels>>;
@@ -46,7 +48,7 @@ describe('POST /v1/ids', () => {
   });
 
   it('does not serve to try out whose a command was', async () => {
-    const headers = { 'idempotency-key': 'ada@example.com', 'yad-actor': 'shop' };
+    const headers = { 'idempotency-key': 'ada@example.com', ...as({ actor: 'shop' }) };
     const { body } = await client.post('/v1/parcels', { label: 'books' }, headers);
     const { commandId } = (await parcels.store.readStream({ aggregate: 'parcel', aggregateId: body.id }))[0]!;
     const tried = await idsOf([
@@ -81,8 +83,8 @@ describe('POST /v1/ids', () => {
   });
 
   it('is for those who may register, not for those who read', async () => {
-    const ask = (roles: string) => client.post('/v1/ids', { words: [['x']] }, { 'yad-roles': roles });
-    expect((await ask('analyst,auditor,privacy')).status).toBe(403);
+    const ask = (...roles: Role[]) => client.post('/v1/ids', { words: [['x']] }, as({ roles }));
+    expect((await ask('analyst', 'auditor', 'privacy')).status).toBe(403);
     expect((await ask('service')).status).toBe(200);
   });
 
@@ -98,7 +100,7 @@ describe('POST /v1/ids', () => {
       for (const given of [{ words: [[word]] }, { words: [[word], 1] }, { words: [[word, 'x'.repeat(1001)]] }]) {
         answers.push((await client.post('/v1/ids', given)).body);
       }
-      answers.push((await client.post('/v1/ids', { words: [[word]] }, { 'yad-roles': 'analyst' })).body);
+      answers.push((await client.post('/v1/ids', { words: [[word]] }, as({ roles: ['analyst'] }))).body);
     } finally {
       for (const spy of spies) spy.mockRestore();
     }

@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { NotSignedIn } from '#platform/access/not-signed-in.js';
 import { reasonOf } from '#platform/postgres/errors.js';
 import { InvalidInput, PositionLost, RuleViolation, YadError } from '#platform/kernel/errors.js';
 import { deniedTo } from './admission.js';
@@ -29,6 +30,9 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'invalid-input': { status: 400, title: 'The input does not fit' },
   'malformed-request': { status: 400, title: 'The request cannot be read' },
   unauthenticated: { status: 401, title: 'It is not known who is asking' },
+  'credentials-invalid': { status: 401, title: 'The key or token is not known' },
+  'credentials-expired': { status: 401, title: 'The key or token has expired' },
+  'credentials-revoked': { status: 401, title: 'The key was revoked' },
   forbidden: { status: 403, title: 'The sender may not do this' },
   'foreign-host': { status: 403, title: 'The service does not answer under this name' },
   'foreign-origin': { status: 403, title: 'Pages of other origins may not send requests' },
@@ -60,6 +64,7 @@ export const problemKinds: Readonly<Record<string, { status: number; title: stri
   'not-yet-there': { status: 503, title: 'The read models have not come so far', retryAfter: 1 },
   'being-built': { status: 503, title: 'The read model is being built', retryAfter: 5 },
   'not-ready': { status: 503, title: 'The service is not ready', retryAfter: 2 },
+  'sign-in-unavailable': { status: 503, title: 'Who is asking cannot be told now', retryAfter: 2 },
 };
 
 const PREFIX = 'urn:yad:problem:';
@@ -143,6 +148,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   const own = error instanceof HttpProblem ? error.retryAfter : undefined;
   const retryAfter = own ?? problemKinds[kindOf(problem)]!.retryAfter;
   if (retryAfter) reply.header('retry-after', String(retryAfter));
+  if (error instanceof NotSignedIn) reply.header('www-authenticate', error.challenge);
   if (problem.status === 415) reply.header('accept', 'application/json').header('accept-encoding', 'gzip');
   reply
     .code(problem.status)

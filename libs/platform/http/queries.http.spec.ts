@@ -4,6 +4,7 @@ import { TookTooLong } from '#platform/kernel/errors.js';
 import { newId } from '#platform/kernel/ids.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { heavyWork, startParcels } from '#test/fixtures/parcels.fixture.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 describe('queries over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
@@ -153,6 +154,6 @@ describe('queries over HTTP', () => {
   });
 
   it('are for their roles', async () => {
-    expect((await client.get('/v1/rows', { 'yad-roles': 'service' })).status).toBe(403);
+    expect((await client.get('/v1/rows', as({ roles: ['service'] }))).status).toBe(403);
   });
 });

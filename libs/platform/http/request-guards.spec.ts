@@ -205,7 +205,7 @@ describe('a body', () => {
 });
 
 describe('a header that has one value', () => {
-  it.each(['Host', 'Content-Type', 'Yad-Actor', 'IDEMPOTENCY-KEY', 'If-Match', 'Yad-Occurred-At'])(
+  it.each(['Host', 'Content-Type', 'Authorization', 'IDEMPOTENCY-KEY', 'If-Match', 'Yad-Occurred-At'])(
     'may not be given twice: %s',
     (name) => {
       const rawHeaders = ['Host', 'localhost', name, 'localhost', 'X-Other', '1', name.toLowerCase(), 'evil'];

@@ -118,7 +118,7 @@ const isHealth = (url: string): boolean => url.startsWith('/health') && HEALTH.t
 
 /** Headers with one value: of two, node keeps the first or joins them, and nobody knows which one was meant. */
 const SINGLE =
-  /^(host|content-type|content-encoding|origin|if-match|idempotency-key|yad-(actor|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
+  /^(host|authorization|content-type|content-encoding|origin|if-match|idempotency-key|yad-(actor|roles|occurred-at|reason|on-behalf-of|correlation-id|causation-id))$/;
 
 function refuseTwice({ headers, rawHeaders }: IncomingRequest): void {
   let names = 0;

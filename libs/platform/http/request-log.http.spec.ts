@@ -7,6 +7,7 @@ import { MemoryEventStore } from '#platform/event-store/memory/memory-event-stor
 import { EventFeed } from '#platform/event-feed/event-feed.js';
 import { heavyWork, startParcels } from '#test/fixtures/parcels.fixture.js';
 import { capturedLog } from '#test/support/captured-log.js';
+import { as } from '#test/support/trusting-authenticator.js';
 import { logRequests } from './request-watch.js';
 
 const CANARY = 'canary-7f3a';
@@ -43,7 +44,7 @@ describe('a request', () => {
     const { port } = app.getHttpServer().address() as { port: number };
     const answer = await fetch(`http://127.0.0.1:${port}/v1/parcels`, {
       method: 'POST',
-      headers: { 'yad-actor': 'shop', ...json },
+      headers: { ...as({ actor: 'shop' }), ...json },
       body: JSON.stringify({ id: newId(), label: 'books' }),
     });
     const body = await answer.text();
@@ -133,7 +134,7 @@ describe('a request', () => {
     const { port } = app.getHttpServer().address() as { port: number };
     const leaving = new AbortController();
     const answer = await fetch(`http://127.0.0.1:${port}/v1/events`, {
-      headers: { accept: 'text/event-stream', 'yad-roles': 'service' },
+      headers: { accept: 'text/event-stream', ...as({ roles: ['service'], personalDataFor: 'deliveries' }) },
       signal: leaving.signal,
     });
     const requestId = answer.headers.get('yad-request-id');

@@ -3,6 +3,7 @@ import { newId } from '#platform/kernel/ids.js';
 import { MOST_SHOWN, Newest, shownLists } from '#platform/kernel/resource.js';
 import { conformingClient } from '#test/support/conforming-client.js';
 import { parcelCommands, startParcels } from '#test/fixtures/parcels.fixture.js';
+import { as } from '#test/support/trusting-authenticator.js';
 
 describe('aggregates over HTTP', () => {
   let app: Awaited<ReturnType<typeof startParcels>>['app'];
@@ -70,7 +71,7 @@ describe('aggregates over HTTP', () => {
     expect((await client.get(`${at}?minPosition=x`)).body.errors[0].pointer).toBe('/minPosition');
     expect((await client.get(`${at}?minPosition=11`)).body.type).toBe('urn:yad:problem:not-yet-there');
     expect((await client.get(`${at}?minPosition=10`)).status).toBe(200);
-    expect((await client.get(at, { 'yad-roles': 'analyst' })).status).toBe(403);
+    expect((await client.get(at, as({ roles: ['analyst'] }))).status).toBe(403);
   });
 
   it('does not start with a creating command whose Location would lead nowhere', async () => {

@@ -5,7 +5,9 @@ import { DayPaths } from './day-paths.js';
 import { streamName, type StreamId } from './envelope.js';
 import type { DomainEvent } from './event-contract.js';
 
-export type Role = 'service' | 'analyst' | 'auditor' | 'privacy' | 'admin';
+/** What a sender may be, in the order in which tables of them are read. */
+export const ROLES = ['service', 'analyst', 'auditor', 'privacy', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
 
 /** Another aggregate that a decision looks at, and where its id is: in the input, or in the state decided on. */
 export interface Reference<State = any, Input = any, Own = any> {

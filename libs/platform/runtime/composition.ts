@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessLog } from '#platform/access/access-log.js';
 import { PostgresAccessEntries } from '#platform/access/log/postgres-access-entries.adapter.js';
 import { accessLogQuery } from '#platform/audit/access-log.query.js';
+import type { SignIn } from '#platform/access/sign-in.js';
 import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
@@ -40,6 +41,7 @@ import { busLogOf } from './bus-log.js';
 import { openDatabases } from './databases.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Databases, KafkaSettings } from './connections.js';
+import { startSignIn, type SignInSettings } from './sign-in.js';
 
 /** What a system is made of, beside the platform. */
 export interface Definitions {
@@ -65,6 +67,8 @@ export interface SystemOptions {
   readonly partitions?: number;
   /** Name of the topic of events as consumers are told it; a part without Kafka tells it, too. */
   readonly topic?: string;
+  /** Who may come in; absent: by the keys alone, on this machine alone. */
+  readonly signIn?: SignInSettings;
   /** Where the parts tell what they do and what they have trouble with. */
   readonly log?: Log;
   /** Where what happens is counted; `/metrics` serves it. */
@@ -80,6 +84,7 @@ export interface System {
   readonly store: PostgresEventStore;
   /** With the part `read-models`. */
   readonly host: ProjectionHost | undefined;
+  readonly signIn: SignIn;
   /** Initialised, not yet listening. */
   readonly app: NestFastifyApplication;
 }
@@ -114,10 +119,12 @@ export async function startSystem(
     'access log',
     openAccessLog(databases.keys, options.onError ?? ((trouble) => log.error('access log', { trouble }))),
   );
+  const { signIn, keys } = await startSignIn(databases.keys, options.signIn ?? {}, lifecycle);
   const serves = (part: Part): boolean => parts.includes(part);
   const readiness: Record<string, () => Promise<unknown>> = {
     process: lifecycle.check,
     store: () => (serves('commands') ? store.checkWritable() : store.head()),
+    'sign-in': async () => keys.assertKnown(),
   };
   let host: ProjectionHost | undefined;
   let bus: EventBus | undefined;
@@ -142,15 +149,15 @@ export async function startSystem(
   const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog, onAppend });
   const heavy = options.http?.heavyQueries as QueryBudgetOptions | undefined;
   const measured = measureSystem(metrics, { store, readiness, bus, host, served, heavy });
-  const ways = { accessLog, cursorKeys, readiness, logger: log };
+  const ways = { authenticator: signIn, accessLog, cursorKeys, readiness, logger: log };
   const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
   lifecycle.onDrain(() => drain(app));
-  return { store, host, app };
+  return { store, host, signIn, app };
 }
 
 /** What an app is made with, by what it is known to be here. */
-type Served = HttpAppOptions & { readonly gateway?: CommandPipeline; readonly feed?: EventFeed };
+type Served = Omit<HttpAppOptions, 'authenticator'> & { readonly gateway?: CommandPipeline; readonly feed?: EventFeed };
 
 /** What parts of a system serve over HTTP, on a store that is there and, with `read-models`, on a host that runs. */
 export function servedBy(

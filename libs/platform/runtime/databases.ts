@@ -1,3 +1,4 @@
+import { apiKeySchema } from '#platform/access/api-keys/api-keys.migrations.js';
 import { accessLogSchema } from '#platform/access/log/access-log.migrations.js';
 import { relaySchema } from '#platform/event-bus/relay/relay.migrations.js';
 import { storeSchema } from '#platform/event-store/postgres/store.migrations.js';
@@ -15,7 +16,7 @@ import type { Databases } from './connections.js';
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
   store: [storeSchema, relaySchema],
   readModels: [projectionSchema],
-  keys: [cursorKeySchema, accessLogSchema],
+  keys: [cursorKeySchema, apiKeySchema, accessLogSchema],
 };
 
 const KINDS = Object.keys(schemasIn) as (keyof Databases)[];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { API_KEY } from '#platform/access/api-key.js';
 import { LINES_A_SECOND } from '#platform/http/request-watch.js';
 import { LOG_LEVELS } from '#platform/observability/log.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
@@ -78,7 +79,7 @@ export const settings = {
     area: 'databases',
     schema: database,
     secret: true,
-    meaning: 'The database of the keys that cursors are encrypted with. DATABASE_URL without it.',
+    meaning: 'The database of API keys, and of the keys that cursors are encrypted with. DATABASE_URL without it.',
   }),
   KAFKA_BROKERS: setting({
     area: 'kafka',
@@ -154,7 +155,8 @@ export const settings = {
     area: 'http',
     schema: z.string().min(1),
     otherwise: '127.0.0.1',
-    meaning: 'The address that the app listens on. Nobody signs in yet: this machine alone unless told otherwise.',
+    meaning:
+      'The address that the app listens on: this machine alone unless told otherwise. On another one, a key or an issuer of tokens must be there.',
   }),
   ALLOWED_HOSTS: required({
     area: 'http',
@@ -255,6 +257,12 @@ export const settings = {
     area: 'command line',
     schema: z.string().refine(isUrl('http', 'https'), { error: 'is not an http or https address' }),
     meaning: 'Where `yad import` sends.',
+  }),
+  YAD_API_KEY: setting({
+    area: 'command line',
+    schema: z.string().regex(API_KEY, { error: 'is not an API key, which `yad keys create` makes' }),
+    secret: true,
+    meaning: 'The API key that `yad import` signs in with.',
   }),
   YAD_LOGIN_PASSWORD: setting({
     area: 'command line',

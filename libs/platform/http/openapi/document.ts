@@ -14,7 +14,6 @@ import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
 import {
   commandHeaders,
-  principalHeaders,
   problemResponses,
   problemSchema,
   problems,
@@ -157,7 +156,6 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     components: {
       schemas: { ...components.all(), Problem: problemSchema },
       parameters: {
-        ...principalHeaders,
         ...(commands.length > 0 ? commandHeaders : {}),
         ...(resources.length > 0 ? resourceHeaders : {}),
         ...([...resources, ...queries].some((each) => new PersonalAnswer(each).isPersonal) ? revealHeaders : {}),
@@ -194,7 +192,6 @@ function commandOperation(
     parameters: [
       ...pathParameters(path).map((parameter) => pathParameter(parameter)),
       ...refs('parameters', commandHeaders),
-      ...refs('parameters', principalHeaders),
     ],
     requestBody: { required: !input.safeParse({}).success, content: { 'application/json': media } },
     responses: {
@@ -221,7 +218,7 @@ function idsOperation({ components, samples }: Parts): JsonSchema {
       'secret, so that an id tells nobody whose it is who cannot ask here. The words are neither kept nor logged. ' +
       roles(MAY_DERIVE),
     tags: ['ids'],
-    parameters: refs('parameters', principalHeaders),
+    parameters: [],
     requestBody: {
       required: true,
       content: { 'application/json': { schema: words, example: exampleOf(words, components, samples) } },
@@ -259,10 +256,7 @@ function batchOperation(commands: readonly CommandDefinition[], { components, sa
       'Items run side by side, those of one aggregate in order. One that fails does not hinder the others. ' +
       'An Idempotency-Key of the request gives each item without a key of its own one by its place.',
     tags: ['batch'],
-    parameters: [
-      ...refs('parameters', { IdempotencyKey, OnBehalfOf, CorrelationId, CausationId, Reason } as any),
-      ...refs('parameters', principalHeaders),
-    ],
+    parameters: [...refs('parameters', { IdempotencyKey, OnBehalfOf, CorrelationId, CausationId, Reason } as any)],
     requestBody: {
       required: true,
       content: {
@@ -332,7 +326,7 @@ function queryOperation(definition: QueryDefinition, { components, samples, fres
       roles(allowed),
     ].join(' '),
     tags: [tagOf(path)],
-    parameters: [...own, ...shells, ...revealing(definition), ...refs('parameters', principalHeaders)],
+    parameters: [...own, ...shells, ...revealing(definition)],
     responses: {
       200: {
         description: summary,
@@ -361,7 +355,6 @@ function resourceOperation(definition: ResourceDefinition, { components, samples
       minPositionParameter,
       ...refs('parameters', resourceHeaders),
       ...revealing(definition),
-      ...refs('parameters', principalHeaders),
     ],
     responses: {
       200: {

@@ -4,7 +4,7 @@ import { Position } from '#platform/kernel/position.js';
 import { CLOUD_EVENT_ATTRIBUTES } from '#platform/schemas/cloud-event.js';
 import type { JsonSchema, SchemaComponents } from '#platform/schemas/components.js';
 import { MAY_FOLLOW, MOST_EVENTS, MOST_WAIT } from '../feed-request.js';
-import { principalHeaders, problems, refs } from './shared.js';
+import { problems } from './shared.js';
 
 const attributes = CLOUD_EVENT_ATTRIBUTES.filter(({ topicOnly }) => !topicOnly).map(
   ({ name, schema, description, required }) => {
@@ -114,7 +114,6 @@ export function feedOperations({
             description: 'The `id` of the last event that a stream brought; goes before `after`. Such as `1234`.',
             schema: { type: 'string' },
           },
-          ...refs('parameters', principalHeaders),
         ],
         responses: {
           200: {

@@ -58,12 +58,6 @@ export const revealHeaders: Readonly<Record<string, JsonSchema>> = {
   ),
 };
 
-/** Headers that say who is asking, while there is no token. */
-export const principalHeaders: Readonly<Record<string, JsonSchema>> = {
-  Actor: header('Yad-Actor', 'Who is asking.', words(200), 'ada'),
-  Roles: header('Yad-Roles', 'Of the roles that the actor has, the ones to use.', words(200), 'service,analyst'),
-};
-
 export const refs = (kind: 'parameters', of: Readonly<Record<string, JsonSchema>>): JsonSchema[] =>
   Object.keys(of).map((name) => ({ $ref: `#/components/${kind}/${name}` }));
 

@@ -1,0 +1,49 @@
+import { PostgresApiKeys } from '#platform/access/api-keys/postgres-api-keys.adapter.js';
+import { KeyRing } from '#platform/access/key-ring.js';
+import { SignIn, type TokenVerifier } from '#platform/access/sign-in.js';
+import { systemClock } from '#platform/kernel/clock.js';
+import type { Lifecycle } from './lifecycle.js';
+import { isThisMachine } from './connection-safety.js';
+import { WrongSettings, type Environment } from './environment.js';
+
+export interface SignInSettings {
+  /** The address that the app listens on; this machine alone unless told otherwise. */
+  readonly listensOn?: string;
+  /** Where an issuer of tokens is set. */
+  readonly tokens?: TokenVerifier;
+}
+
+/** Who may come in, as the settings say. */
+export const signInOf = ({ HOST }: Environment): SignInSettings => ({ listensOn: HOST });
+
+/**
+ * Who may come in: reads the keys, and goes on reading them until the end.
+ * @param url the database of keys
+ * @throws WrongSettings where others than this machine would come in unasked
+ */
+export async function startSignIn(
+  url: string,
+  { listensOn = '127.0.0.1', tokens }: SignInSettings,
+  lifecycle: Lifecycle,
+): Promise<{ signIn: SignIn; keys: KeyRing }> {
+  const store = await lifecycle.opened('keys', PostgresApiKeys.connect(url));
+  const keys = new KeyRing(store, { clock: systemClock });
+  lifecycle.onStop('sign-in', () => keys.close());
+  await keys.start();
+  const onLoopback = isThisMachine(listensOn);
+  const signIn = new SignIn({ keys, tokens, onLoopback });
+  if (!onLoopback && !signIn.isSetUp) {
+    throw new WrongSettings([
+      `HOST is '${listensOn}', which others than this machine reach, and nothing is set up to sign in with: ` +
+        `make a key (yad keys create --name shop --role service), or name an issuer of tokens (YAD_JWT_ISSUER), ` +
+        `or leave HOST out`,
+    ]);
+  }
+  return { signIn, keys };
+}
+
+/** What the line of an app's start says beside where it answers; empty once there is something to sign in with. */
+export const openNote = ({ isOpen }: Pick<SignIn, 'isOpen'>): string =>
+  isOpen
+    ? '; nobody signs in: who sends no credentials is the developer, with all roles, until a key is made (yad keys create) or YAD_JWT_ISSUER is set'
+    : '';
