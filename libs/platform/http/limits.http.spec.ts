@@ -78,7 +78,7 @@ describe('how often one may ask', () => {
   });
 
   it('leaves places for heavy queries to others', async () => {
-    const { client } = await start({ heavyQueries: { running: 2, waiting: 4, ofEach: 2 } });
+    const { client } = await start({ heavyQueries: { running: 3, waiting: 4, ofEach: 2 } });
     const ends: (() => void)[] = [];
     heavyWork.run = () => new Promise((resolve) => ends.push(resolve));
     const ask = (as: string) => client.get('/v1/row-sum', { 'x-as': as });

@@ -72,16 +72,22 @@ describe('the budget of heavy queries', () => {
     expect(await budget.run(async () => 'and again', undefined, 'greedy')).toBe('and again');
   });
 
-  it('lets who has nothing running go before who has', async () => {
-    const budget = new QueryBudget({ running: 2, waiting: 8 });
-    const works = [held(), held(), held(), held()];
-    const senders = ['greedy', 'greedy', 'greedy', 'other'];
+  it('never runs one sender on the last place, and lets who has nothing running go first', async () => {
+    const budget = new QueryBudget({ running: 2, waiting: 8, ofEach: 4 });
+    const works = [held(), held(), held(), held(), held()];
+    const senders = ['greedy', 'greedy', 'greedy', 'other', 'third'];
     const running = works.map((work, at) => budget.run(work.run, undefined, senders[at]));
+    expect(works.map((work) => work.started())).toEqual([true, false, false, true, false]);
     works[0]!.end();
     await running[0];
-    expect(works.map((work) => work.started())).toEqual([true, true, false, true]);
+    // The greedy one came before, and has nothing running now.
+    expect(works.map((work) => work.started())).toEqual([true, true, false, true, false]);
+    works[3]!.end();
+    await running[3];
+    expect(works.map((work) => work.started())).toEqual([true, true, false, true, true]);
     for (const { end } of works) end();
-    await Promise.all(running);
+    expect(await Promise.all(running)).toEqual(Array.from({ length: 5 }, () => 'done'));
+    expect(await budget.run(async () => 'next', undefined, 'greedy')).toBe('next');
   });
 
   it('keeps its places when queries fail, and when those who wait go away', async () => {

@@ -10,12 +10,21 @@ export interface QueryBudgetOptions {
   readonly waiting?: number;
   /** How long one waits. Default 5 s. */
   readonly timeoutMs?: number;
-  /** How many one sender may have here, running and waiting. Absent: all there are. */
+  /**
+   * How many one sender may have here, running and waiting; then it never runs on the last place either, so that others
+   * need not wait for its queries to end. Absent or 0: all there are.
+   */
   readonly ofEach?: number;
 }
 
+/** What one sender has here, and what of it runs. */
+interface Sender {
+  here: number;
+  running: number;
+}
+
 interface Waiter {
-  readonly sender: string | undefined;
+  readonly own: Sender | undefined;
   readonly go: () => void;
   readonly giveUp: (error: unknown) => void;
 }
@@ -33,11 +42,12 @@ export class QueryBudget {
   private refused = 0;
   private readonly queue: Waiter[] = [];
   private readonly ofEach: number;
-  /** By sender: what it has here, and what of it runs. */
-  private readonly senders = new Map<string, { here: number; running: number }>();
+  private readonly runningOfEach: number;
+  private readonly senders = new Map<string, Sender>();
 
   constructor({ running = HEAVY_AT_ONCE, waiting = 8, timeoutMs = 5_000, ofEach = 0 }: QueryBudgetOptions = {}) {
     this.ofEach = ofEach;
+    this.runningOfEach = ofEach > 0 ? Math.max(1, running - 1) : running;
     this.most = running;
     this.mostWaiting = waiting;
     this.timeoutMs = timeoutMs;
@@ -58,12 +68,12 @@ export class QueryBudget {
   async run<T>(work: () => Promise<T>, gone?: AbortSignal, sender?: string): Promise<T> {
     const own = sender === undefined ? undefined : this.enter(sender);
     try {
-      if (this.running >= this.most) await this.turn(gone, sender);
-      else this.running++;
-      if (own) own.running++;
+      if (this.running < this.most && this.mayRun(own)) this.begin(own);
+      else await this.turn(gone, own);
       try {
         return await work();
       } finally {
+        this.running--;
         if (own) own.running--;
         this.handOn();
       }
@@ -72,7 +82,16 @@ export class QueryBudget {
     }
   }
 
-  private enter(sender: string): { here: number; running: number } {
+  private mayRun(own: Sender | undefined): boolean {
+    return !own || own.running < this.runningOfEach;
+  }
+
+  private begin(own: Sender | undefined): void {
+    this.running++;
+    if (own) own.running++;
+  }
+
+  private enter(sender: string): Sender {
     const own = this.senders.get(sender) ?? { here: 0, running: 0 };
     if (this.ofEach > 0 && own.here >= this.ofEach) {
       this.refused++;
@@ -83,13 +102,12 @@ export class QueryBudget {
     return own;
   }
 
-  /** The place is handed on, so that nobody who comes now can be quicker than one who waits. */
+  /** The place is handed on, so that nobody who comes now can be quicker than one who waits for it. */
   private handOn(): void {
-    const isIdle = ({ sender }: Waiter): boolean => sender === undefined || !this.senders.get(sender)?.running;
-    const next = this.queue.find(isIdle) ?? this.queue[0];
+    const next =
+      this.queue.find(({ own }) => !own || own.running === 0) ?? this.queue.find(({ own }) => this.mayRun(own));
     // It takes itself out of the queue.
-    if (next) next.go();
-    else this.running--;
+    next?.go();
   }
 
   private refusal(): TooManyHeavyQueries {
@@ -97,7 +115,7 @@ export class QueryBudget {
     return new TooManyHeavyQueries();
   }
 
-  private turn(gone: AbortSignal | undefined, sender: string | undefined): Promise<void> {
+  private turn(gone: AbortSignal | undefined, own: Sender | undefined): Promise<void> {
     if (this.queue.length >= this.mostWaiting) return Promise.reject(this.refusal());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -107,9 +125,10 @@ export class QueryBudget {
         if (at >= 0) this.queue.splice(at, 1);
       };
       const waiter: Waiter = {
-        sender,
+        own,
         go: () => {
           settle();
+          this.begin(own);
           resolve();
         },
         giveUp: (error) => {
