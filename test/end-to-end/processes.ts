@@ -53,11 +53,11 @@ export class Program {
     });
   }
 
-  /** What the program writes that matches. @throws Error when it ends, or half a minute passes, without. */
+  /** What the program writes that matches. @throws Error when it ends, or a minute passes, without. */
   async said(pattern: RegExp): Promise<RegExpExecArray> {
     let over = false;
     void this.ended.then(() => (over = true));
-    for (const until = Date.now() + 30_000; ; await sleep(20)) {
+    for (const until = Date.now() + 60_000; ; await sleep(20)) {
       const found = pattern.exec(this.output);
       if (found) return found;
       if (over || Date.now() > until) throw new Error(`no ${pattern} in: ${this.output}`);

@@ -3,6 +3,9 @@ import { YadError } from '#platform/kernel/errors.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { WrongSettings } from './environment.js';
 
+/** Longest wait for an orderly end. */
+export const DEADLINE_MS = 20_000;
+
 export interface LifecycleOptions {
   /** How long after SIGTERM requests are still taken, while readiness says that the process goes down. */
   readonly drainMs?: number;
@@ -93,7 +96,7 @@ export class Lifecycle {
   }
 
   private async withinDeadline(stopping: Promise<boolean>): Promise<boolean> {
-    const { deadlineMs = 20_000 } = this.options;
+    const { deadlineMs = DEADLINE_MS } = this.options;
     const late = new AbortController();
     const deadline = sleep(deadlineMs, false, { signal: late.signal }).catch(() => false);
     const whole = await Promise.race([stopping, deadline.then((): undefined => undefined)]);
