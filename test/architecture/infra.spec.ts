@@ -99,6 +99,15 @@ describe('infra/compose.yaml', () => {
     expect(owners.map(([name]) => name).toSorted()).toEqual(['migrate', 'postgres']);
   });
 
+  it('has every app asked for its metrics', () => {
+    const { scrape_configs: jobs } = parse(readFileSync('infra/observability/prometheus.yml', 'utf8')) as any;
+    const targets = jobs.flatMap(({ static_configs: fixed = [], dns_sd_configs: found = [] }: any) => [
+      ...fixed.flatMap((each: any) => each.targets),
+      ...found.flatMap((each: any) => each.names.map((name: string) => `${name}:${each.port}`)),
+    ]);
+    expect(targets.toSorted()).toEqual(APPS.map((app) => `${app}:${portOf(app)}`));
+  });
+
   it('names files that are there', () => {
     const mounted = Object.values(services).flatMap(({ volumes = [] }) => volumes as string[]);
     const files = mounted.map((each) => each.split(':')[0]!).filter((each) => each.startsWith('.'));
