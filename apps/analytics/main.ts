@@ -5,7 +5,7 @@ import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 
 // The read side as a process of its own: read models from Kafka, or from the log itself, and the queries on them.
-await runApp('analytics', async (environment, lifecycle, { log, metrics }) => {
+await runApp('analytics', async (environment, lifecycle, { log, metrics, tracing }) => {
   const { app, signIn } = await startSystem(
     definitions,
     {
@@ -15,6 +15,7 @@ await runApp('analytics', async (environment, lifecycle, { log, metrics }) => {
       partitions: environment.YAD_PARTITIONS,
       log,
       metrics,
+      tracing,
       http: httpOf(environment),
       signIn: signInOf(environment),
     },

@@ -5,13 +5,14 @@ import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 
 // The auditors' API by itself: the log, and nothing else.
-await runApp('audit', async (environment, lifecycle, { log, metrics }) => {
+await runApp('audit', async (environment, lifecycle, { log, metrics, tracing }) => {
   const http = httpOf(environment);
   const options = {
     databases: databasesOf(environment),
     parts: ['audit'] as const,
     log,
     metrics,
+    tracing,
     signIn: signInOf(environment),
     http,
   };

@@ -5,7 +5,7 @@ import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 
 // The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read model.
-await runApp('operations', async (environment, lifecycle, { log, metrics }) => {
+await runApp('operations', async (environment, lifecycle, { log, metrics, tracing }) => {
   const http = httpOf(environment);
   const { YAD_TOPIC: topic, YAD_PARTITIONS: partitions } = environment;
   const parts = ['commands', 'audit'] as const;
@@ -16,6 +16,7 @@ await runApp('operations', async (environment, lifecycle, { log, metrics }) => {
     partitions,
     log,
     metrics,
+    tracing,
     signIn: signInOf(environment),
     http,
   };

@@ -9,10 +9,10 @@ import { HealthCheck, serveHealth } from './health.js';
 // The relay as a process: from the event store to Kafka. Run two: one works, the other waits for its lease.
 await runApp(
   'relay',
-  async (environment, lifecycle, { log, metrics }) => {
+  async (environment, lifecycle, { log, metrics, tracing }) => {
     const kafka = kafkaOf(environment)!;
     const { PORT, HOST, YAD_PARTITIONS: partitions } = environment;
-    const options = { database: databasesOf(environment).store, kafka, partitions, log };
+    const options = { database: databasesOf(environment).store, kafka, partitions, log, tracing };
     const { relay, state, store, publisher, ended } = await startRelay(options, lifecycle);
     const check = new HealthCheck(relay, state, store, publisher).start();
     measureRelay(metrics, { relay, state, store, publisher });

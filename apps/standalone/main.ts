@@ -9,7 +9,7 @@ import { definitions } from '../definitions.js';
 import { isUp, welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
-await runApp('yad', async (environment, lifecycle, { log, metrics }) => {
+await runApp('yad', async (environment, lifecycle, { log, metrics, tracing }) => {
   const dataDir = resolve(environment.YAD_DATA);
   let usual = environment.DATABASE_URL;
   if (usual === undefined) {
@@ -36,6 +36,7 @@ await runApp('yad', async (environment, lifecycle, { log, metrics }) => {
       topic: environment.YAD_TOPIC,
       log,
       metrics,
+      tracing,
       http: httpOf(environment),
       signIn: signInOf(environment),
     },

@@ -46,8 +46,8 @@ export const modules: readonly Module[] = [
   { folder: 'libs/platform/postgres/errors.ts', mayImport: [], packages: [] },
   // What a line of the log may say, for whoever tells one. Knows no library.
   { folder: 'libs/platform/observability/log.ts', mayImport: [], packages: [] },
-  // What a running process tells: the only module with pino and prom-client.
-  platform('observability', ['observability/log.ts'], ['pino', 'pino-pretty', 'prom-client']),
+  // What a running process tells: the only module with pino, prom-client and OpenTelemetry.
+  platform('observability', ['observability/log.ts'], [...['pino', 'pino-pretty', 'prom-client'], '@opentelemetry/*']),
   // The only module with the PostgreSQL driver, and its embedded server.
   platform('postgres', ['kernel', 'postgres/errors.ts'], ['pg', 'pg-copy-streams']),
   platform('event-store/memory', ['kernel', 'event-store']),

@@ -25,6 +25,8 @@ export interface CommandMessage {
   readonly reason?: string;
   readonly correlationId?: string;
   readonly causationId?: string;
+  /** The trace that it is recorded in. */
+  readonly traceparent?: string;
   /** Business time; the clock's when absent. */
   readonly occurredAt?: Date;
 }
@@ -41,6 +43,8 @@ export interface CommandEnvelope {
   onBehalfOf?: string;
   correlationId?: string;
   causationId?: string;
+  /** The trace that it is recorded in; said by the shell, and by no sender. */
+  traceparent?: string;
 }
 
 /** Characters that the texts of an envelope have at most. */
@@ -96,7 +100,7 @@ export class CommandMessages {
     if (takesId && parsed.id !== undefined && parsed.id !== given) {
       throw new InvalidInput([{ pointer: '/id', message: 'differs from the id that the command is sent to' }]);
     }
-    const { key, expectedRevision, onBehalfOf, reason, correlationId, causationId, occurredAt } = envelope;
+    const { key, expectedRevision, onBehalfOf, reason, correlationId, causationId, traceparent, occurredAt } = envelope;
     const commandId = key === undefined ? newId() : this.commandId(actor, key, envelope.place);
     return {
       definition,
@@ -111,6 +115,7 @@ export class CommandMessages {
       reason,
       correlationId,
       causationId,
+      traceparent,
       occurredAt,
     };
   }

@@ -144,8 +144,10 @@ export class EventPlacement {
 
 const metas = new Map<string, StoredMeta>();
 
-function metaOf({ actor, onBehalfOf, correlationId, causationId }: CommandMessage): StoredMeta {
-  if (onBehalfOf || correlationId || causationId) return { actor, onBehalfOf, correlationId, causationId };
+function metaOf({ actor, onBehalfOf, correlationId, causationId, traceparent }: CommandMessage): StoredMeta {
+  if (onBehalfOf || correlationId || causationId || traceparent) {
+    return { actor, onBehalfOf, correlationId, causationId, traceparent };
+  }
   // The usual meta is one actor and nothing else: one object for all of its events, serialised once.
   let meta = metas.get(actor);
   if (!meta) {

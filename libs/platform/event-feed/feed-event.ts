@@ -53,6 +53,7 @@ function cloudEventText(event: StoredEvent, { id: log, current }: LogIdentity): 
     yadincarnation: String(current.number),
     yadactor: attributeText(meta.actor),
     yadonbehalfof: orNone(meta.onBehalfOf),
+    traceparent: meta.traceparent,
   };
   return `${JSON.stringify(attributes).slice(0, -1)},"data":${publishedData(event)}}`;
 }

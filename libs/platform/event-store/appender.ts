@@ -18,10 +18,9 @@ export interface AppenderOptions {
   onAppend?: AppendObserver;
 }
 
-/** One call of the store: how much was in it, how long it took, and whether it failed. */
+/** One call of the store: what was in it, how long it took, and whether it failed. */
 export type AppendObserver = (append: {
-  readonly commands: number;
-  readonly events: number;
+  readonly requests: readonly AppendRequest[];
   readonly ms: number;
   readonly failed: boolean;
 }) => void;
@@ -245,9 +244,7 @@ export class Appender {
     if (!onAppend) return this.store.append(requests);
     const startedAt = performance.now();
     const tell = (failed: boolean): void => {
-      let events = 0;
-      for (const request of requests) events += request.events.length;
-      onAppend({ commands: requests.length, events, ms: performance.now() - startedAt, failed });
+      onAppend({ requests, ms: performance.now() - startedAt, failed });
     };
     return this.store.append(requests).then(
       (outcomes) => {

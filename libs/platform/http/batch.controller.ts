@@ -19,7 +19,7 @@ import { authorise, deniedTo, type Admission, type Operation } from './admission
 import { envelopeOf } from './command-headers.js';
 import { resultJson } from './command-routes.js';
 import { InvalidRequest, kindOf, problemOf, sendProblem } from './problem.js';
-import { reportUnforeseen } from './request-watch.js';
+import { reportUnforeseen, traceparentOf } from './request-watch.js';
 import { ADMISSION, BATCH_DEFINITIONS, BATCH_OBSERVER, COMMAND_IDS } from './tokens.js';
 
 export const MAX_ITEMS = 10_000;
@@ -101,7 +101,7 @@ export class BatchController {
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     try {
       const principal = await this.admission.admit(request, this.operation, reply);
-      const common = envelopeOf(request.headers, principal);
+      const common = envelopeOf(request.headers, principal, traceparentOf(request));
       if (common.expectedRevision !== undefined || common.occurredAt) {
         const message = 'belongs into the items of a batch';
         const issues = [common.occurredAt ? '/Yad-Occurred-At' : '/If-Match'].map((pointer) => ({ pointer, message }));
@@ -181,6 +181,7 @@ export class BatchController {
         onBehalfOf: common.onBehalfOf,
         correlationId: common.correlationId,
         causationId: common.causationId,
+        traceparent: common.traceparent,
       };
       within = '/input';
       const message = entry.messages.message(input, id, envelope, principal.actor);

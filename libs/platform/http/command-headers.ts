@@ -8,8 +8,12 @@ import { InvalidRequest } from './refusals.js';
 
 const REVISION = /^"(\d{1,9})"$/;
 
-/** Reads the headers of a command. @throws InvalidRequest naming the header; HttpProblem forbidden */
-export function envelopeOf(headers: IncomingHttpHeaders, principal: Principal): CommandEnvelope {
+/**
+ * Reads the headers of a command.
+ * @param traceparent of the trace that the request is recorded in
+ * @throws InvalidRequest naming the header; HttpProblem forbidden
+ */
+export function envelopeOf(headers: IncomingHttpHeaders, principal: Principal, traceparent?: string): CommandEnvelope {
   if (headers['yad-on-behalf-of'] !== undefined) authoriseOnBehalf(principal);
   const { key, reason, onBehalfOf, correlationId, causationId } = ENVELOPE_TEXTS;
   return {
@@ -20,6 +24,7 @@ export function envelopeOf(headers: IncomingHttpHeaders, principal: Principal): 
     onBehalfOf: headerText(headers, 'yad-on-behalf-of', 'Yad-On-Behalf-Of', onBehalfOf),
     correlationId: headerText(headers, 'yad-correlation-id', 'Yad-Correlation-Id', correlationId),
     causationId: headerText(headers, 'yad-causation-id', 'Yad-Causation-Id', causationId),
+    traceparent,
   };
 }
 

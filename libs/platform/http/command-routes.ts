@@ -10,6 +10,7 @@ import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { Admission } from './admission.js';
 import { envelopeOf } from './command-headers.js';
 import { InvalidRequest, sendProblem } from './problem.js';
+import { traceparentOf } from './request-watch.js';
 import { ADMISSION } from './tokens.js';
 
 const verbs = { POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };
@@ -71,7 +72,8 @@ function handlerOf(definition: CommandDefinition, collection: string, ids: Secre
       const found = this.admission.admit(request, definition, reply);
       const principal = found instanceof Promise ? await found : found;
       const id = definition.creates ? undefined : idInPath(request);
-      const message = messages.message(request.body, id, envelopeOf(request.headers, principal), principal.actor);
+      const envelope = envelopeOf(request.headers, principal, traceparentOf(request));
+      const message = messages.message(request.body, id, envelope, principal.actor);
       const result: CommandResult = await this.bus.execute(new BusMessage(message) as any);
       if (definition.creates) reply.code(201).header('location', `${collection}/${result.id}`);
       else reply.code(200);

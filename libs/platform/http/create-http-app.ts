@@ -20,7 +20,7 @@ import { HttpProblem, kindOf, problemOf, sendProblem } from './problem.js';
 import { markSecure, SECURITY_HEADERS } from './security-headers.js';
 import { holdOf, refuseSlow, setHold, takeJson } from './request-body.js';
 import { instanceOf, madeRequestId, requestIdOf } from './request-id.js';
-import { logRequests, RequestWatch, type RequestObserver } from './request-watch.js';
+import { logRequests, RequestWatch, type RequestObserver, type RequestTracing } from './request-watch.js';
 
 export interface HttpAppOptions extends HttpModuleOptions {
   /** Bytes of a body at most. */
@@ -43,6 +43,8 @@ export interface HttpAppOptions extends HttpModuleOptions {
   logger?: Log | false;
   /** Lines of requests that a second may have. */
   linesASecond?: number;
+  /** Who records traces; nobody unless told otherwise. */
+  tracing?: RequestTracing;
   /** Told of every request when it has ended. */
   observers?: readonly RequestObserver[];
 }
@@ -65,7 +67,13 @@ const COMPRESSION = {
 export async function createHttpApp(options: HttpAppOptions): Promise<NestFastifyApplication> {
   const { bodyLimit = MIB, batchBodyLimit = 64 * MIB, logger = consoleLog, ...rest } = options;
   const log = logger || noLog;
-  const { bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB }, linesASecond, observers = [], ...more } = rest;
+  const {
+    bodiesUnderWay = { batches: 64 * MIB, others: 32 * MIB },
+    linesASecond,
+    observers = [],
+    tracing,
+    ...more
+  } = rest;
   const { hosts = allowedHosts(), origins, patienceMs, mostConnections, documentWords, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
@@ -96,7 +104,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     },
   } as any);
   const fastify: FastifyInstance = adapter.getInstance();
-  const watch = new RequestWatch(fastify, log, observed);
+  const watch = new RequestWatch(fastify, log, observed, tracing);
   // Of more, node keeps the first 2,000 and says nothing; their bytes are bounded anyhow.
   fastify.server.maxHeadersCount = 0;
   Connections.watch(fastify.server, { patienceMs, mostConnections, refuseSlow });

@@ -29,6 +29,26 @@ export interface EndedRequest {
 
 export type RequestObserver = (ended: EndedRequest) => void;
 
+/** A request while it is under way, as a trace sees it. */
+export interface RequestSpan {
+  /** For what the request brings about; undefined where its trace is not recorded. */
+  readonly traceparent: string | undefined;
+  /** @param failed something went wrong here */
+  end(name: string, attributes: Record<string, string | number>, failed: boolean): void;
+}
+
+/** Who records traces. */
+export interface RequestTracing {
+  /** @param from the header `traceparent` */
+  request(from: string | undefined): RequestSpan;
+}
+
+const SPAN = Symbol('span');
+type Traced = FastifyRequest & { [SPAN]?: RequestSpan };
+
+/** The trace that a request is recorded in, for what it brings about. */
+export const traceparentOf = (request: FastifyRequest): string | undefined => (request as Traced)[SPAN]?.traceparent;
+
 const PROBLEM = Symbol('problem');
 const LOG = Symbol('log');
 
@@ -50,6 +70,7 @@ export class RequestWatch {
     fastify: FastifyInstance,
     log: Log,
     private readonly observers: readonly RequestObserver[],
+    private readonly tracing?: RequestTracing,
   ) {
     (fastify as { [LOG]?: Log })[LOG] = log;
   }
@@ -57,6 +78,10 @@ export class RequestWatch {
   /** Called with each request as soon as it is known, before anything can refuse it. */
   begin(request: FastifyRequest, reply: FastifyReply): void {
     reply.header(REQUEST_ID, request.id);
+    if (this.tracing) {
+      const { traceparent } = request.headers;
+      (request as Traced)[SPAN] = this.tracing.request(typeof traceparent === 'string' ? traceparent : undefined);
+    }
     const startedAt = performance.now();
     // After the last byte of the answer, and also when the client hangs up before.
     reply.raw.on('close', () => this.end(request, reply, startedAt));
@@ -81,7 +106,21 @@ export class RequestWatch {
       bytes: length === undefined ? undefined : Number(length),
     };
     for (const observe of this.observers) observe(ended);
+    const span = (request as Traced)[SPAN];
+    if (span) endSpan(span, ended);
   }
+}
+
+/** By the names of OpenTelemetry for HTTP. */
+function endSpan(span: RequestSpan, { operation, method = '', route, status, problem, requestId }: EndedRequest): void {
+  const attributes: Record<string, string | number> = {
+    'http.request.method': method,
+    'http.response.status_code': status,
+    'yad.request_id': requestId,
+  };
+  if (route !== undefined) attributes['http.route'] = route;
+  if (problem !== undefined) attributes['yad.problem'] = problem;
+  span.end(operation ?? (route === undefined ? method : `${method} ${route}`), attributes, status >= 500);
 }
 
 /** Lines of requests that a second may have, of each of the two kinds; further ones are told as a number. */

@@ -10,6 +10,8 @@ export interface EventMeta {
   correlationId?: string;
   /** Id of the event or command that caused this one. */
   causationId?: string;
+  /** The trace that its command was recorded in (W3C Trace Context); absent where it was not. */
+  traceparent?: string;
 }
 
 /** The part of it that is stored in the clear; `reason` is free text, and so among the personal data. */

@@ -28,6 +28,7 @@ import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { Metrics } from '#platform/observability/metrics.js';
+import type { Tracing } from '#platform/observability/tracing.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
@@ -40,6 +41,7 @@ import { measureSystem } from './metrics/system-metrics.js';
 import { busLogOf } from './bus-log.js';
 import { openDatabases } from './databases.js';
 import type { Lifecycle } from './lifecycle.js';
+import { each, traceAppends, traceWrites } from './traces.js';
 import type { Databases, KafkaSettings } from './connections.js';
 import { startSignIn, type SignInSettings } from './sign-in.js';
 
@@ -71,6 +73,8 @@ export interface SystemOptions {
   readonly signIn?: SignInSettings;
   /** Where the parts tell what they do and what they have trouble with. */
   readonly log?: Log;
+  /** Where traces are recorded. */
+  readonly tracing?: Tracing | undefined;
   /** Where what happens is counted; `/metrics` serves it. */
   readonly metrics?: Metrics;
   /** Told of what the read models have trouble with, which they try again; the log without it. */
@@ -106,7 +110,7 @@ export async function startSystem(
   options: SystemOptions,
   lifecycle: Lifecycle,
 ): Promise<System> {
-  const { parts, log = consoleLog, metrics = new Metrics() } = options;
+  const { parts, log = consoleLog, metrics = new Metrics(), tracing } = options;
   const needed = parts.includes('read-models') ? ALL_DATABASES : WITHOUT_READ_MODELS;
   await awaitDatabases(options.databases, needed, { log });
   const databases = await openDatabases(options.databases, needed, log);
@@ -139,17 +143,17 @@ export async function startSystem(
       databaseUrl: databases.readModels,
       published: started.published,
       onError,
-      onVisible: measureVisibility(metrics, systemClock),
+      onWritten: each(measureVisibility(metrics, systemClock), tracing && traceWrites(tracing)),
     });
     lifecycle.onStop('read models', () => host!.stop());
     readiness['read models'] = () => host!.ready();
   }
   const { topic, partitions } = options;
-  const onAppend = serves('commands') ? measureAppends(metrics) : undefined;
+  const onAppend = serves('commands') ? each(measureAppends(metrics), tracing && traceAppends(tracing)) : undefined;
   const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog, onAppend });
   const heavy = options.http?.heavyQueries as QueryBudgetOptions | undefined;
   const measured = measureSystem(metrics, { store, readiness, bus, host, served, heavy });
-  const ways = { authenticator: signIn, accessLog, cursorKeys, readiness, logger: log };
+  const ways = { authenticator: signIn, accessLog, cursorKeys, readiness, logger: log, tracing };
   const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
   lifecycle.onDrain(() => drain(app));

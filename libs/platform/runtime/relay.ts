@@ -6,6 +6,8 @@ import { consoleLog, type Log } from '#platform/observability/log.js';
 import { busLogOf } from './bus-log.js';
 import { awaitDatabases } from './await-databases.js';
 import { openDatabases } from './databases.js';
+import type { Tracing } from '#platform/observability/tracing.js';
+import { tracePublishing } from './traces.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { KafkaSettings } from './connections.js';
 
@@ -15,6 +17,7 @@ export interface RelayOptions {
   readonly kafka: KafkaSettings;
   readonly partitions: number;
   readonly log?: Log;
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningRelay {
@@ -31,7 +34,7 @@ const LAST_SEND_MS = 5_000;
 
 /** Wires a relay and starts it. */
 export async function startRelay(
-  { database, kafka, partitions, log: to = consoleLog }: RelayOptions,
+  { database, kafka, partitions, log: to = consoleLog, tracing }: RelayOptions,
   lifecycle: Lifecycle,
 ): Promise<RunningRelay> {
   const databases = { store: database, readModels: database, keys: database };
@@ -52,7 +55,13 @@ export async function startRelay(
     log,
   });
   lifecycle.onStop('kafka', () => publisher.close());
-  const relay = new Relay({ store, publisher, state, log });
+  const relay = new Relay({
+    store,
+    publisher,
+    state,
+    log,
+    onPublished: tracing && tracePublishing(tracing, topic),
+  });
   let stopping = false;
   const ended = publisher
     .open()

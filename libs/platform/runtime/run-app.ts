@@ -3,6 +3,7 @@ import type { SenderLimits } from '#platform/http/admission.js';
 import { allowedHosts } from '#platform/http/request-guards.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { createLog, type WrittenLog } from '#platform/observability/pino-log.js';
+import { Tracing } from '#platform/observability/tracing.js';
 import { Metrics } from '#platform/observability/metrics.js';
 import { Lifecycle } from './lifecycle.js';
 import { measureLog } from './metrics/app-metrics.js';
@@ -12,6 +13,7 @@ import { readSettings, unknownSettings, WrongSettings, type Environment } from '
 export interface Telling {
   readonly log: WrittenLog;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
 }
 
 /**
@@ -36,13 +38,22 @@ export async function runApp(
     }
     const metrics = Metrics.ofProcess(name);
     measureLog(metrics, log);
-    await start(environment, lifecycle, { log, metrics });
+    const tracing = await tracingOf(environment, name);
+    // Before all that is started, so that it is stopped when that has told its last.
+    if (tracing) lifecycle.onStop('traces', () => tracing.stop());
+    await start(environment, lifecycle, { log, metrics, tracing });
   } catch (error) {
     // Settings that are wrong may be those of the log.
     lifecycle ??= new Lifecycle(name, { log: await createLog({ app: name }) });
     await lifecycle.fail(error);
   }
 }
+
+/** Recorded where a collector is named, and nowhere else. */
+const tracingOf = (environment: Environment, app: string): Promise<Tracing> | undefined => {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio } = environment;
+  return endpoint === undefined ? undefined : Tracing.start({ app, endpoint, ratio });
+};
 
 /** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */
 export const httpOf = (

@@ -234,6 +234,21 @@ export const settings = {
     otherwise: '.data',
     meaning: 'Folder of the embedded database.',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting({
+    area: 'observability',
+    schema: z.string().refine(isUrl('http', 'https'), { error: 'is not an http or https address' }),
+    meaning:
+      'The collector that traces are sent to by OTLP over HTTP (`/v1/traces` is added). Without it nothing is recorded.',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: required({
+    area: 'observability',
+    schema: z
+      .string()
+      .refine((text) => /^(0|1|0?\.\d{1,6}|1\.0+)$/.test(text), { error: 'is not a part from 0 to 1' })
+      .transform(Number),
+    otherwise: 0.1,
+    meaning: 'Which part of the traces that begin here is recorded, 0 to 1. Those that a sender records are.',
+  }),
   LOG_LEVEL: required({
     area: 'observability',
     schema: z.enum([...LOG_LEVELS, 'silent'], { error: 'is not debug, info, warn, error or silent' }),

@@ -59,4 +59,9 @@ export const CLOUD_EVENT_ATTRIBUTES: readonly CloudEventAttribute[] = [
   always('yadincarnation', decimal, 'The incarnation of the log in which it was known to be in the log.'),
   always('yadactor', text(), 'Who sent the command.'),
   sometimes('yadonbehalfof', text(), 'For whom they acted.'),
+  sometimes(
+    'traceparent',
+    text({ pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' }),
+    'The trace that its command was recorded in (the extension for distributed tracing of CloudEvents); not covered by any code, so nothing but traces goes by it.',
+  ),
 ];

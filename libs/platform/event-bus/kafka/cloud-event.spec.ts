@@ -106,6 +106,18 @@ describe('a message on Kafka', () => {
     expect(headersOf('50%\n')['ce_yadactor']).toBe('50%25%0A');
   });
 
+  it('carries the trace of its command where that is recorded, and is otherwise what it was', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const traced = { ...event, meta: { ...event.meta, traceparent } };
+    const message = toKafkaMessage({ partition: 4, event: traced, previous: 1n }, authenticator);
+    expect((read(received(message)) as BusMessage).event).toEqual(traced);
+    // A reader that knows nothing of traces finds the same code right; one that is none misleads nobody.
+    const { ce_traceparent: _trace, ...without } = message.headers!;
+    expect(toKafkaMessage({ partition: 4, event, previous: 1n }, authenticator).headers).toEqual(without);
+    const forged = { ...message, headers: { ...without, ce_traceparent: 'anything' } };
+    expect((read(received(forged)) as BusMessage).event).toEqual(event);
+  });
+
   it('says where all partitions end, when it is the last of its partition in a send', () => {
     const heads = new Map([
       [0, 7n],

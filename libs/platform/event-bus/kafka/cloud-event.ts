@@ -53,6 +53,7 @@ export function toKafkaMessage(
   if (meta.correlationId !== undefined) headers['ce_correlationid'] = attributeText(meta.correlationId);
   if (meta.causationId !== undefined) headers['ce_causationid'] = attributeText(meta.causationId);
   if (meta.onBehalfOf !== undefined) headers['ce_yadonbehalfof'] = attributeText(meta.onBehalfOf);
+  if (meta.traceparent !== undefined) headers['ce_traceparent'] = meta.traceparent;
   if (published) headers['ce_yadheads'] = headsText(published);
   const said = linesOf(headers['ce_yadframe']!, saidBy(headers));
   headers['ce_yadframe'] += `,${authenticator.sign({ partition, said, key, value })}`;
@@ -61,7 +62,10 @@ export function toKafkaMessage(
   return { key, partition, timestamp, value, headers };
 }
 
-/** Attributes that a reader goes by, all of which the code covers. Source and key say whose they are. */
+/**
+ * Attributes that a reader goes by, all of which the code covers. Source and key say whose they are. `traceparent` is
+ * none of them: a forged one misleads a trace and nothing else, and readers of before know none.
+ */
 const SAID = [
   'ce_id',
   'ce_type',
@@ -142,7 +146,7 @@ export function readMessage(
   // What has the relay's code is as the relay makes it.
   const data = cut(value, Number(dataBytes), Number(personalBytes));
   if (!data) return refused('not readable');
-  const event = eventOf(position, subject, said, data);
+  const event = eventOf(position, subject, said, data, traceIn(headers));
   return { is: 'event', message: { partition, event, previous: BigInt(said[6]!), published: publishedOf(said[17]) } };
 }
 
@@ -161,11 +165,25 @@ function forkIn(
   return FORK;
 }
 
-function eventOf(position: bigint, subject: string, said: Said, data: readonly [string, string | null]): StoredEvent {
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+function traceIn(headers: IHeaders): string | undefined {
+  const trace = headers['ce_traceparent']?.toString();
+  return trace !== undefined && TRACEPARENT.test(trace) ? trace : undefined;
+}
+
+function eventOf(
+  position: bigint,
+  subject: string,
+  said: Said,
+  data: readonly [string, string | null],
+  traceparent: string | undefined,
+): StoredEvent {
   const meta: StoredMeta = { actor: textOfAttribute(said[13]!) };
   if (said[14] !== undefined) meta.correlationId = textOfAttribute(said[14]);
   if (said[15] !== undefined) meta.causationId = textOfAttribute(said[15]);
   if (said[16] !== undefined) meta.onBehalfOf = textOfAttribute(said[16]);
+  if (traceparent !== undefined) meta.traceparent = traceparent;
   return {
     position,
     aggregate: said[7]!,

@@ -29,6 +29,8 @@ export interface RelayOptions {
   /** Characters of theirs, unless the first alone has more. */
   batchCharacters?: number;
   log?: BusLog;
+  /** Told of each send that was done, and how long it took, in milliseconds. */
+  onPublished?: (events: readonly StoredEvent[], ms: number) => void;
 }
 
 export interface RelayStatus {
@@ -148,10 +150,12 @@ export class Relay {
       for (;;) {
         const events = await reader.take(batch, batchCharacters);
         if (events.length === 0) break;
+        const startedAt = performance.now();
         const messages = chained(events, heads);
         await publisher.publish(messages).catch((error: unknown) => {
           throw new PublishFailed(error);
         });
+        this.options.onPublished?.(events, performance.now() - startedAt);
         const position = events.at(-1)!.position;
         this.current = { role: 'active', position };
         checkpointer.move(position, messages);

@@ -23,13 +23,16 @@ export interface GroupMembersOptions {
   readonly decoded: DecodedEvents;
   /** Bounds the rows that all members together hold. */
   readonly ages?: Ages;
-  /** Told of the oldest event of each write that has become durable: when it was recorded. */
-  readonly onVisible?: (recordedAt: Date) => void;
+  /** Told of each write that has become durable. */
+  readonly onWritten?: WriteObserver;
   /** Called when rows and checkpoints have become durable. */
   readonly onCommit?: () => void;
   /** Told of what goes wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
 }
+
+/** A write that has become durable: its events (those of the member that had most to do), and how long it took. */
+export type WriteObserver = (written: { readonly events: Batch['events']; readonly ms: number }) => void;
 
 class FarBehind extends Error {
   constructor(projection: string, positions: bigint) {
@@ -121,6 +124,7 @@ export class GroupMembers {
 
   /** Folds and writes, all that it can be done with in one transaction. */
   async commit(parts: readonly Part[]): Promise<void> {
+    const startedAt = performance.now();
     const admitted = parts
       .filter(({ member }) => !member.isAlone && member.loaded)
       .map(({ member, batch }) => ({ member, batch: member.writer.pauses.admit(batch) }));
@@ -142,18 +146,15 @@ export class GroupMembers {
     const failed = new Set(refused.map(({ write }) => write));
     for (const write of writes) if (!failed.has(write)) write.written();
     this.onCommit();
-    this.tellVisible(admitted);
+    if (this.options.onWritten) this.tellWritten(admitted, startedAt);
     for (const { write, error } of refused) this.refuse(write.member, error);
   }
 
   /** Members of one write have the same events, or fewer of them. */
-  private tellVisible(parts: readonly Part[]): void {
-    const { onVisible } = this.options;
-    const events = onVisible && parts.find(({ batch }) => batch.events.length > 0)?.batch.events;
-    if (!events) return;
-    let oldest = events[0]!.event.recordedAt;
-    for (const { event } of events) if (event.recordedAt < oldest) oldest = event.recordedAt;
-    onVisible(oldest);
+  private tellWritten(parts: readonly Part[], startedAt: number): void {
+    let most: Batch['events'] = [];
+    for (const { batch } of parts) if (batch.events.length > most.length) most = batch.events;
+    if (most.length > 0) this.options.onWritten!({ events: most, ms: performance.now() - startedAt });
   }
 
   /** Its checkpoint moved: read anew, it may go on here. Else it has to be looked after by itself. */

@@ -10,6 +10,7 @@ import { DecodedEvents } from '../folding/decoded-events.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
 import { AbandonedBuilds } from './abandoned-builds.js';
 import { BuildKeeper } from './build-keeper.js';
+import type { WriteObserver } from './group-members.js';
 import { readFigures, type ProjectionFigures } from './figures.js';
 import { readLags, type Lags } from './lags.js';
 import { describePauses, pausedPartitions } from './paused-partitions.js';
@@ -34,8 +35,8 @@ export interface ProjectionHostOptions {
   readonly published?: () => Promise<Published>;
   /** Consumer group of the bus. */
   readonly group?: string;
-  /** Told of the oldest event of each write that has become durable in the read models: when it was recorded. */
-  readonly onVisible?: (recordedAt: Date) => void;
+  /** Told of each write that has become durable in the read models. */
+  readonly onWritten?: WriteObserver;
   readonly clock?: Clock;
   /** Told of what goes wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
@@ -77,7 +78,7 @@ export class ProjectionHost {
       log: runtime.log,
       decoded: runtime.decoded,
       onCommit: () => this.progress.committed(),
-      onVisible: options.onVisible,
+      onWritten: options.onWritten,
       onDelivery: (delivery) => this.progress.delivered(delivery),
       onError: this.report,
     });

@@ -3,6 +3,7 @@ import { REFUSALS } from '#platform/event-bus/kafka/message-authenticator.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import type { Metrics, Sample } from '#platform/observability/metrics.js';
 import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import type { WriteObserver } from '#platform/projections/running/group-members.js';
 import type { QueryBudget } from '#platform/projections/queries/query-budget.js';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
@@ -11,14 +12,18 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
  * How long events take from the log to the read models: of every write, the age of its oldest event when it had become
  * durable there. All that lies between is in it: relay, topic, folding, writing.
  */
-export function measureVisibility(metrics: Metrics, clock: Clock): (recordedAt: Date) => void {
+export function measureVisibility(metrics: Metrics, clock: Clock): WriteObserver {
   const seconds = metrics.histogram(
     'yad_event_visible_seconds',
     'From the record of an event to its being in the read models, of the oldest event in each write.',
     [],
     SECONDS,
   );
-  return (recordedAt) => seconds.observe(Math.max(0, (clock.now().getTime() - recordedAt.getTime()) / 1000));
+  return ({ events }) => {
+    let oldest = events[0]!.event.recordedAt;
+    for (const { event } of events) if (event.recordedAt < oldest) oldest = event.recordedAt;
+    seconds.observe(Math.max(0, (clock.now().getTime() - oldest.getTime()) / 1000));
+  };
 }
 
 const byProjection = ['projection'];

@@ -29,11 +29,13 @@ export function measureAppends(metrics: Metrics): AppendObserver {
   const commands = metrics.histogram('yad_append_commands', 'Commands in one append.', [], sizes);
   const events = metrics.histogram('yad_append_events', 'Events in one append.', [], sizes);
   const failures = metrics.counter('yad_append_failures_total', 'Appends that the database did not do.');
-  return (append) => {
-    seconds.observe(append.ms / 1000);
-    commands.observe(append.commands);
-    events.observe(append.events);
-    if (append.failed) failures.inc();
+  return ({ requests, ms, failed }) => {
+    seconds.observe(ms / 1000);
+    commands.observe(requests.length);
+    let count = 0;
+    for (const request of requests) count += request.events.length;
+    events.observe(count);
+    if (failed) failures.inc();
   };
 }
 
