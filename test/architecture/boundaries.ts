@@ -61,6 +61,8 @@ export const modules: readonly Module[] = [
   platform('event-bus', ['kernel']),
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
+  // Tokens of an issuer.
+  platform('access/tokens', ['kernel', 'access'], ['jose']),
   // Where API keys lie.
   platform('access/api-keys', ['kernel', 'access', 'postgres']),
   // Who is asking, and what for they may.
@@ -92,6 +94,7 @@ export const modules: readonly Module[] = [
         'kernel',
         'access',
         'access/api-keys',
+        'access/tokens',
         'access/log',
         'audit',
         'command-handling',

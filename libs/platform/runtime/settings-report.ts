@@ -1,5 +1,6 @@
 import { unsafeConnections } from './connection-safety.js';
 import { kafkaOf } from './connections.js';
+import { tokensOf } from './sign-in.js';
 import { readSettings, unknownSettings, WrongSettings } from './environment.js';
 import { AREAS, settings, type Area, type Setting } from './settings.js';
 
@@ -51,6 +52,7 @@ function problemsOf(env: Readonly<Record<string, string | undefined>>): string[]
   };
   gather(() => unsafeConnections(readSettings(env)));
   gather(() => (kafkaOf(readSettings(env)), []));
+  gather(() => (tokensOf(readSettings(env)), []));
   gather(() => unknownSettings(env).map((name) => `${name} is set, and no setting has this name`));
   return [...lines];
 }
@@ -71,7 +73,11 @@ function shown(text: string, secret: boolean | undefined): string {
 }
 
 function textOf(value: unknown): string | undefined {
-  const text = Array.isArray(value) ? value.join(',') : value === undefined ? '' : String(value);
+  const text = Array.isArray(value)
+    ? value.join(',')
+    : value === undefined || value instanceof Map
+      ? ''
+      : String(value);
   return text === '' ? undefined : text;
 }
 

@@ -5,55 +5,20 @@ import { LOG_LEVELS } from '#platform/observability/log.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 import { MOST_CONNECTIONS } from '#platform/http/connections.js';
+import { isUrl, required, setting, whole, words } from './setting.js';
+import { signInSettings } from './sign-in-settings.js';
 
-const isUrl =
-  (...schemes: string[]) =>
-  (text: string): boolean =>
-    URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1));
+export { AREAS, type Area, type Setting } from './setting.js';
 
 const database = z
   .string()
   .refine(isUrl('postgres', 'postgresql'), { error: 'is not of the form postgres://user@host:5432/database' });
-
-/** A whole number, written in digits. */
-const whole = (least: number, most: number): z.ZodType<number> =>
-  z
-    .string()
-    .refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most, {
-      error: `is not a whole number from ${least} to ${most}`,
-    })
-    .transform(Number);
-
-/** Words between commas; empty ones are left out. */
-const words = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== ''),
-);
 
 /** What `YAD_ALLOW_INSECURE` may put up with. */
 export const INSECURE: readonly string[] = ['plaintext', 'default-passwords'];
 
 const isOrigin = (text: string): boolean =>
   URL.canParse(text) && isUrl('http', 'https')(text) && new URL(text).origin === text;
-
-/** What a setting is about: the chapters of the reference, in their order. */
-export const AREAS = ['databases', 'kafka', 'http', 'sign-in', 'limits', 'observability', 'command line'] as const;
-export type Area = (typeof AREAS)[number];
-
-/** One variable of the environment: what it may be, what counts when it is not set, and what it is for. */
-export interface Setting<Value = unknown> {
-  readonly area: Area;
-  readonly schema: z.ZodType<Value>;
-  readonly otherwise?: Value;
-  readonly meaning: string;
-  /** Its value is shown nowhere: it may hold a password. */
-  readonly secret?: boolean;
-}
-
-const setting = <Value>(given: Setting<Value>): Setting<Value> => given;
-const required = <Value>(given: Setting<Value> & { otherwise: Value }): Setting<Value> & { otherwise: Value } => given;
 
 /** Every variable that Yad's apps read, and nothing reads the environment but by this list. */
 export const settings = {
@@ -164,6 +129,7 @@ export const settings = {
     otherwise: [] as string[],
     meaning: 'Names between commas under which the app answers, beside those of this machine and HOST.',
   }),
+  ...signInSettings,
   DRAIN_MS: required({
     area: 'http',
     schema: whole(0, 600_000),

@@ -1,10 +1,13 @@
 import { PostgresApiKeys } from '#platform/access/api-keys/postgres-api-keys.adapter.js';
 import { KeyRing } from '#platform/access/key-ring.js';
 import { SignIn, type TokenVerifier } from '#platform/access/sign-in.js';
+import { JwtVerifier, type TokenOptions } from '#platform/access/tokens/jwt-verifier.adapter.js';
 import { systemClock } from '#platform/kernel/clock.js';
 import type { Lifecycle } from './lifecycle.js';
 import { isThisMachine } from './connection-safety.js';
 import { WrongSettings, type Environment } from './environment.js';
+import { settings } from './settings.js';
+import { signInSettings } from './sign-in-settings.js';
 
 export interface SignInSettings {
   /** The address that the app listens on; this machine alone unless told otherwise. */
@@ -14,7 +17,42 @@ export interface SignInSettings {
 }
 
 /** Who may come in, as the settings say. */
-export const signInOf = ({ HOST }: Environment): SignInSettings => ({ listensOn: HOST });
+export function signInOf(environment: Environment): SignInSettings {
+  const tokens = tokensOf(environment);
+  return { listensOn: environment.HOST, tokens: tokens && new JwtVerifier(tokens, systemClock) };
+}
+
+/** How tokens are checked; undefined where no issuer is set. @throws WrongSettings where something of it lacks */
+export function tokensOf(environment: Environment): TokenOptions | undefined {
+  const { YAD_JWT_ISSUER: issuer, YAD_JWT_AUDIENCE: audience, YAD_JWT_ROLES: roles } = environment;
+  const given = (Object.keys(signInSettings) as (keyof typeof signInSettings)[]).filter(
+    (name) => environment[name] !== undefined && environment[name] !== settings[name].otherwise,
+  );
+  if (issuer === undefined) {
+    // Whoever has set the others believes that tokens are checked.
+    if (given.length > 0) throw new WrongSettings([`YAD_JWT_ISSUER is not set, but ${given.join(', ')} is`]);
+    return undefined;
+  }
+  const lacking = [
+    ...(audience.length === 0 ? (['YAD_JWT_AUDIENCE'] as const) : []),
+    ...(roles.size === 0 ? (['YAD_JWT_ROLES'] as const) : []),
+  ];
+  if (lacking.length > 0) {
+    throw new WrongSettings(lacking.map((name) => `${name} is not set: ${settings[name].meaning}`));
+  }
+  return {
+    issuer,
+    audience,
+    roles,
+    jwksUrl: environment.YAD_JWT_JWKS_URL,
+    algorithms: environment.YAD_JWT_ALGORITHMS,
+    toleranceS: environment.YAD_JWT_TOLERANCE_SECONDS,
+    actorClaim: environment.YAD_JWT_ACTOR_CLAIM,
+    actorPrefix: environment.YAD_JWT_ACTOR_PREFIX,
+    rolesClaim: environment.YAD_JWT_ROLES_CLAIM,
+    personalData: environment.YAD_JWT_PERSONAL_DATA,
+  };
+}
 
 /**
  * Who may come in: reads the keys, and goes on reading them until the end.
