@@ -39,6 +39,8 @@ export interface HttpAppOptions extends HttpModuleOptions {
   mostConnections?: number;
   /** What the API document says beside what follows from the definitions. */
   documentWords?: DocumentWords;
+  /** Told of every route as it is mounted. */
+  onRoute?: (route: { readonly method: string | readonly string[]; readonly url: string }) => void;
   /** Where it tells of requests and troubles; in words on the console unless told otherwise, false: nowhere. */
   logger?: Log | false;
   /** Lines of requests that a second may have. */
@@ -74,7 +76,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
     tracing,
     ...more
   } = rest;
-  const { hosts = allowedHosts(), origins, patienceMs, mostConnections, documentWords, ...module } = more;
+  const { hosts = allowedHosts(), origins, patienceMs, mostConnections, documentWords, onRoute, ...module } = more;
   // Apart, so that batches keep nobody else out.
   const [batches, others] = [new BodiesUnderWay(bodiesUnderWay.batches), new BodiesUnderWay(bodiesUnderWay.others)];
   const crossOrigin = new CrossOrigin(origins);
@@ -109,7 +111,10 @@ export async function createHttpApp(options: HttpAppOptions): Promise<NestFastif
   fastify.server.maxHeadersCount = 0;
   Connections.watch(fastify.server, { patienceMs, mostConnections, refuseSlow });
   const allowed = new AllowedMethods();
-  fastify.addHook('onRoute', (route) => allowed.note(route));
+  fastify.addHook('onRoute', (route) => {
+    allowed.note(route);
+    onRoute?.(route);
+  });
   await fastify.register(compress, COMPRESSION);
   fastify.addHook('onRequest', (request, reply, done) => {
     const raw = reply.raw as WatchedResponse;

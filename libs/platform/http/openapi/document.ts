@@ -4,11 +4,13 @@ import type { CommandDefinition } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
-import { BatchItem, MAX_ITEMS } from '../batch.controller.js';
+import { BatchItem, MAX_ITEMS, sendersOf } from '../batch.controller.js';
 import { DerivedIds, WordLists } from '../derived-ids.js';
+import { MAY_FOLLOW } from '../feed-request.js';
 import { MAY_DERIVE } from '../ids.controller.js';
 import { pathParameters } from '../query-routes.js';
 import { PersonalAnswer } from '../sight.js';
+import { forAnybody, forRoles, securitySchemes } from './access.js';
 import { feedOperations } from './feed-operations.js';
 import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
@@ -112,15 +114,25 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     const braced = path.replace(/:(\w+)/g, '{$1}');
     (paths[braced] ??= {})[method.toLowerCase()] = operation;
   };
-  for (const definition of commands) put(definition.path, definition.method, commandOperation(definition, parts));
-  if (commands.length > 0) {
-    paths['/v1/commands:batch'] = { post: batchOperation(commands, parts) };
-    put('/v1/ids', 'POST', idsOperation(parts));
+  for (const definition of commands) {
+    put(definition.path, definition.method, forRoles(definition.allowed, commandOperation(definition, parts)));
   }
-  if (registries.published) for (const [path, operation] of schemaOperations(parts)) put(path, 'GET', operation);
-  if (registries.feed) for (const [path, operation] of feedOperations(parts)) put(path, 'GET', operation);
-  for (const definition of resources) put(definition.path, 'GET', resourceOperation(definition, parts));
-  for (const definition of queries) put(definition.path, 'GET', queryOperation(definition, parts));
+  if (commands.length > 0) {
+    paths['/v1/commands:batch'] = { post: forRoles(sendersOf(commands), batchOperation(commands, parts)) };
+    put('/v1/ids', 'POST', forRoles(MAY_DERIVE, idsOperation(parts)));
+  }
+  if (registries.published) {
+    for (const [path, operation] of schemaOperations(parts)) put(path, 'GET', forAnybody(operation));
+  }
+  if (registries.feed) {
+    for (const [path, operation] of feedOperations(parts)) put(path, 'GET', forRoles(MAY_FOLLOW, operation));
+  }
+  for (const definition of resources) {
+    put(definition.path, 'GET', forRoles(definition.allowed, resourceOperation(definition, parts)));
+  }
+  for (const definition of queries) {
+    put(definition.path, 'GET', forRoles(definition.allowed, queryOperation(definition, parts)));
+  }
   put(
     '/health/live',
     'GET',
@@ -154,6 +166,7 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
     tags: tagsOf(paths, resources, words),
     paths,
     components: {
+      securitySchemes,
       schemas: { ...components.all(), Problem: problemSchema },
       parameters: {
         ...(commands.length > 0 ? commandHeaders : {}),
@@ -254,7 +267,8 @@ function batchOperation(commands: readonly CommandDefinition[], { components, sa
     summary: 'Sends many commands at once, with one outcome each in the order of the items',
     description:
       'Items run side by side, those of one aggregate in order. One that fails does not hinder the others. ' +
-      'An Idempotency-Key of the request gives each item without a key of its own one by its place.',
+      'An Idempotency-Key of the request gives each item without a key of its own one by its place. ' +
+      `${roles(sendersOf(commands))} Each item is for the roles of its command.`,
     tags: ['batch'],
     parameters: [...refs('parameters', { IdempotencyKey, OnBehalfOf, CorrelationId, CausationId, Reason } as any)],
     requestBody: {
@@ -409,8 +423,7 @@ const pathParameter = (name: string, schema: JsonSchema = { $ref: '#/components/
 });
 
 const healthOperation = (name: string, summary: string, description: string, failing: number[]): JsonSchema => ({
-  operationId: name,
-  summary,
+  ...forAnybody({ operationId: name, summary }),
   description,
   tags: ['health'],
   responses: {

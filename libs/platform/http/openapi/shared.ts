@@ -33,7 +33,12 @@ export const commandHeaders: Readonly<Record<string, JsonSchema>> = {
     '2011-12-09T12:50:00Z',
   ),
   Reason: header('Yad-Reason', 'Why, in the words of the sender.', words(1000), 'asked for by telephone'),
-  OnBehalfOf: header('Yad-On-Behalf-Of', 'For whom the actor acts.', words(200), 'ada'),
+  OnBehalfOf: header(
+    'Yad-On-Behalf-Of',
+    'For whom the actor acts; for the roles service and admin.',
+    words(200),
+    'ada',
+  ),
   CorrelationId: header('Yad-Correlation-Id', 'What the command belongs to.', words(200), 'campaign-7'),
   CausationId: header('Yad-Causation-Id', 'Id of the event or command that caused this one.', words(200), 'order-4711'),
 };
@@ -128,6 +133,12 @@ export function problemResponses(paths: JsonSchema): Record<string, JsonSchema> 
     const example = { type: `urn:yad:problem:${kind}`, title, status, detail: title, ...details[kind] };
     const response = responses[name] as JsonSchema;
     response['content']['application/problem+json'].examples[kind] = { value: example };
+    if (status === 401) {
+      response['headers']['WWW-Authenticate'] = {
+        description: 'What to sign in with, and what was wrong with what came (RFC 6750).',
+        schema: { type: 'string' },
+      };
+    }
     if (retryAfter) {
       response['headers']['Retry-After'] = {
         description: 'Seconds until another try makes sense.',
