@@ -1,10 +1,10 @@
 import { request } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import { newId } from '#platform/kernel/ids.js';
 import { startParcels } from '#test/fixtures/parcels.fixture.js';
+import { capturedLog } from '#test/support/captured-log.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { MOST_URL } from './request-guards.js';
 
@@ -81,9 +81,11 @@ describe('gzip', () => {
   let store: Parcels['store'];
   let url: URL;
   let release = (): void => {};
+  let logged: Awaited<ReturnType<typeof capturedLog>>;
   beforeAll(async () => {
+    logged = await capturedLog('warn');
     ({ app, store } = await startParcels({
-      logger: false,
+      logger: logged.log,
       bodyLimit: 64 * KIB,
       batchBodyLimit: 256 * KIB,
       bodiesUnderWay: { batches: 300 * KIB, others: 100 * KIB },
@@ -171,7 +173,7 @@ describe('gzip', () => {
   });
 
   it('that is broken, cut off or something else is refused, and fills no log', async () => {
-    const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const before = logged.lines();
     const whole = zip({ label: 'books' });
     for (const body of [Buffer.from('{"label":"books"}'), whole.subarray(0, -9), Buffer.alloc(20)]) {
       const { status, body: problem } = await send('/v1/parcels', body, zipped);
@@ -191,8 +193,7 @@ describe('gzip', () => {
       sent.write(whole.subarray(0, 10), () => sent.destroy(new Error('gone')));
     });
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(logged.mock.calls).toEqual([]);
-    logged.mockRestore();
+    expect(logged.lines()).toEqual(before);
   });
 
   it('is how large answers come to those who take it, and small ones never', async () => {
