@@ -3,6 +3,7 @@ import { adoptRelayState } from '#platform/event-bus/relay/postgres-relay-state.
 import { continueLog, describeLog, forkLog } from '#platform/event-store/postgres/log-admin.js';
 import { createPool, inTransaction, type PoolClient } from '#platform/postgres/pool.js';
 import { adoptReadModels } from '#platform/projections/builds/log-guard.js';
+import { adoptKeys } from '#platform/witness/log-witness.js';
 import { databases } from './database.js';
 
 /** Adds `yad log show|continue|fork`: which log a database holds, and what became of it after a move or a restore. */
@@ -30,9 +31,14 @@ export function addLogCommands(program: Command): void {
         const { from, to } = await forkLog(client);
         await adoptRelayState(client, from, to);
         // In one transaction where they lie in one database. Elsewhere first, so that a failure leaves the log as it was.
-        const { store, readModels } = databases(undefined, 'owner');
-        if (readModels === store) await adoptReadModels(client, from, to);
-        else await inDatabase(readModels, (other) => adoptReadModels(other, from, to));
+        const { store, readModels, keys } = databases(undefined, 'owner');
+        for (const [url, adopt] of [
+          [readModels, adoptReadModels],
+          [keys, adoptKeys],
+        ] as const) {
+          if (url === store) await adopt(client, from, to);
+          else await inDatabase(url, (other) => adopt(other, from, to));
+        }
         console.log(`the copy of ${from} is the log ${to} from now on; give it a topic of its own (YAD_TOPIC)`);
         await show(client);
       }),

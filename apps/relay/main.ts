@@ -12,7 +12,7 @@ await runApp(
   async (environment, lifecycle, { log, metrics, tracing }) => {
     const kafka = kafkaOf(environment)!;
     const { PORT, HOST, YAD_PARTITIONS: partitions } = environment;
-    const options = { database: databasesOf(environment).store, kafka, partitions, log, tracing };
+    const options = { databases: databasesOf(environment), kafka, partitions, log, tracing };
     const { relay, state, store, publisher, ended } = await startRelay(options, lifecycle);
     const check = new HealthCheck(relay, state, store, publisher).start();
     measureRelay(metrics, { relay, state, store, publisher });

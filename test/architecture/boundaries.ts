@@ -59,6 +59,8 @@ export const modules: readonly Module[] = [
   platform('event-bus/local', ['kernel', 'event-store', 'event-bus']),
   platform('event-bus/relay', ['kernel', 'postgres', 'event-store', 'event-bus']),
   platform('event-bus', ['kernel']),
+  // What the database of the keys knows of the log.
+  platform('witness', ['kernel', 'postgres', 'event-store']),
   // Events' stored form; what is personal in it.
   platform('privacy', ['kernel']),
   // Tokens of an issuer.
@@ -106,6 +108,7 @@ export const modules: readonly Module[] = [
         'event-store',
         'event-store/postgres',
         'postgres',
+        'witness',
       ],
       ...['event-bus', 'event-bus/kafka', 'event-bus/local', 'event-bus/relay', 'http/cursor-keys'],
       ...['observability', 'observability/log.ts', 'postgres'],

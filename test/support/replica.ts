@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 /** Folder of a PostgreSQL server's programs (initdb, postgres, pg_basebackup); undefined where there is none. */
-const programs = process.env['YAD_TEST_PG_BIN'];
+export const programs = process.env['YAD_TEST_PG_BIN'];
 
 /**
  * A `describe` of what needs servers of its own: it runs where YAD_TEST_PG_BIN names a server's programs.
@@ -25,7 +25,7 @@ export function describeWithReplica(name: string, specs: () => void): void {
   describe.skip(name, () => {});
 }
 
-interface Node {
+export interface Node {
   readonly folder: string;
   readonly port: number;
   child?: ChildProcess;
@@ -180,7 +180,7 @@ export class ReplicatedPostgres {
 
 const admin = ({ port }: Node): string => `postgres://yad@127.0.0.1:${port}/postgres`;
 
-async function aNode(root: string, name: string): Promise<Node> {
+export async function aNode(root: string, name: string): Promise<Node> {
   const probe = createServer();
   await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
   const { port } = probe.address() as AddressInfo;
@@ -188,7 +188,7 @@ async function aNode(root: string, name: string): Promise<Node> {
   return { folder: join(root, name), port };
 }
 
-function userPostgres(): { uid: number; gid: number } {
+export function userPostgres(): { uid: number; gid: number } {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((each) => each.startsWith('postgres:'));
@@ -197,7 +197,7 @@ function userPostgres(): { uid: number; gid: number } {
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 30_000; ; await sleep(100)) {
     if (await condition()) return;
     if (Date.now() > end) throw new Error(`waited 30 s in vain: ${what}`);

@@ -16,6 +16,14 @@ export interface Incarnation {
   readonly beginsAt: bigint;
 }
 
+/** An event that the log was seen to have. */
+export interface SeenEvent {
+  readonly position: bigint;
+  readonly event: string;
+  /** In which it was seen. */
+  readonly incarnation: number;
+}
+
 /**
  * Which log this is, and what became of it. Immutable. Incarnations give no position twice, so that a position alone
  * tells whether its event is still in the log, wherever the loss was noticed before anything else was appended.

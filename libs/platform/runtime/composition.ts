@@ -14,7 +14,7 @@ import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-sta
 import { EventFeed } from '#platform/event-feed/event-feed.js';
 import type { AppendObserver } from '#platform/event-store/appender.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import type { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import type { DocumentWords } from '#platform/http/openapi/document.js';
@@ -40,6 +40,7 @@ import { measureAppends } from './metrics/store-metrics.js';
 import { measureSystem } from './metrics/system-metrics.js';
 import { busLogOf } from './bus-log.js';
 import { openDatabases } from './databases.js';
+import { openStore } from './open-store.js';
 import type { Lifecycle } from './lifecycle.js';
 import { each, traceAppends, traceWrites } from './traces.js';
 import type { Databases, KafkaSettings } from './connections.js';
@@ -117,7 +118,7 @@ export async function startSystem(
   const onError = options.onError ?? ((trouble: unknown) => log.error('read models', { trouble }));
   const { projections } = definitions;
   const codec = codecOf(definitions.events);
-  const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: databases.store }));
+  const store = await openStore(databases, lifecycle, log);
   const cursorKeys = await lifecycle.opened('cursor keys', PostgresCursorKeys.connect(databases.keys));
   const accessLog = await lifecycle.opened(
     'access log',

@@ -10,13 +10,14 @@ import { bringUpToDate, migrateAsOwner, type Migrated, type OwnedSchema } from '
 import { handOverBuilds } from '#platform/projections/builds/hand-over.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import { projectionSchema } from '#platform/projections/projections.migrations.js';
+import { witnessSchema } from '#platform/witness/witness.migrations.js';
 import type { Databases } from './connections.js';
 
 /** What lies in which database: every schema of Yad's is named here. */
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
   store: [storeSchema, relaySchema],
   readModels: [projectionSchema],
-  keys: [cursorKeySchema, apiKeySchema, accessLogSchema],
+  keys: [witnessSchema, cursorKeySchema, apiKeySchema, accessLogSchema],
 };
 
 const KINDS = Object.keys(schemasIn) as (keyof Databases)[];

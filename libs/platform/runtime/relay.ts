@@ -1,19 +1,20 @@
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import type { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { busLogOf } from './bus-log.js';
 import { awaitDatabases } from './await-databases.js';
 import { openDatabases } from './databases.js';
+import { openStore } from './open-store.js';
 import type { Tracing } from '#platform/observability/tracing.js';
 import { tracePublishing } from './traces.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { KafkaSettings } from './connections.js';
+import type { Databases, KafkaSettings } from './connections.js';
 
 export interface RelayOptions {
-  /** The database of the log, where the relay's record lies, too. */
-  readonly database: string;
+  /** That of the log, where the relay's record lies, too, and that which knows what the log had. */
+  readonly databases: Pick<Databases, 'store' | 'keys'>;
   readonly kafka: KafkaSettings;
   readonly partitions: number;
   readonly log?: Log;
@@ -34,13 +35,14 @@ const LAST_SEND_MS = 5_000;
 
 /** Wires a relay and starts it. */
 export async function startRelay(
-  { database, kafka, partitions, log: to = consoleLog, tracing }: RelayOptions,
+  { databases, kafka, partitions, log: to = consoleLog, tracing }: RelayOptions,
   lifecycle: Lifecycle,
 ): Promise<RunningRelay> {
-  const databases = { store: database, readModels: database, keys: database };
-  await awaitDatabases(databases, ['store'], { log: to });
-  await openDatabases(databases, ['store'], to);
-  const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url: database }));
+  const { store: database } = databases;
+  const all = { ...databases, readModels: database };
+  await awaitDatabases(all, ['store', 'keys'], { log: to });
+  await openDatabases(all, ['store', 'keys'], to);
+  const store = await openStore(databases, lifecycle, to);
   const state = await lifecycle.opened('relay state', PostgresRelayState.connect(database));
   const log = busLogOf(to);
   const { brokers, signIn, topic, settings } = kafka;

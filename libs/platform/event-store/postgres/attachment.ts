@@ -1,6 +1,6 @@
 import { YadError } from '#platform/kernel/errors.js';
 import type { PoolClient } from '#platform/postgres/pool.js';
-import { LogIdentity, type Incarnation } from '../log-identity.js';
+import { LogIdentity, type Incarnation, type SeenEvent } from '../log-identity.js';
 
 /** The log lies on another server than the one it was written on; a person has to say what that means. */
 export class LogMoved extends YadError {
@@ -24,6 +24,8 @@ interface Answer {
   readonly incarnations: readonly { number: number; id: string; forkedAt: string; follows: string; beginsAt: string }[];
 }
 
+const NOTHING = { position: 0n, event: null, incarnation: 0 } as const;
+
 /**
  * What this process knows of the log, held against the server on every new connection: which log and incarnation it
  * is, and whether it still has the last event that was seen here. Nothing is read or written on a connection before.
@@ -31,7 +33,12 @@ interface Answer {
 export class Attachment {
   private identity: LogIdentity | undefined;
   private readonly listeners = new Set<(identity: LogIdentity) => void>();
-  private seen = { position: 0n, event: null as string | null, incarnation: 0 };
+  private seen: SeenEvent | typeof NOTHING;
+
+  /** @param seen what somebody else has seen in the log, and the first connection is to look for */
+  constructor(seen: SeenEvent | undefined) {
+    this.seen = seen ?? NOTHING;
+  }
 
   /** @throws Error before the first connection */
   get log(): LogIdentity {
@@ -73,6 +80,8 @@ export class Attachment {
     const known = this.identity;
     if (!known) {
       this.identity = found;
+      // The first connection has looked for it: missing, it is lost for good, and no further connection looks again.
+      this.seen = NOTHING;
       return;
     }
     if (found.id !== known.id) throw new AnotherLog(`the log ${known.id} was expected here, and this is ${found.id}`);
@@ -85,7 +94,7 @@ export class Attachment {
     if (found.current.number === last.number) return;
     this.identity = found;
     if (found.isLost(this.seen.position, this.seen.incarnation)) {
-      this.seen = { position: 0n, event: null, incarnation: 0 };
+      this.seen = NOTHING;
     }
     for (const listener of this.listeners) listener(found);
   }

@@ -32,7 +32,7 @@ import {
   type StreamEvents,
   type StreamSpan,
 } from '../event-store.js';
-import type { LogIdentity } from '../log-identity.js';
+import type { LogIdentity, SeenEvent } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
 import { AnotherLog, Attachment, LogMoved } from './attachment.js';
 import { resolve } from './append-conflicts.js';
@@ -55,6 +55,8 @@ export interface PostgresEventStoreOptions {
   clock?: Clock;
   /** This process's clock, which the database holds against its own. */
   ownClock?: Clock;
+  /** What somebody else has seen in the log: where it lacks that, another incarnation begins. */
+  seen?: SeenEvent;
   /** Connections for reading; a few more are for appending and for being told of it. */
   readers?: number;
 }
@@ -65,7 +67,7 @@ export class PostgresEventStore implements EventStore {
   private readonly notifier: CommitNotifier;
   private readonly health = new WriteHealth(() => this.writers);
   private readonly stored = new WeakMap<object, StoredRevisions>();
-  private readonly attachment = new Attachment();
+  private readonly attachment: Attachment;
   private refreshing: Promise<void> | undefined;
   private closed = false;
   private appends: Pipeline;
@@ -74,6 +76,7 @@ export class PostgresEventStore implements EventStore {
 
   private constructor(private readonly options: PostgresEventStoreOptions) {
     const { url } = options;
+    this.attachment = new Attachment(options.seen);
     this.listener = new CommitListener(url);
     this.notifier = new CommitNotifier(url);
     this.appends = this.openAppends();
