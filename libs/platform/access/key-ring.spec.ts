@@ -43,9 +43,11 @@ class Store implements ApiKeyStore {
 async function ringOn(store: Store) {
   const clock = new TestClock();
   const time = { ms: 0 };
-  const ring = new KeyRing(store, { clock, elapsed: () => time.ms, graceMs: 30_000 });
+  const troubles: unknown[] = [];
+  const onTrouble = (trouble: unknown): void => void troubles.push(trouble);
+  const ring = new KeyRing(store, { clock, elapsed: () => time.ms, graceMs: 30_000, onTrouble });
   await ring.start();
-  return { ring, clock, time };
+  return { ring, clock, time, troubles };
 }
 
 /** Why a key lets nobody in. */
@@ -139,11 +141,13 @@ describe('the keys that a process knows', () => {
   it('are gone by for a while when the database is away, and not for ever', async () => {
     const store = new Store();
     const key = store.make();
-    const { ring, time } = await ringOn(store);
+    const { ring, time, troubles } = await ringOn(store);
     store.away = new Error('away');
     time.ms = 30_000;
     expect(await refusal(() => ring.principalOf(key))).toBe('let in');
     expect(ring.any).toBe(true);
+    // It may be a new one: that it is none is told by who can read them.
+    expect(await refusal(() => ring.principalOf(newApiKey().key))).toBe('sign-in-unavailable');
     time.ms = 30_001;
     expect(await refusal(() => ring.principalOf(key))).toBe('sign-in-unavailable');
     expect(await refusal(() => ring.principalOf(newApiKey().key))).toBe('sign-in-unavailable');
@@ -153,6 +157,8 @@ describe('the keys that a process knows', () => {
       if (waited > 5_000) throw new Error('the keys are not read again');
       await sleep(50);
     }
+    // Once when it began and once when it was over, however often it was tried.
+    expect(troubles).toEqual([expect.objectContaining({ message: 'away' }), undefined]);
     await ring.close();
   }, 10_000);
 

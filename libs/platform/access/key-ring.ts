@@ -19,11 +19,12 @@ export interface KeyRingOptions {
   /** Time that only goes on, in milliseconds. */
   readonly elapsed?: () => number;
   readonly graceMs?: number;
-  /** Told of every reading that failed; the next one is tried anyway. */
-  readonly onError?: (error: unknown) => void;
+  /** Told when the keys cannot be read any more, and with undefined when they can again. */
+  readonly onTrouble?: (error: unknown) => void;
 }
 
 interface Entry {
+  /** In hexadecimal digits, as letters. */
   readonly hash: Buffer;
   readonly principal: Principal;
   /** Milliseconds since 1970; Infinity for a key without an end. */
@@ -45,9 +46,10 @@ export class KeyRing {
   private toldAt: number;
   private reading: Promise<void> | undefined;
   /** The reading that those wait for whose keys are not known: it begins after they came. */
-  private next: Promise<void> | undefined;
+  private next: Promise<boolean> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
+  private isInTrouble = false;
   private readonly elapsed: () => number;
   private readonly graceMs: number;
 
@@ -99,7 +101,9 @@ export class KeyRing {
   }
 
   private checked(entry: Entry, key: string): Principal {
-    if (!timingSafeEqual(hash('sha256', key, 'buffer'), entry.hash)) throw unknown();
+    // As text into bytes that are there: a buffer made for each request costs as much as the hash itself.
+    digits.write(hash('sha256', key, 'hex'), 'latin1');
+    if (!timingSafeEqual(digits, entry.hash)) throw unknown();
     if (entry.expiresAt !== Infinity || entry.revokedAt !== Infinity) {
       const now = this.options.clock.now().getTime();
       if (entry.revokedAt <= now) throw new NotSignedIn('revoked', 'the key was revoked');
@@ -110,24 +114,27 @@ export class KeyRing {
   }
 
   private async asNew(id: string, key: string): Promise<Principal> {
-    await this.nextReading();
-    this.assertKnown();
+    // While the keys cannot be read, nobody knows that it is none.
+    if (!(await this.nextReading())) throw new SignInUnavailable('the keys cannot be read, and this one is not known');
     const entry = this.entries.get(id);
     if (!entry) throw unknown();
     return this.checked(entry, key);
   }
 
-  /** Resolves after a reading that began after the call; one that fails leaves things as they were. */
-  private nextReading(): Promise<void> {
+  /** Resolves after a reading that began after the call, to whether it could be made. */
+  private nextReading(): Promise<boolean> {
     return (this.next ??= this.after(Math.max(0, this.startedAt + UNKNOWN_MS - this.elapsed())));
   }
 
-  private async after(ms: number): Promise<void> {
+  private async after(ms: number): Promise<boolean> {
     // One that is under way may have begun before the key was made.
     await this.reading?.catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, ms));
     this.next = undefined;
-    await this.read().catch(() => {});
+    return this.read().then(
+      () => true,
+      () => false,
+    );
   }
 
   private again(): void {
@@ -155,10 +162,17 @@ export class KeyRing {
       this.version = version;
       this.anyEver = any;
       this.readAt = began;
+      this.tell(undefined);
     } catch (error) {
-      this.options.onError?.(error);
+      this.tell(error);
       throw error;
     }
+  }
+
+  private tell(trouble: unknown): void {
+    if ((trouble !== undefined) === this.isInTrouble) return;
+    this.isInTrouble = trouble !== undefined;
+    this.options.onTrouble?.(trouble);
   }
 
   private async tellUsed(): Promise<void> {
@@ -179,7 +193,7 @@ function entriesOf(keys: readonly StoredKey[], before: ReadonlyMap<string, Entry
   for (const { id, name, hash: of, roles, personalDataFor, expiresAt, revokedAt } of keys) {
     const principal: Principal = { actor: name, roles: new Set(roles), personalDataFor, by: 'api-key' };
     entries.set(id, {
-      hash: of,
+      hash: Buffer.from(of.toString('hex'), 'latin1'),
       principal,
       expiresAt: expiresAt?.getTime() ?? Infinity,
       revokedAt: revokedAt?.getTime() ?? Infinity,
@@ -188,5 +202,8 @@ function entriesOf(keys: readonly StoredKey[], before: ReadonlyMap<string, Entry
   }
   return entries;
 }
+
+/** The hash of the key that is looked at, for as long as that takes. */
+const digits = Buffer.alloc(64);
 
 const unknown = (): NotSignedIn => new NotSignedIn('invalid', 'the key is not known');

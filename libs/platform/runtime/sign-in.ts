@@ -3,6 +3,7 @@ import { KeyRing } from '#platform/access/key-ring.js';
 import { SignIn, type TokenVerifier } from '#platform/access/sign-in.js';
 import { JwtVerifier, type TokenOptions } from '#platform/access/tokens/jwt-verifier.adapter.js';
 import { systemClock } from '#platform/kernel/clock.js';
+import type { Log } from '#platform/observability/log.js';
 import type { Lifecycle } from './lifecycle.js';
 import { isThisMachine } from './connection-safety.js';
 import { WrongSettings, type Environment } from './environment.js';
@@ -63,9 +64,14 @@ export async function startSignIn(
   url: string,
   { listensOn = '127.0.0.1', tokens }: SignInSettings,
   lifecycle: Lifecycle,
+  log: Pick<Log, 'info' | 'warn'>,
 ): Promise<{ signIn: SignIn; keys: KeyRing }> {
   const store = await lifecycle.opened('keys', PostgresApiKeys.connect(url));
-  const keys = new KeyRing(store, { clock: systemClock });
+  const onTrouble = (trouble: unknown): void => {
+    if (trouble === undefined) log.info('sign-in: the keys can be read again');
+    else log.warn('sign-in: the keys cannot be read; those that are known go on for half a minute', { trouble });
+  };
+  const keys = new KeyRing(store, { clock: systemClock, onTrouble });
   lifecycle.onStop('sign-in', () => keys.close());
   await keys.start();
   const onLoopback = isThisMachine(listensOn);
