@@ -85,7 +85,7 @@ describe('infra/compose.yaml', () => {
     }
   });
 
-  it('publishes nothing beyond this machine, has no password of its own, and gives the owner’s to the migration alone', () => {
+  it('publishes nothing beyond this machine, has no password of its own, and gives the owner’s to no app', () => {
     for (const { ports = [] } of Object.values(services)) {
       for (const port of ports as string[]) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
     }
@@ -96,7 +96,7 @@ describe('infra/compose.yaml', () => {
     expect(given.filter(([, rest]) => rest !== '' && !rest.startsWith(':?'))).toEqual([]);
     expect(text).not.toMatch(/postgres:\/\/\w+:[^$]/);
     const owners = Object.entries(services).filter(([, each]) => JSON.stringify(each).includes('POSTGRES_PASSWORD'));
-    expect(owners.map(([name]) => name).toSorted()).toEqual(['migrate', 'postgres']);
+    expect(owners.map(([name]) => name).toSorted()).toEqual(['cli', 'migrate', 'postgres']);
   });
 
   it('has every app asked for its metrics', () => {
@@ -200,15 +200,15 @@ describe('infra/kubernetes', () => {
     }
   });
 
-  it('sets what is a setting, and what its readers take; the owner’s password is the migration’s alone', () => {
+  it('sets what is a setting, and what its readers take; no app has the owner’s password', () => {
     const config = named('ConfigMap', 'yad').data;
     const [apps, owner] = [named('Secret', 'yad-apps').stringData, named('Secret', 'yad-owner').stringData];
     for (const env of [{ ...config, ...apps }, owner]) {
       expect(Object.keys(env).filter((name) => !isSetting(name))).toEqual([]);
       expect(() => readSettings(env)).not.toThrow();
     }
-    const users = objects.filter(({ object }) => JSON.stringify(object).includes('"name":"yad-owner"}'));
-    expect(users.map(({ file }) => file)).toEqual(['migrate.yaml']);
+    const users = objects.filter(({ object }) => JSON.stringify(object).includes('"name":"yad-owner"'));
+    expect(users.map(({ file }) => file)).toEqual(['cli.yaml', 'migrate.yaml', 'secret.example.yaml']);
     for (const { metadata } of of('Service')) expect(config.ALLOWED_HOSTS.split(',')).toContain(metadata.name);
   });
 
