@@ -124,7 +124,7 @@ export async function startSystem(
     'access log',
     openAccessLog(databases.keys, options.onError ?? ((trouble) => log.error('access log', { trouble }))),
   );
-  const { signIn, keys } = await startSignIn(databases.keys, options.signIn ?? {}, lifecycle, log);
+  const { signIn, keys } = await startSignIn(databases, options.signIn ?? {}, lifecycle, log);
   const serves = (part: Part): boolean => parts.includes(part);
   const readiness: Record<string, () => Promise<unknown>> = {
     process: lifecycle.check,

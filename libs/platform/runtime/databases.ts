@@ -1,4 +1,5 @@
 import { apiKeySchema } from '#platform/access/api-keys/api-keys.migrations.js';
+import { endedKeysSchema } from '#platform/access/api-keys/ended-keys.migrations.js';
 import { accessLogSchema } from '#platform/access/log/access-log.migrations.js';
 import { relaySchema } from '#platform/event-bus/relay/relay.migrations.js';
 import { storeSchema } from '#platform/event-store/postgres/store.migrations.js';
@@ -15,7 +16,7 @@ import type { Databases } from './connections.js';
 
 /** What lies in which database: every schema of Yad's is named here. */
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
-  store: [storeSchema, relaySchema],
+  store: [storeSchema, relaySchema, endedKeysSchema],
   readModels: [projectionSchema],
   keys: [witnessSchema, cursorKeySchema, apiKeySchema, accessLogSchema],
 };

@@ -1,9 +1,11 @@
+import { KeysThatStayEnded } from '#platform/access/api-keys/ended-keys.js';
 import { PostgresApiKeys } from '#platform/access/api-keys/postgres-api-keys.adapter.js';
 import { KeyRing } from '#platform/access/key-ring.js';
 import { SignIn, type TokenVerifier } from '#platform/access/sign-in.js';
 import { JwtVerifier, type TokenOptions } from '#platform/access/tokens/jwt-verifier.adapter.js';
 import { systemClock } from '#platform/kernel/clock.js';
 import type { Log } from '#platform/observability/log.js';
+import type { Databases } from './connections.js';
 import type { Lifecycle } from './lifecycle.js';
 import { isThisMachine } from './connection-safety.js';
 import { WrongSettings, type Environment } from './environment.js';
@@ -57,16 +59,17 @@ export function tokensOf(environment: Environment): TokenOptions | undefined {
 
 /**
  * Who may come in: reads the keys, and goes on reading them until the end.
- * @param url the database of keys
+ * @param databases that of the keys, and that of the log, which knows for good which keys have ended
  * @throws WrongSettings where others than this machine would come in unasked
  */
 export async function startSignIn(
-  url: string,
+  { keys: url, store: logUrl }: Pick<Databases, 'keys' | 'store'>,
   { listensOn = '127.0.0.1', tokens }: SignInSettings,
   lifecycle: Lifecycle,
   log: Pick<Log, 'info' | 'warn'>,
 ): Promise<{ signIn: SignIn; keys: KeyRing }> {
-  const store = await lifecycle.opened('keys', PostgresApiKeys.connect(url));
+  const kept = await lifecycle.opened('keys', PostgresApiKeys.connect(url));
+  const store = await lifecycle.opened('ended keys', KeysThatStayEnded.connect(kept, logUrl));
   const onTrouble = (trouble: unknown): void => {
     if (trouble === undefined) log.info('sign-in: the keys can be read again');
     else log.warn('sign-in: the keys cannot be read; those that are known go on for half a minute', { trouble });
