@@ -1,6 +1,6 @@
 import { projections, queries } from '#analytical/index.js';
 import { eventContracts } from '#contracts/index.js';
-import { commands, resources } from '#operational/index.js';
+import { commands, policies, resources } from '#operational/index.js';
 import type { DocumentWords } from '#platform/http/openapi/document.js';
 import type { Definitions } from '#platform/runtime/composition.js';
 
@@ -87,6 +87,7 @@ const documentWords: DocumentWords = {
 export const definitions: Definitions = {
   events: eventContracts,
   commands,
+  policies,
   resources,
   projections,
   queries,

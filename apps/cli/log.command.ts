@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { adoptRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { continueLog, describeLog, forkLog } from '#platform/event-store/postgres/log-admin.js';
 import { createPool, inTransaction, type PoolClient } from '#platform/postgres/pool.js';
+import { adoptPolicies } from '#platform/policies/log-guard.js';
 import { adoptReadModels } from '#platform/projections/builds/log-guard.js';
 import { adoptKeys } from '#platform/witness/log-witness.js';
 import { databases } from './database.js';
@@ -30,6 +31,7 @@ export function addLogCommands(program: Command): void {
       withLog(async (client) => {
         const { from, to } = await forkLog(client);
         await adoptRelayState(client, from, to);
+        await adoptPolicies(client, from, to);
         // In one transaction where they lie in one database. Elsewhere first, so that a failure leaves the log as it was.
         const { store, readModels, keys } = databases(undefined, 'owner');
         for (const [url, adopt] of [

@@ -6,6 +6,7 @@ import { addImportCommand } from './import/import.command.js';
 import { addKeyCommands } from './keys.command.js';
 import { addLogCommands } from './log.command.js';
 import { addMigrateCommand } from './migrate.command.js';
+import { addPolicyCommands } from './policies.command.js';
 import { addReadModelCommands } from './read-models.command.js';
 import { addRelayCommands } from './relay.command.js';
 
@@ -13,6 +14,7 @@ const program = new Command('yad').description('Yad on the command line').showHe
 addImportCommand(program);
 addReadModelCommands(program);
 addDeadLetterCommands(program);
+addPolicyCommands(program);
 addLogCommands(program);
 addKeyCommands(program);
 addMigrateCommand(program);

@@ -1,17 +1,19 @@
 import { startSystem } from '#platform/runtime/composition.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { partsOf, policiesOf } from '#platform/runtime/policies.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 
-// The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read model.
+// The write side as a process of its own: all commands, and the auditors' API on the log. It reads no read
+// model, and its policies read the log itself: the write side needs no broker.
 await runApp('operations', async (environment, lifecycle, { log, metrics, tracing }) => {
   const http = httpOf(environment);
   const { YAD_TOPIC: topic, YAD_PARTITIONS: partitions } = environment;
-  const parts = ['commands', 'audit'] as const;
   const options = {
     databases: databasesOf(environment),
-    parts,
+    parts: partsOf(['commands', 'audit'], environment),
+    policies: policiesOf(environment),
     topic,
     partitions,
     log,

@@ -3,6 +3,7 @@ import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-post
 import { startSystem } from '#platform/runtime/composition.js';
 import { migrateDatabases } from '#platform/runtime/databases.js';
 import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { partsOf, policiesOf } from '#platform/runtime/policies.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { openNote, signInOf } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
@@ -31,7 +32,8 @@ await runApp('yad', async (environment, lifecycle, { log, metrics, tracing }) =>
     definitions,
     {
       databases: databasesOf(environment, usual),
-      parts: ['commands', 'read-models', 'audit'],
+      parts: partsOf(['commands', 'read-models', 'audit'], environment),
+      policies: policiesOf(environment),
       partitions: environment.YAD_PARTITIONS,
       topic: environment.YAD_TOPIC,
       log,

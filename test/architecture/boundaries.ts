@@ -58,6 +58,8 @@ export const modules: readonly Module[] = [
   platform('event-bus/kafka', ['kernel', 'event-store', 'event-bus'], ['kafkajs']),
   platform('event-bus/local', ['kernel', 'event-store', 'event-bus']),
   platform('event-bus/relay', ['kernel', 'postgres', 'event-store', 'event-bus']),
+  // What every consumer does with deliveries: what follows, what is missing, one turn at a time.
+  platform('event-bus/consuming', ['kernel', 'event-store', 'event-bus']),
   platform('event-bus', ['kernel']),
   // What the database of the keys knows of the log.
   platform('witness', ['kernel', 'postgres', 'event-store']),
@@ -75,7 +77,9 @@ export const modules: readonly Module[] = [
   // The log by position, for consumers of other services.
   platform('event-feed', ['kernel', 'event-store']),
   platform('command-handling', ['kernel', 'event-store']),
-  platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus'], ['typeorm']),
+  platform('projections', ['kernel', 'postgres', 'event-store', 'event-bus', 'event-bus/consuming'], ['typeorm']),
+  // What is to be done when something has happened, now or later.
+  platform('policies', ['kernel', 'postgres', 'event-store', 'event-bus', 'event-bus/consuming', 'command-handling']),
   platform('audit', ['kernel', 'access', 'event-store', 'projections', 'schemas']),
   platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
   // Where the keys of cursors lie. HTTP itself knows no database.
@@ -103,6 +107,7 @@ export const modules: readonly Module[] = [
         'event-feed',
         'http',
         'privacy',
+        'policies',
         'projections',
         'schemas',
         'event-store',

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { definitions } from '#apps/definitions.js';
 import { eventsByAggregate } from '#contracts/index.js';
 import { isEventContract } from '#platform/kernel/event-contract.js';
+import { settings } from '#platform/runtime/settings.js';
 import { aggregatesOf } from '#platform/runtime/composition.js';
 
 // Nothing that stands in a file can be forgotten: what is not registered has no route, no document, no place in an
@@ -45,11 +46,7 @@ describe('what is defined in a file is registered', () => {
       (value: any) => isObject(value, 'handlers', 'tables'),
       new Set<unknown>(definitions.projections),
     ],
-    [
-      '.projection.ts',
-      (value: any) => isObject(value, 'handlers', 'tables'),
-      new Set<unknown>(definitions.projections),
-    ],
+    ['.policy.ts', (value: any) => isObject(value, 'send', 'on', 'when'), new Set<unknown>(definitions.policies)],
     ['.query.ts', (value: any) => isObject(value, 'run', 'answer', 'reads'), new Set<unknown>(definitions.queries)],
   ])('%s', async (suffix, is, registry) => {
     const found = (await exported(suffix, is)).filter(({ file }) => !file.startsWith(audit));
@@ -71,14 +68,20 @@ describe('what is defined in a file is registered', () => {
 
 describe('names', () => {
   it('are each of one thing', () => {
-    const { commands, queries, projections, events } = definitions;
+    const { commands, queries, projections, events, policies = [] } = definitions;
     expect(twice(commands.map(({ name }) => name))).toEqual([]);
     expect(twice(queries.map(({ name }) => name))).toEqual([]);
     expect(twice(projections.map(({ name }) => name))).toEqual([]);
+    expect(twice(policies.map(({ name }) => name))).toEqual([]);
     expect(twice(events.map(({ type }) => type))).toEqual([]);
     expect(twice(aggregatesOf(commands).map(({ name }) => name))).toEqual([]);
     expect(twice(commands.map(({ method, path }) => `${method} ${path}`))).toEqual([]);
     expect(twice(queries.map(({ path }) => path.replace(/:\w+/g, ':')))).toEqual([]);
+  });
+
+  it('of the settings that switch policies on are in the table of settings', () => {
+    const named = (definitions.policies ?? []).flatMap(({ setting }) => setting ?? []);
+    expect(named.filter((name) => !(name in settings))).toEqual([]);
   });
 
   it('of aggregates are those under which their events are published', () => {

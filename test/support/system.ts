@@ -2,6 +2,7 @@ import { definitions } from '#apps/definitions.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { ProjectionHost } from '#platform/projections/running/projection-host.js';
 import { startSystem as compose, type Definitions, type SystemOptions } from '#platform/runtime/composition.js';
+import type { PolicySettings } from '#platform/runtime/policies.js';
 import { Lifecycle } from '#platform/runtime/lifecycle.js';
 import { conformingClient } from './conforming-client.js';
 import { migratedDatabase } from './migrated.js';
@@ -27,9 +28,13 @@ export interface System {
 
 /**
  * Boots a system on a new database: all of Yad, unless definitions are given. Nobody signs in, unless an authenticator is
- * given or a key is made.
+ * given or a key is made; policies run where they are set.
  */
-export async function startSystem(of: Definitions = definitions, http?: SystemOptions['http']): Promise<System> {
+export async function startSystem(
+  of: Definitions = definitions,
+  http?: SystemOptions['http'],
+  policies?: PolicySettings,
+): Promise<System> {
   const database = await migratedDatabase(of.projections);
   const { ownerUrl: databaseUrl, appUrl } = database;
   const troubles: unknown[] = [];
@@ -39,7 +44,8 @@ export async function startSystem(of: Definitions = definitions, http?: SystemOp
     of,
     {
       databases: { store: appUrl, readModels: appUrl, keys: appUrl },
-      parts: ['commands', 'read-models', 'audit'],
+      parts: policies ? ['commands', 'read-models', 'audit', 'policies'] : ['commands', 'read-models', 'audit'],
+      policies,
       onError: (error) => troubles.push(error),
       http,
     },

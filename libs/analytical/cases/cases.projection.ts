@@ -48,7 +48,7 @@ function ofCase<Data extends About>(
 /** Cases as they stand, one row each. */
 export const cases = projection({
   name: 'cases',
-  version: 2,
+  version: 3,
   tables: [CaseRow],
   on: [
     ofCase(service.caseOpened, ({ data }) => ({ title: data.title })),
@@ -61,6 +61,7 @@ export const cases = projection({
     ofCase(service.caseCustomerReplied),
     ofCase(service.caseInternalNoteAdded),
     ofCase(service.caseCustomerAwaited),
+    ofCase(service.caseCustomerReminded),
     ofCase(service.caseThirdPartyAwaited),
     ofCase(service.caseSnoozed),
     ofCase(service.caseResumed),

@@ -114,6 +114,12 @@ export const caseCustomerAwaited = defineEvent({
   fields: { ...about, note },
 });
 
+/** The customer, whom it waits for, is to be reminded of it: who writes to customers does so. */
+export const caseCustomerReminded = defineEvent({
+  type: 'crm.service.case.customer-reminded',
+  fields: { ...about, note },
+});
+
 export const caseThirdPartyAwaited = defineEvent({
   type: 'crm.service.case.third-party-awaited',
   fields: { ...about, party: personal(words(200), 'communication'), note },

@@ -101,7 +101,7 @@ export class CommandMessages {
       throw new InvalidInput([{ pointer: '/id', message: 'differs from the id that the command is sent to' }]);
     }
     const { key, expectedRevision, onBehalfOf, reason, correlationId, causationId, traceparent, occurredAt } = envelope;
-    const commandId = key === undefined ? newId() : this.commandId(actor, key, envelope.place);
+    const commandId = key === undefined ? newId() : commandIdOf(this.ids, actor, key, envelope.place);
     return {
       definition,
       // A repeat of a keyed creation must meet the aggregate that the first made.
@@ -120,19 +120,22 @@ export class CommandMessages {
     };
   }
 
-  /** A key is its actor's own, whatever it looks like: nobody meets, or is answered with, another's command. */
-  private commandId(actor: string, key: string, place: number | undefined): string {
-    const lower = key.toLowerCase();
-    const own = isId(lower) ? lower : key;
-    return place === undefined ? this.ids.id(actor, own) : this.ids.id(actor, own, String(place));
-  }
-
   private fingerprint(id: string | undefined, { occurredAt, onBehalfOf }: CommandEnvelope, input: unknown): Buffer {
     const when = occurredAt?.toISOString() ?? '';
     return this.ids.fingerprint(
       `${this.definition.name}\n${id ?? ''}\n${when}\n${onBehalfOf ?? ''}\n${canonicalJson(input)}`,
     );
   }
+}
+
+/**
+ * The id of a command under an idempotency key. A key is its actor's own, whatever it looks like: nobody meets, or is
+ * answered with, another's command.
+ */
+export function commandIdOf(ids: SecretIds, actor: string, key: string, place?: number): string {
+  const lower = key.toLowerCase();
+  const own = isId(lower) ? lower : key;
+  return place === undefined ? ids.id(actor, own) : ids.id(actor, own, String(place));
 }
 
 /** @throws InvalidInput that names what is wrong beside the input */

@@ -37,6 +37,11 @@ export interface Aggregate<State = any> {
    * It stays the same for the life of the stream, so that one partition sees all of the stream in order.
    */
   subject(state: State, id: string): string;
+  /**
+   * The aggregate that took this one's place, where another was merged with it for as long as it is. Whoever is not
+   * answered, as a policy, sends its commands there. Absent: none is ever merged.
+   */
+  readonly survivor?: (state: State) => string | undefined;
 }
 
 /**
@@ -53,6 +58,7 @@ export const aggregate =
     dates?: Datings<State, Events>;
     existedBefore?: boolean;
     subject?: (state: State, id: string) => string;
+    survivor?: (state: State) => string | undefined;
   }): Aggregate<State> => {
     const folds = new Map<string, (state: State, data: any, moment: Moment) => State>();
     const datings = new Map<string, Dating | ((data: any, state: State) => Dating)>();
@@ -72,6 +78,7 @@ export const aggregate =
       },
       existedBefore: definition.existedBefore ?? false,
       subject: definition.subject ?? ((_state, id) => id),
+      survivor: definition.survivor,
     };
   };
 

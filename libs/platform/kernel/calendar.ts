@@ -126,3 +126,16 @@ export function instantOf(wallClock: string, zone: string): Date {
   if (offsetOf(zone, new Date(late)) === after) return new Date(late);
   return new Date(early);
 }
+
+/** The wall-clock time of an instant in a named zone, to the second: `YYYY-MM-DDTHH:MM:SS`. */
+export const wallClockOf = (instant: Date, zone: string): string =>
+  new Date(instant.getTime() + offsetOf(zone, instant)).toISOString().slice(0, 19);
+
+/**
+ * The instant so many days later at the same time of day in a named zone. Where a change of the clocks skips that time,
+ * it moves on by as much; where the time stands twice, the first is meant.
+ */
+export function daysAfter(instant: Date, days: number, zone: string): Date {
+  const later = new Date(Date.parse(`${wallClockOf(instant, zone)}Z`) + days * DAY).toISOString().slice(0, 19);
+  return instantOf(later, zone);
+}

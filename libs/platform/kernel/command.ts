@@ -51,8 +51,17 @@ export interface DecideContext<Refs = Record<never, never>> {
   readonly refs: StatesOf<Refs>;
 }
 
-/** One command: its schema, its pure decision, its route. */
-export interface CommandDefinition<State = any, Input = any> {
+/** A command that is to be sent, by whoever makes messages of it: a policy says no more than this. */
+export interface AddressedCommand {
+  readonly definition: CommandDefinition;
+  /** Of the aggregate; undefined for one that creates, whose input may name it. */
+  readonly id: string | undefined;
+  /** Not yet parsed. */
+  readonly input: unknown;
+}
+
+/** One command: its schema, its pure decision, its route. `Given` is the input as a sender writes it. */
+export interface CommandDefinition<State = any, Input = any, Given = any> {
   readonly name: string;
   readonly summary: string;
   readonly on: Aggregate<State>;
@@ -69,6 +78,8 @@ export interface CommandDefinition<State = any, Input = any> {
   readonly pastDays: DayPaths;
   readonly refs: Readonly<Record<string, Reference>>;
   decide(state: State, input: Input, context: DecideContext<any>): Decision;
+  /** The command to this aggregate: `resumeCase.for(id, { note })`. */
+  for(id: string | undefined, input: Given): AddressedCommand;
 }
 
 /** Who may send a command that does not say it otherwise. */
@@ -93,10 +104,10 @@ export function command<
   refs?: Refs;
   mayBegin?: boolean;
   decide: (state: State, input: z.infer<Shape>, context: DecideContext<Refs>) => Decision;
-}): CommandDefinition<State, z.infer<Shape>> {
+}): CommandDefinition<State, z.infer<Shape>, z.input<Shape>> {
   const [method, path] = definition.route.split(' ') as [CommandDefinition['method'], string];
   if (!path?.startsWith('/')) throw new Error(`${definition.name}: the route is not of the form 'POST /path'`);
-  return {
+  const made: CommandDefinition<State, z.infer<Shape>, z.input<Shape>> = {
     name: definition.name,
     summary: definition.summary,
     on: definition.on,
@@ -109,7 +120,9 @@ export function command<
     pastDays: new DayPaths(definition.input),
     refs: definition.refs ?? {},
     decide: definition.decide,
+    for: (id, input) => ({ definition: made, id, input }),
   };
+  return made;
 }
 
 /**

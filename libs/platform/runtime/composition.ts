@@ -7,12 +7,11 @@ import { auditQueries } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { ResourceReader } from '#platform/command-handling/resource-reader.js';
-import { usualTopic, type EventBus } from '#platform/event-bus/event-bus.js';
+import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { EventFeed } from '#platform/event-feed/event-feed.js';
-import type { AppendObserver } from '#platform/event-store/appender.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
@@ -24,11 +23,13 @@ import type { Aggregate } from '#platform/kernel/aggregate.js';
 import { systemClock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
+import type { PolicyDefinition } from '#platform/kernel/policy.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import type { EventContract } from '#platform/kernel/event-contract.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { Metrics } from '#platform/observability/metrics.js';
 import type { Tracing } from '#platform/observability/tracing.js';
+import type { PolicyHost } from '#platform/policies/policy-host.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
@@ -43,6 +44,7 @@ import { openDatabases } from './databases.js';
 import { openStore } from './open-store.js';
 import type { Lifecycle } from './lifecycle.js';
 import { each, traceAppends, traceWrites } from './traces.js';
+import { startPolicies, type BusOfProcess, type PolicySettings } from './policies.js';
 import type { Databases, KafkaSettings } from './connections.js';
 import { startSignIn, type SignInSettings } from './sign-in.js';
 
@@ -50,6 +52,8 @@ import { startSignIn, type SignInSettings } from './sign-in.js';
 export interface Definitions {
   readonly events: readonly EventContract<any>[];
   readonly commands: readonly CommandDefinition[];
+  /** What follows when something has happened. */
+  readonly policies?: readonly PolicyDefinition[];
   /** The aggregates as they are answered whole. */
   readonly resources: readonly ResourceDefinition[];
   readonly projections: readonly Projection[];
@@ -59,13 +63,15 @@ export interface Definitions {
 }
 
 /** Which parts of a system run in this process. */
-export type Part = 'commands' | 'read-models' | 'audit';
+export type Part = 'commands' | 'read-models' | 'audit' | 'policies';
 
 export interface SystemOptions {
   readonly databases: Databases;
   readonly parts: readonly Part[];
-  /** Where the events of the log come from for the read models; absent: from the log itself. */
+  /** Where the events of the log come from for read models and policies; absent: from the log itself. */
   readonly kafka?: KafkaSettings;
+  /** How policies are set. */
+  readonly policies?: PolicySettings;
   /** Of the bus, for good. */
   readonly partitions?: number;
   /** Name of the topic of events as consumers are told it; a part without Kafka tells it, too. */
@@ -90,6 +96,8 @@ export interface System {
   /** With the part `read-models`. */
   readonly host: ProjectionHost | undefined;
   readonly signIn: SignIn;
+  /** With the part `policies`. */
+  readonly policies: PolicyHost | undefined;
   /** Initialised, not yet listening. */
   readonly app: NestFastifyApplication;
 }
@@ -131,18 +139,32 @@ export async function startSystem(
     store: () => (serves('commands') ? store.checkWritable() : store.head()),
     'sign-in': async () => keys.assertKnown(),
   };
+  const gateway =
+    serves('commands') || serves('policies')
+      ? new CommandPipeline({ store, codec, onAppend: each(measureAppends(metrics), tracing && traceAppends(tracing)) })
+      : undefined;
+  const onBus =
+    serves('read-models') || serves('policies')
+      ? await startBus(store, databases, options, readiness, lifecycle)
+      : undefined;
+  let policies: PolicyHost | undefined;
+  if (onBus && gateway && serves('policies')) {
+    const told = options.onError ?? ((trouble: unknown) => log.error('policies', { trouble }));
+    const started = { definitions: definitions.policies ?? [], store, codec, gateway, onError: told };
+    policies = await startPolicies({ ...started, ...onBus, databaseUrl: databases.store, settings: options.policies });
+    lifecycle.onStop('policies', () => policies!.stop());
+    readiness['policies'] = () => policies!.ready();
+  }
   let host: ProjectionHost | undefined;
-  let bus: EventBus | undefined;
-  if (serves('read-models')) {
-    const started = await startBus(store, databases, options, readiness, lifecycle);
-    ({ bus } = started);
+  if (onBus && serves('read-models')) {
+    const { bus, published } = onBus;
     host = await ProjectionHost.start({
       bus,
       store,
       codec,
       projections,
       databaseUrl: databases.readModels,
-      published: started.published,
+      published,
       onError,
       onWritten: each(measureVisibility(metrics, systemClock), tracing && traceWrites(tracing)),
     });
@@ -150,15 +172,14 @@ export async function startSystem(
     readiness['read models'] = () => host!.ready();
   }
   const { topic, partitions } = options;
-  const onAppend = serves('commands') ? each(measureAppends(metrics), tracing && traceAppends(tracing)) : undefined;
-  const served = servedBy(definitions, parts, { store, codec, host, topic, partitions, accessLog, onAppend });
+  const served = servedBy(definitions, parts, { store, codec, gateway, host, topic, partitions, accessLog });
   const heavy = options.http?.heavyQueries as QueryBudgetOptions | undefined;
-  const measured = measureSystem(metrics, { store, readiness, bus, host, served, heavy });
+  const measured = measureSystem(metrics, { store, readiness, bus: onBus?.bus, host, served, heavy });
   const ways = { authenticator: signIn, accessLog, cursorKeys, readiness, logger: log, tracing };
   const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
   lifecycle.onDrain(() => drain(app));
-  return { store, host, signIn, app };
+  return { store, host, policies, signIn, app };
 }
 
 /** What an app is made with, by what it is known to be here. */
@@ -171,11 +192,11 @@ export function servedBy(
   on: {
     store: EventStore;
     codec?: EventCodec;
+    gateway?: CommandPipeline;
     host?: Pick<ProjectionHost, 'readModels' | 'progress'>;
     topic?: string;
     partitions?: number;
     accessLog?: Pick<AccessLog, 'entries'>;
-    onAppend?: AppendObserver;
   },
 ): Served {
   const {
@@ -198,7 +219,7 @@ export function servedBy(
   };
   if (!parts.includes('commands')) return served;
   const published = { events, topic, partitions, samples: documentWords?.samples };
-  const gateway = new CommandPipeline({ store, codec, onAppend: on.onAppend });
+  const gateway = on.gateway ?? new CommandPipeline({ store, codec });
   const reader = new ResourceReader(store, codec);
   const feed = new EventFeed(store);
   return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };
@@ -208,25 +229,25 @@ export function servedBy(
 const openAccessLog = async (url: string, onError: (error: unknown) => void): Promise<AccessLog> =>
   new AccessLog(await PostgresAccessEntries.connect(url), { onError });
 
-/** What feeds the read models: Kafka where brokers are named, else the log itself. */
+/** What feeds read models and policies: Kafka where brokers are named, else the log itself. */
 async function startBus(
   store: PostgresEventStore,
   databases: Databases,
-  { kafka, partitions, log: to = consoleLog }: SystemOptions,
+  { kafka, partitions, parts, log: to = consoleLog }: SystemOptions,
   readiness: { -readonly [Name in keyof ReadinessChecks]: ReadinessChecks[Name] },
   lifecycle: Lifecycle,
-): Promise<{ bus: EventBus; published?: () => ReturnType<PostgresRelayState['published']> }> {
+): Promise<BusOfProcess> {
   const log = busLogOf(to);
   if (!kafka) {
     const bus = new LocalBus(store, { partitions, log });
     lifecycle.onStop('local bus', () => bus.close());
-    return { bus };
+    return { bus, isShared: false };
   }
   const relay = await lifecycle.opened('relay state', PostgresRelayState.connect(databases.store));
   const bus = new KafkaBus({
     store,
     brokers: [...kafka.brokers],
-    clientId: 'yad-analytics',
+    clientId: parts.includes('read-models') ? 'yad-analytics' : 'yad-policies',
     ...kafka.signIn,
     topic: kafka.topic,
     settings: kafka.settings,
@@ -240,5 +261,5 @@ async function startBus(
   });
   lifecycle.onStop('kafka', () => bus.close());
   readiness['kafka'] = async () => bus.note;
-  return { bus, published: () => relay.published() };
+  return { bus, isShared: true, published: () => relay.published() };
 }

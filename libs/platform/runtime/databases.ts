@@ -8,6 +8,7 @@ import { standingOf, workingAs } from '#platform/postgres/database-roles.js';
 import type { Log } from '#platform/observability/log.js';
 import { makeLogin } from '#platform/postgres/logins.js';
 import { bringUpToDate, migrateAsOwner, type Migrated, type OwnedSchema } from '#platform/postgres/migrations.js';
+import { policySchema } from '#platform/policies/policies.migrations.js';
 import { handOverBuilds } from '#platform/projections/builds/hand-over.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import { projectionSchema } from '#platform/projections/projections.migrations.js';
@@ -16,7 +17,7 @@ import type { Databases } from './connections.js';
 
 /** What lies in which database: every schema of Yad's is named here. */
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
-  store: [storeSchema, relaySchema, endedKeysSchema],
+  store: [storeSchema, relaySchema, endedKeysSchema, policySchema],
   readModels: [projectionSchema],
   keys: [witnessSchema, cursorKeySchema, apiKeySchema, accessLogSchema],
 };

@@ -24,7 +24,16 @@ export const words = z.string().transform((text) =>
 );
 
 /** What a setting is about: the chapters of the reference, in their order. */
-export const AREAS = ['databases', 'kafka', 'http', 'sign-in', 'limits', 'observability', 'command line'] as const;
+export const AREAS = [
+  'databases',
+  'kafka',
+  'http',
+  'sign-in',
+  'limits',
+  'policies',
+  'observability',
+  'command line',
+] as const;
 export type Area = (typeof AREAS)[number];
 
 /** One variable of the environment: what it may be, what counts when it is not set, and what it is for. */

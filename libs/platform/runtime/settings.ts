@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { API_KEY } from '#platform/access/api-key.js';
 import { LINES_A_SECOND } from '#platform/http/request-watch.js';
 import { LOG_LEVELS } from '#platform/observability/log.js';
+import { TimeZone } from '#platform/kernel/calendar.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 import { MOST_CONNECTIONS } from '#platform/http/connections.js';
@@ -193,6 +194,33 @@ export const settings = {
     otherwise: 100,
     meaning:
       'Requests that wait at the feed and streams of it that one sender may have open in each process. 0: as many as there are places.',
+  }),
+  YAD_POLICIES: required({
+    area: 'policies',
+    schema: z.enum(['on', 'off'], { error: 'is neither on nor off' }),
+    otherwise: 'on' as const,
+    meaning: 'on: the app runs policies, beside others that do: one of them sends. Of operations and standalone.',
+  }),
+  YAD_POLICY_ZONE: required({
+    area: 'policies',
+    schema: TimeZone,
+    otherwise: 'UTC',
+    meaning: 'The time zone in which policies count days that have no zone of their own, such as Europe/London.',
+  }),
+  YAD_REMIND_WAITING_CASE_DAYS: setting({
+    area: 'policies',
+    schema: whole(1, 3650),
+    meaning: 'After so many days a customer is reminded of a case that waits for them; never without it.',
+  }),
+  YAD_RESOLVE_WAITING_CASE_DAYS: setting({
+    area: 'policies',
+    schema: whole(1, 3650),
+    meaning: 'After so many days a case that waits for its customer is resolved; never without it.',
+  }),
+  YAD_EXPIRE_DRAFT_ORDER_DAYS: setting({
+    area: 'policies',
+    schema: whole(1, 3650),
+    meaning: 'After so many days a draft order that nobody placed or amended is cancelled; never without it.',
   }),
   YAD_DATA: required({
     area: 'databases',

@@ -119,6 +119,7 @@ export const relationKey = ({ kind, direction, other }: ContactRelation): string
 
 export const Contact = aggregate<ContactState>()({
   name: 'contact',
+  survivor: ({ mergedInto }) => mergedInto ?? undefined,
   initial,
   events: contactEvents,
   evolve: {

@@ -80,6 +80,7 @@ export const Case = aggregate<CaseState>()({
     caseCustomerReplied: moved,
     caseInternalNoteAdded: moved,
     caseCustomerAwaited: moved,
+    caseCustomerReminded: moved,
     caseThirdPartyAwaited: (state, data) => ({ ...moved(state, data), party: data.party }),
     caseSnoozed: (state, data) => ({ ...moved(state, data), snoozedUntil: { until: data.until, zone: data.zone } }),
     caseResumed: moved,

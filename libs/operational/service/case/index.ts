@@ -13,6 +13,7 @@ import { openCase } from './open-case.command.js';
 import { recordCustomerReply } from './record-customer-reply.command.js';
 import { recordSatisfaction } from './record-satisfaction.command.js';
 import { rejectCase } from './reject-case.command.js';
+import { remindCustomer } from './remind-customer.command.js';
 import { reopenCase } from './reopen-case.command.js';
 import { replyToCustomer } from './reply-to-customer.command.js';
 import { resolveCase } from './resolve-case.command.js';
@@ -30,6 +31,7 @@ export const caseCommands: CommandDefinition[] = [
   recordCustomerReply,
   addInternalNote,
   awaitCustomer,
+  remindCustomer,
   awaitThirdParty,
   snoozeCase,
   resumeCase,

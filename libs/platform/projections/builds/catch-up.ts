@@ -1,17 +1,5 @@
-import { partitionOf } from '#platform/event-bus/event-bus.js';
-import type { EventStore } from '#platform/event-store/event-store.js';
-import type { StoredEvent } from '#platform/kernel/envelope.js';
+import { max, min, PAGE, select, type Batch, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import type { BuildWriter } from '../running/build-writer.js';
-import type { Batch, PartitionedEvent } from '../running/pauses.js';
-
-/** The log, and how the bus divides it. */
-export interface Log {
-  readonly store: Pick<EventStore, 'readAll' | 'readSubjects' | 'head' | 'identity' | 'refreshIdentity'>;
-  readonly partitions: number;
-}
-
-/** Events in one read, and so many that one who is behind by them is level with the others. */
-export const PAGE = 1_000;
 
 /** Something with checkpoints, and how far its partitions should be. */
 export interface Behind<W extends { readonly checkpoints: ReadonlyMap<number, bigint> }> {
@@ -73,33 +61,3 @@ export async function catchUpTogether<W extends { readonly checkpoints: Readonly
     after = end;
   }
 }
-
-/** The events above their partition's position and not above its target. */
-export function select(
-  page: readonly StoredEvent[],
-  from: ReadonlyMap<number, bigint>,
-  targets: ReadonlyMap<number, bigint>,
-  partitions: number,
-): PartitionedEvent[] {
-  const selected: PartitionedEvent[] = [];
-  for (const event of page) {
-    const partition = partitionOf(event.subject, partitions);
-    const target = targets.get(partition);
-    if (target === undefined || event.position > target || event.position <= from.get(partition)!) continue;
-    selected.push({ partition, event });
-  }
-  return selected;
-}
-
-export const max = (positions: Iterable<bigint>): bigint => {
-  let most = 0n;
-  for (const position of positions) if (position > most) most = position;
-  return most;
-};
-
-/** The least of these; 0 when there are none. */
-export const min = (positions: Iterable<bigint>): bigint => {
-  let least: bigint | undefined;
-  for (const position of positions) if (least === undefined || position < least) least = position;
-  return least ?? 0n;
-};

@@ -1,6 +1,6 @@
+import { max, min, select, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Build } from './builds.js';
-import { max, min, select, type Log } from './catch-up.js';
 import { compareBuilds, compareParked, type Comparison } from './compare.js';
 import { fill } from './fill.js';
 import { heldOpen } from './lock-waits.js';

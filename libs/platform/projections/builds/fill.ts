@@ -1,8 +1,9 @@
+import { max, min, select, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { EventPage } from '#platform/event-store/event-store.js';
-import { catchUp, max, min, select, type Log } from './catch-up.js';
+import { catchUp } from './catch-up.js';
 import type { BuildWriter } from '../running/build-writer.js';
-import type { NewerEvent } from '../running/pauses.js';
+import type { NewerEvent } from '#platform/event-bus/consuming/pauses.js';
 import { isDataError } from '../running/writer-errors.js';
 
 /** A build to fill, and how far each of its partitions. */

@@ -1,6 +1,6 @@
+import type { Log } from '#platform/event-bus/consuming/log-reading.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import type { DecodedEvents } from '../folding/decoded-events.js';
-import type { Log } from './catch-up.js';
 
 /** What operations on builds work with. */
 export interface ProjectionRuntime {

@@ -1,3 +1,4 @@
+import { min, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import {
   buildsOf,
@@ -10,7 +11,7 @@ import {
   withStatus,
   type Build,
 } from './builds.js';
-import { catchUp, min, type Log } from './catch-up.js';
+import { catchUp } from './catch-up.js';
 import {
   idleTimeout,
   inShortTries,

@@ -9,7 +9,7 @@ import { rebuild, type RebuildOptions } from '../builds/rebuild.js';
 import { swapBack } from '../builds/swap-back.js';
 import type { AbandonedBuilds } from './abandoned-builds.js';
 import type { Model } from './build-writer.js';
-import { NewerEvent } from './pauses.js';
+import { NewerEvent } from '#platform/event-bus/consuming/pauses.js';
 import { unknownToBuilds } from './unknown-events.js';
 
 /** How often it is looked whether live builds are to be made anew, or nobody writes to one any more. */

@@ -1,3 +1,4 @@
+import type { Batch, PartitionedEvent } from '#platform/event-bus/consuming/log-reading.js';
 import type { StoredEvent } from '#platform/kernel/envelope.js';
 import type { Pool, PoolClient } from '#platform/postgres/pool.js';
 import type { DecodedEvents } from '../folding/decoded-events.js';
@@ -10,7 +11,7 @@ import { loadRows, type Reader } from '../tables/load-rows.js';
 import type { Row, TableShape } from '../tables/table-shape.js';
 import { copyBuild, writeBuild, type BuildWrite, type CheckpointUpdate } from '../tables/write-statement.js';
 import { readBuildState } from './build-state.js';
-import { isNewer, NewerEvent, Pauses, type Batch, type PartitionedEvent } from './pauses.js';
+import { isNewer, NewerEvent, Pauses } from '#platform/event-bus/consuming/pauses.js';
 import { isDataError, StaleWriter } from './writer-errors.js';
 
 /** A projection with its tables looked up. */

@@ -1,5 +1,6 @@
+import { PAGE, max, type Batch, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import { isUnavailable, type Pipeline, type Pool } from '#platform/postgres/pool.js';
-import { catchUpTogether, max, PAGE, type Behind, type Log } from '../builds/catch-up.js';
+import { catchUpTogether, type Behind } from '../builds/catch-up.js';
 import type { DecodedEvents } from '../folding/decoded-events.js';
 import { Ages } from '../folding/row-cache.js';
 import { BuildWriter, type Model, type PendingWrite } from './build-writer.js';
@@ -7,7 +8,6 @@ import { GroupMember } from './group-member.js';
 import { writeTogether } from './group-write.js';
 import { holdToLog, liveGeneration, OtherVersionLive } from './live-state.js';
 import { recordPauses } from './paused-partitions.js';
-import type { Batch } from './pauses.js';
 import { StaleWriter } from './writer-errors.js';
 
 /** A member whose checkpoint moved so often in one turn leaves the group. */

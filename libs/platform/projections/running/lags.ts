@@ -2,7 +2,7 @@ import type { Clock } from '#platform/kernel/clock.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { Progress } from './progress.js';
 import { reached } from './projection-status.js';
-import { max, min } from '../builds/catch-up.js';
+import { max, min } from '#platform/event-bus/consuming/log-reading.js';
 
 /** How far a projection is behind the log. */
 export interface ProjectionLag {

@@ -1,6 +1,6 @@
+import type { Log } from '#platform/event-bus/consuming/log-reading.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import { liveBuild } from '../builds/builds.js';
-import type { Log } from '../builds/catch-up.js';
 import { guardLog, isGuarded } from '../builds/log-guard.js';
 import type { Projection } from '../definition/projection.js';
 

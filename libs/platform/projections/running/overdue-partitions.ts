@@ -1,4 +1,4 @@
-import { max } from '../builds/catch-up.js';
+import { max } from '#platform/event-bus/consuming/log-reading.js';
 import type { AdoptedPartitions } from './adopted-partitions.js';
 import type { ProjectionStatus } from './projection-status.js';
 

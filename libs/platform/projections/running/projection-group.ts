@@ -1,14 +1,15 @@
+import { max } from '#platform/event-bus/consuming/log-reading.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '#platform/kernel/backoff.js';
 import type { Consumer, Delivery, Published } from '#platform/event-bus/event-bus.js';
 import { isUnavailable } from '#platform/postgres/pool.js';
-import { max, type Behind } from '../builds/catch-up.js';
+import { type Behind } from '../builds/catch-up.js';
 import type { BuildWriter } from './build-writer.js';
-import { planOf } from './delivery-plan.js';
+import { planOf } from '#platform/event-bus/consuming/delivery-plan.js';
 import type { GroupMember, MemberStatus } from './group-member.js';
 import { GroupMembers, lagOf, type GroupMembersOptions, type Part } from './group-members.js';
 import type { Written } from './progress.js';
-import { TurnQueue } from './turn-queue.js';
+import { TurnQueue } from '#platform/event-bus/consuming/turn-queue.js';
 
 const MAX_MESSAGES = 5_000;
 

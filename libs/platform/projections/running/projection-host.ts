@@ -1,3 +1,4 @@
+import type { Log } from '#platform/event-bus/consuming/log-reading.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventBus, Published, Subscription } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
@@ -5,7 +6,6 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { createPool, Pipeline, type Pool } from '#platform/postgres/pool.js';
 import { ensureLive } from '../builds/builds.js';
-import type { Log } from '../builds/catch-up.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
 import { guardLog, holdingLost } from '../builds/log-guard.js';
 import { AbandonedBuilds } from './abandoned-builds.js';

@@ -1,7 +1,7 @@
+import { max, min } from '#platform/event-bus/consuming/log-reading.js';
 import type { Published } from '#platform/event-bus/event-bus.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import type { Pool } from '#platform/postgres/pool.js';
-import { max, min } from '../builds/catch-up.js';
 
 /** Where all live builds stand, seen in one snapshot. */
 export interface ProjectionStatus {

@@ -1,7 +1,8 @@
+import { PAGE, min, type Log } from '#platform/event-bus/consuming/log-reading.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '#platform/kernel/backoff.js';
 import type { Pool } from '#platform/postgres/pool.js';
-import { catchUp, min, PAGE, type Log } from '../builds/catch-up.js';
+import { catchUp } from '../builds/catch-up.js';
 import { messageOf, ParkingFull } from '../folding/parking.js';
 import type { AdoptedPartitions } from './adopted-partitions.js';
 import type { BuildWriter } from './build-writer.js';

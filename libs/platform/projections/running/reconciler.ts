@@ -1,4 +1,4 @@
-import type { Log } from '../builds/catch-up.js';
+import type { Log } from '#platform/event-bus/consuming/log-reading.js';
 import { OverduePartitions, type Look } from './overdue-partitions.js';
 import type { Progress } from './progress.js';
 import type { ProjectionGroup } from './projection-group.js';

@@ -1,7 +1,7 @@
-import type { Delivery } from '#platform/event-bus/event-bus.js';
-import type { Batch, PartitionedEvent, Pauses } from './pauses.js';
+import type { Delivery } from '../event-bus.js';
+import type { Batch, PartitionedEvent } from './log-reading.js';
 
-/** What of some deliveries follows a projection's checkpoints, and what is missing before the rest. */
+/** What of some deliveries follows a consumer's checkpoints, and what is missing before the rest. */
 export interface Plan {
   readonly batch: Batch;
   /** Partitions in which something is missing, and how far the store must be read for them. */
@@ -10,7 +10,8 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly checkpoints: ReadonlyMap<number, bigint>;
-  readonly pauses: Pauses;
+  /** Where partitions wait for newer code. */
+  readonly pauses: { at(partition: number): bigint | undefined };
   /** Up to where the bus has handed over everything before these deliveries, by partition. */
   readonly handed: ReadonlyMap<number, bigint>;
   /** Whether the log has lost the event of a position. */

@@ -1,27 +1,21 @@
 import type { StoredEvent } from '#platform/kernel/envelope.js';
-import type { Projection } from '../definition/projection.js';
+import type { Batch } from './log-reading.js';
 
-/** One event and the bus partition that its subject falls in. */
-export interface PartitionedEvent {
-  readonly partition: number;
-  readonly event: StoredEvent;
+/** What handles events: a projection, a policy. `versions`: by type the newest version that its code knows. */
+export interface Versioned {
+  readonly name: string;
+  readonly versions: ReadonlyMap<string, number>;
 }
 
-/** What is to be applied: events in order within each partition, and how far the partitions then are. */
-export interface Batch {
-  readonly events: readonly PartitionedEvent[];
-  readonly advance: ReadonlyMap<number, bigint>;
-}
-
-/** Whether a projection handles this event, in a newer version than its code knows. */
-export function isNewer({ versions }: Projection, { type, schemaVersion }: StoredEvent): boolean {
+/** Whether it handles this event, in a newer version than its code knows. */
+export function isNewer({ versions }: Versioned, { type, schemaVersion }: StoredEvent): boolean {
   const known = versions.get(type);
   return known !== undefined && schemaVersion > known;
 }
 
-/** A projection handles this event and knows its type only in an older version. */
+/** It handles this event and knows its type only in an older version. */
 export class NewerEvent extends Error {
-  constructor({ name, versions }: Projection, { type, schemaVersion, position }: StoredEvent) {
+  constructor({ name, versions }: Versioned, { type, schemaVersion, position }: StoredEvent) {
     super(
       `${name} waits at ${position} for newer code: ${type} is of version ${schemaVersion} there, ` +
         `and this code knows version ${versions.get(type)}`,
@@ -31,14 +25,14 @@ export class NewerEvent extends Error {
 }
 
 /**
- * Where partitions of a projection wait for code that knows the next event. What comes behind in such a partition is
+ * Where partitions wait for code that knows the next event. What comes behind in such a partition is
  * neither folded nor counted as seen.
  */
 export class Pauses {
   private readonly byPartition = new Map<number, StoredEvent>();
   private untold = new Map<number, StoredEvent>();
 
-  constructor(private readonly projection: Projection) {}
+  constructor(private readonly handler: Versioned) {}
 
   /** The position at which a partition waits; undefined where it does not. */
   at(partition: number): bigint | undefined {
@@ -49,7 +43,7 @@ export class Pauses {
   get first(): NewerEvent | undefined {
     let least: StoredEvent | undefined;
     for (const event of this.byPartition.values()) if (!least || event.position < least.position) least = event;
-    return least && new NewerEvent(this.projection, least);
+    return least && new NewerEvent(this.handler, least);
   }
 
   /** Those that have come since the last call. */
@@ -67,7 +61,7 @@ export class Pauses {
   /** What of a batch comes before the events that wait. */
   admit(batch: Batch): Batch {
     for (const { partition, event } of batch.events) {
-      if (!isNewer(this.projection, event) || this.byPartition.has(partition)) continue;
+      if (!isNewer(this.handler, event) || this.byPartition.has(partition)) continue;
       this.byPartition.set(partition, event);
       this.untold.set(partition, event);
     }

@@ -1,0 +1,96 @@
+import type { Log } from '#platform/event-bus/consuming/log-reading.js';
+import { encodeArray } from '#platform/postgres/arrays.js';
+import type { Pool, PoolClient } from '#platform/postgres/pool.js';
+import { Derived, deriveFrom } from './derive.js';
+import type { ActivePolicy, PendingCommand, PolicyReader } from './pending.js';
+
+/** What is pending, beside what the log and the outcomes say should be. */
+export interface PolicyVerification {
+  readonly policy: string;
+  readonly isEqual: boolean;
+  readonly pending: number;
+  /** Positions of events whose command is not pending, and was not sent; the first few of each kind. */
+  readonly missing: readonly bigint[];
+  /** Of what is pending and follows from nothing. */
+  readonly extra: readonly bigint[];
+  /** Of what is due at another time than the code says now. */
+  readonly otherDue: readonly bigint[];
+}
+
+const PAGE = 10_000;
+/** Rows held before it is looked which of them have an outcome. */
+const HELD = 50_000;
+const SHOWN = 10;
+
+/** Derives what should be pending from the log anew, up to where the policy has read, and compares. */
+export async function verifyPolicy(
+  pool: Pool,
+  log: Log,
+  reader: PolicyReader,
+  policy: ActivePolicy,
+): Promise<PolicyVerification> {
+  const { name } = policy.definition;
+  const client = await pool.connect();
+  try {
+    await client.query('begin isolation level repeatable read read only');
+    const { rows } = await client.query<{ partition: number; position: string; from: string }>(
+      `select partition, position::text, from_position::text as from
+         from policies.checkpoints join policies.policies using (policy) where policy = $1`,
+      [name],
+    );
+    const derived = new Derived(policy, reader);
+    const through = new Map(rows.map(({ partition, position }) => [partition, BigInt(position)]));
+    let next = HELD;
+    if (rows.length > 0) {
+      await deriveFrom(derived, log, BigInt(rows[0]!.from), through, async () => {
+        if (derived.size < next) return;
+        await leaveOutSettled(client, derived);
+        next = derived.size + HELD;
+      });
+    }
+    await leaveOutSettled(client, derived);
+    return await compare(client, name, derived);
+  } finally {
+    await client.query('rollback').catch(() => {});
+    client.release();
+  }
+}
+
+async function leaveOutSettled(client: PoolClient, derived: Derived): Promise<void> {
+  const ids = [...derived.rows()].map(({ commandId }) => commandId);
+  for (let at = 0; at < ids.length; at += PAGE) {
+    const { rows } = await client.query<{ id: string }>(
+      `select o.command_id as id from unnest($1::uuid[]) d(id)
+         join policies.outcomes o on o.command_id = d.id and o.status <> 'parked'`,
+      [encodeArray('uuid', ids.slice(at, at + PAGE))],
+    );
+    derived.without(new Set(rows.map(({ id }) => id)));
+  }
+}
+
+async function compare(client: PoolClient, policy: string, derived: Derived): Promise<PolicyVerification> {
+  const expected = new Map([...derived.rows()].map((row): [string, PendingCommand] => [row.commandId, row]));
+  const found = { extra: [] as bigint[], otherDue: [] as bigint[] };
+  let pending = 0;
+  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+    const { rows } = await client.query<{ id: string; position: string; due: Date }>(
+      `select command_id as id, position::text, due from policies.pending
+        where policy = $1 and command_id > $2 order by command_id limit ${PAGE}`,
+      [policy, after],
+    );
+    for (const { id, position, due } of rows) {
+      pending++;
+      const row = expected.get(id);
+      if (!row) found.extra.push(BigInt(position));
+      else if (row.due.getTime() !== due.getTime()) found.otherDue.push(BigInt(position));
+      expected.delete(id);
+    }
+    if (rows.length < PAGE) break;
+    after = rows.at(-1)!.id;
+  }
+  const missing = [...expected.values()].map(({ position }) => position);
+  const { extra, otherDue } = found;
+  const isEqual = missing.length + extra.length + otherDue.length === 0;
+  const shown = (positions: bigint[]): bigint[] => positions.toSorted((a, b) => Number(a - b)).slice(0, SHOWN);
+  return { policy, isEqual, pending, missing: shown(missing), extra: shown(extra), otherDue: shown(otherDue) };
+}
