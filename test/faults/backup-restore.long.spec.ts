@@ -43,7 +43,7 @@ describeWithReplica('backup and restore, by the commands of the guides', () => {
     const operations = launch('operations', over);
     const said = await operations.said(/operations answers on (http:\S+?),/);
     const analytics = launch('analytics', over);
-    const also = await analytics.said(/analytics answers on (http:[^\s"]+)/);
+    const also = await analytics.said(/analytics answers on (http:[^\s";,]+)/);
     urls = { operations: said[1]!, analytics: also[1]! };
     return operations;
   };
