@@ -67,6 +67,7 @@ describe('settings', () => {
     ['PORT', '65536', 'PORT'],
     ['DRAIN_MS', '-1', 'DRAIN_MS'],
     ['YAD_URL', 'crm', 'YAD_URL'],
+    ['YAD_JWT_ACTOR_PREFIX', 'policy:', "YAD_JWT_ACTOR_PREFIX is 'policy:', which is how policies are named"],
     [
       'CORS_ORIGINS',
       'https://a.example/',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isSafeUrl } from '#platform/access/tokens/issuer-keys.js';
 import { ALGORITHMS } from '#platform/access/tokens/jwt-verifier.adapter.js';
+import { isPolicyActor } from '#platform/kernel/policy.js';
 import { ROLES, type Role } from '#platform/kernel/command.js';
 import { required, setting, whole, words } from './setting.js';
 
@@ -69,9 +70,13 @@ export const signInSettings = {
   }),
   YAD_JWT_ACTOR_PREFIX: required({
     area: 'sign-in',
-    schema: z.string().regex(/^[a-z][a-z0-9-]{0,30}:$/, {
-      error: 'is not of small letters, digits and dashes with a colon at the end, such as user:',
-    }),
+    schema: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,30}:$/, {
+        error: 'is not of small letters, digits and dashes with a colon at the end, such as user:',
+      })
+      // A token could else be taken for a policy, and its commands for what a policy has sent already.
+      .refine((prefix) => !isPolicyActor(prefix), { error: 'is how policies are named' }),
     otherwise: 'user:',
     meaning:
       'What the name of an actor begins with that a token names: no key is called so. Another one for another issuer.',
