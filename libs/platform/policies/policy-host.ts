@@ -13,6 +13,7 @@ import { PolicyReader, type ActivePolicy } from './pending.js';
 import { policySchema } from './policies.migrations.js';
 import { PolicyBooks } from './policy-books.js';
 import { PolicyConsumer } from './policy-consumer.js';
+import { policyFigures, type PolicyFigures } from './policy-figures.js';
 import { PolicyMember } from './policy-member.js';
 import { PolicySender, usualLimits, type SendLimits } from './policy-sender.js';
 import { emptyPartitions, PolicyWatch } from './policy-watch.js';
@@ -125,6 +126,13 @@ export class PolicyHost {
     );
     const aside = this.members.filter(({ isAside }) => isAside).map(({ name }) => `${name} is left to newer code`);
     return [...rows.map(({ policy, waits }) => `${policy} waits for code that knows ${waits}`), ...aside].join('; ');
+  }
+
+  /** How the policies that run here are doing, over all processes. */
+  async figures(): Promise<PolicyFigures[]> {
+    const { store, clock = systemClock } = this.options;
+    const own = this.members.filter(({ isAside }) => !isAside).map(({ name }) => name);
+    return policyFigures(this.pool, own, { head: (await store.head()).position, now: clock.now() });
   }
 
   async stop(): Promise<void> {

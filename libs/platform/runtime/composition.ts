@@ -174,7 +174,7 @@ export async function startSystem(
   const { topic, partitions } = options;
   const served = servedBy(definitions, parts, { store, codec, gateway, host, topic, partitions, accessLog });
   const heavy = options.http?.heavyQueries as QueryBudgetOptions | undefined;
-  const measured = measureSystem(metrics, { store, readiness, bus: onBus?.bus, host, served, heavy });
+  const measured = measureSystem(metrics, { store, readiness, bus: onBus?.bus, host, policies, served, heavy });
   const ways = { authenticator: signIn, accessLog, cursorKeys, readiness, logger: log, tracing };
   const app = await createHttpApp({ ...served, ...ways, ...options.http, ...measured });
   lifecycle.onStop('http', () => closeInOrder(app));
