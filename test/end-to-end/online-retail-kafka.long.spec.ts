@@ -33,7 +33,7 @@ describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
       };
       operations = await start('operations/main.js', /operations answers on (http:\S+),/);
       await start('relay/main.js', /relay: store -> (\S+)/);
-      analytics = await start('analytics/main.js', /analytics answers on (http:[^\s"]+)/);
+      analytics = await start('analytics/main.js', /analytics answers on (http:[^\s";,]+)/);
     }, 120_000);
     afterAll(async () => {
       const ended = await Promise.all(programs.map((program) => program.stop()));
