@@ -3,7 +3,7 @@ const usual = 'http://localhost:3000';
 
 /** The first thing to know. */
 export const isUp = (address: string, data: string): string =>
-  `Yad is up on ${address}, with its data in ${data}. Ctrl-C stops it.`;
+  `Yad is up on ${address}, with its data in ${data}; Ctrl-C stops it`;
 
 const OPEN = `
 Nobody signs in yet: whoever sends requests from this machine is the developer, and may do everything. The first key
@@ -18,7 +18,7 @@ Requests need an API key or a token: add  -H "authorization: Bearer $KEY"  to th
 
 /** What a person who has just started Yad wants to know: where to look and what to try. */
 export const welcome = (address: string, data: string, isOpen: boolean): string => `
-${isUp(address, data)}
+${isUp(address, data)}.
 ${isOpen ? OPEN : SIGNED_IN}
   API documents   ${address}/docs   (${address}/openapi.json)
 
