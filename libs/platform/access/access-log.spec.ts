@@ -107,4 +107,24 @@ describe('the access log', () => {
     await log.close();
     expect(entries.writes.flat()).toHaveLength(1);
   });
+
+  it('writes all denials when it closes, also where they are more than go into one write', async () => {
+    const entries = new Entries();
+    const log = new AccessLog(entries, { denials: 900 });
+    for (let i = 0; i < 1_000; i++) log.denied(denied(`operation ${i}`));
+    await log.close();
+    const written = entries.writes.flat();
+    expect(written.filter(({ outcome }) => outcome === 'forbidden')).toHaveLength(900);
+    expect(written.filter(({ outcome }) => outcome === 'not-noted')).toMatchObject([{ count: 100 }]);
+  });
+
+  it('closes also where nothing can be written', async () => {
+    const entries = new Entries();
+    const errors: unknown[] = [];
+    const log = new AccessLog(entries, { onError: (error) => errors.push(error) });
+    entries.fails = true;
+    log.denied(denied('a'));
+    await log.close();
+    expect(errors).toHaveLength(1);
+  });
 });

@@ -125,14 +125,15 @@ export class AccessLog {
 
   /** Writes what is left; what cannot be written then is lost. */
   async close(): Promise<void> {
+    while (this.writing) await this.writing;
+    // A write has so many at most; one that failed gives back what it took, and is not tried again.
+    for (let before = Infinity; this.denials.size > 0 || this.lost > 0;) {
+      if (this.denials.size >= before) break;
+      before = this.denials.size;
+      await this.write(true);
+    }
     clearTimeout(this.timer);
-    await this.writing;
-    if (this.hasDenials()) await this.write(true);
     await this.entries.close();
-  }
-
-  private hasDenials(): boolean {
-    return this.denials.size > 0 || this.lost > 0;
   }
 
   /** One write at a time: what comes meanwhile is in the next. */
