@@ -171,6 +171,12 @@ describe('reading the read models', () => {
       await expect(read.inSnapshot([wider], false, (inside) => inside.rows('select * from frames'))).rejects.toThrow();
     });
 
+    it('tells why there is no connection, also where nothing was read', async () => {
+      const other = await openReadModels(database.url, []);
+      await other.close();
+      await expect(other.inSnapshot([palette], false, async () => 'nothing')).rejects.toThrow(/pool/);
+    });
+
     it('gives its connection back when the work fails, and tells the first error', async () => {
       for (let time = 0; time < 5; time++) {
         const failing = read.inSnapshot([palette], false, (inside) =>

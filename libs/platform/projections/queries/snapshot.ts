@@ -63,6 +63,8 @@ export class Snapshot implements Pick<ReadModels, 'rows'> {
   /** Where the live builds stood when the snapshot was taken. */
   async checkpoints(): Promise<Checkpoints> {
     if (!this.opened) await this.send([]);
+    // Where there is no connection, that is what went wrong.
+    await this.opened;
     const { rows } = (await this.checkpointsRead!) as unknown as { rows: [string, number, string][] };
     const found = new Map<string, Map<number, bigint>>();
     for (const [projection, partition, position] of rows) {
