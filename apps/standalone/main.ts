@@ -2,15 +2,16 @@ import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-postgres.js';
 import { startSystem } from '#platform/runtime/composition.js';
 import { migrateDatabases } from '#platform/runtime/databases.js';
-import { httpOf, listen, runApp } from '#platform/runtime/run-app.js';
+import { listen, runApp, systemOf } from '#platform/runtime/run-app.js';
 import { partsOf, policiesOf } from '#platform/runtime/policies.js';
 import { databasesOf } from '#platform/runtime/connections.js';
-import { openNote, signInOf } from '#platform/runtime/sign-in.js';
+import { openNote } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
 import { isUp, welcome } from './welcome.js';
 
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
-await runApp('yad', async (environment, lifecycle, { log, metrics, tracing }) => {
+await runApp('yad', async (environment, lifecycle, telling) => {
+  const { log } = telling;
   const dataDir = resolve(environment.YAD_DATA);
   let usual = environment.DATABASE_URL;
   if (usual === undefined) {
@@ -31,16 +32,11 @@ await runApp('yad', async (environment, lifecycle, { log, metrics, tracing }) =>
   const { app, signIn } = await startSystem(
     definitions,
     {
-      databases: databasesOf(environment, usual),
+      ...systemOf(environment, telling, usual),
       parts: partsOf(['commands', 'read-models', 'audit'], environment),
       policies: policiesOf(environment),
       partitions: environment.YAD_PARTITIONS,
       topic: environment.YAD_TOPIC,
-      log,
-      metrics,
-      tracing,
-      http: httpOf(environment),
-      signIn: signInOf(environment),
     },
     lifecycle,
   );

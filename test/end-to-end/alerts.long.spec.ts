@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
+import { freePort } from '#test/support/free-port.js';
 import { createTestDatabase } from '#test/support/postgres.js';
 import { Scrape } from '#test/support/scrape.js';
 import { App, until } from '../faults/app.js';
@@ -180,12 +179,3 @@ describe('alert rules and dashboard', () => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,5 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/free-port.js';
 import { Program } from '../end-to-end/processes.js';
 
 const MAINS = { operations: 'operations/main.js', relay: 'relay/main.js', analytics: 'analytics/main.js' } as const;
@@ -80,12 +80,4 @@ export class Fleet {
   retire(): void {
     this.stopping = true;
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return port;
 }

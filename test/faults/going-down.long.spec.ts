@@ -1,9 +1,10 @@
 import { Agent, request } from 'node:http';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '#platform/kernel/ids.js';
 import { Program } from '../end-to-end/processes.js';
+import { freePort } from '../support/free-port.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { Proxy } from '../support/proxy.js';
 import { App, until } from './app.js';
@@ -21,14 +22,6 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
   await database.drop();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** One of two processes of an app behind a balancer, at one address over all its restarts. */
 class Member {

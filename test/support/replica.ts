@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { freePort } from './free-port.js';
 
 /** Folder of a PostgreSQL server's programs (initdb, postgres, pg_basebackup); undefined where there is none. */
 export const programs = process.env['YAD_TEST_PG_BIN'];
@@ -181,11 +182,7 @@ export class ReplicatedPostgres {
 const admin = ({ port }: Node): string => `postgres://yad@127.0.0.1:${port}/postgres`;
 
 export async function aNode(root: string, name: string): Promise<Node> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return { folder: join(root, name), port };
+  return { folder: join(root, name), port: await freePort() };
 }
 
 export function userPostgres(): { uid: number; gid: number } {

@@ -5,8 +5,10 @@ import type { QueryBudgetOptions } from '#platform/projections/queries/query-bud
 import { createLog, type WrittenLog } from '#platform/observability/pino-log.js';
 import { Tracing } from '#platform/observability/tracing.js';
 import { Metrics } from '#platform/observability/metrics.js';
+import { databasesOf } from './connections.js';
 import { Lifecycle } from './lifecycle.js';
 import { measureLog } from './metrics/app-metrics.js';
+import { signInOf } from './sign-in.js';
 import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
 
 /** What a process tells of itself by. */
@@ -55,8 +57,20 @@ const tracingOf = (environment: Environment, app: string): Promise<Tracing> | un
   return endpoint === undefined ? undefined : Tracing.start({ app, endpoint, ratio });
 };
 
+/**
+ * What an app starts its system with, beside its parts: as its settings say.
+ * @param usual in the place of DATABASE_URL
+ * @throws WrongSettings naming what does not fit
+ */
+export const systemOf = (environment: Environment, telling: Telling, usual?: string) => ({
+  databases: databasesOf(environment, usual),
+  ...telling,
+  http: httpOf(environment),
+  signIn: signInOf(environment),
+});
+
 /** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */
-export const httpOf = (
+const httpOf = (
   environment: Environment,
 ): {
   hosts: ReadonlySet<string>;

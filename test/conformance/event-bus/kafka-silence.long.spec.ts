@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -10,6 +9,7 @@ import { Relay } from '#platform/event-bus/relay/relay.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { newId } from '#platform/kernel/ids.js';
 import { startKafka, type KafkaBroker } from '../../../tools/kafka/kafka.mjs';
+import { freePort } from '../../support/free-port.js';
 import { describeWithKafka } from '../../support/kafka.js';
 import { Proxy } from '../../support/proxy.js';
 import { append } from './event-bus.conformance.js';
@@ -18,14 +18,6 @@ import { TestConsumer, until } from './test-consumer.js';
 const log = { warn: process.env['YAD_TEST_LOG'] ? console.warn : (): void => {} };
 /** In which a half-open socket is to be noticed, and readers are to go on. */
 const NOTICED_MS = 30_000;
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
-  return port;
-}
 
 // A broker of its own that tells its clients the proxy's address; the other only tells that there may be one.
 describeWithKafka('a broker whose side of the connections vanishes without a word', () => {
