@@ -40,7 +40,10 @@ export class PersonalAnswer {
   private readonly mask: Mask | undefined;
   private readonly named: ReadonlySet<string>;
 
-  constructor({ answer, personal = 'declared' }: Pick<QueryDefinition, 'answer'> & Partial<QueryDefinition>) {
+  constructor({
+    answer,
+    personal = 'declared',
+  }: Pick<QueryDefinition, 'answer'> & Partial<Pick<QueryDefinition, 'personal'>>) {
     this.mask = maskOf(answer);
     this.isPersonal = this.mask !== undefined || personal === 'untyped';
     this.named = new Set(personalFieldsOf(answer));

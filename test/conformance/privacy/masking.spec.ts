@@ -84,7 +84,11 @@ async function startWith(given: readonly StoredEvent[]): Promise<Yad> {
     recordedAt: async () => new Date('2026-06-01T00:00:00Z'),
   };
   const readModels: QuerySource = {
-    inSnapshot: async (_projections, _isHeavy, work) => ({ answer: await work(tables), checkpoints: new Map() }),
+    inSnapshot: async (_projections, _isHeavy, work) => ({
+      answer: await work(tables),
+      checkpoints: new Map(),
+      isIncomplete: false,
+    }),
   };
   const served = servedBy(definitions, ['commands', 'read-models', 'audit'], {
     store,

@@ -35,7 +35,10 @@ export interface Page<Item> {
 export interface LogQueryContext {
   /** The keyset that the caller's cursor carried, verified. */
   readonly after?: readonly (string | number)[];
+  /** What stands for now: of a question about the past, that of then. */
   readonly now: Date;
+  /** Of the log, only events up to there count; absent: all there are. */
+  readonly through?: bigint;
   /** The reader may not see personal values. What an answer's schema declares as personal is masked by the shell. */
   readonly isMasked?: boolean;
 }
@@ -57,19 +60,30 @@ export class HeavyNeeded extends Error {
 /** Where projections stand: by name and partition, the position through which every event is in their rows. */
 export type Checkpoints = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
 
+/** What was read in one snapshot. */
+export interface Snapshotted<T> {
+  readonly answer: T;
+  /** Where the projections stood. */
+  readonly checkpoints: Checkpoints;
+  /** Events that concern the answer were set aside: it may lack something, and is not to be had again. */
+  readonly isIncomplete: boolean;
+}
+
 /** Where queries read: all statements of one see the same rows. */
 export interface QuerySource {
   /**
    * Runs a query's work in one snapshot.
    * @param projections that it reads: `checkpoints` says where they stood, and no swap comes between
    * @param isHeavy on connections of their own, where nothing light waits behind it
+   * @param subjects whom the answer concerns; absent: anybody
    * @throws what the work throws; BeingBuilt, TookTooLong
    */
   inSnapshot<T>(
     projections: readonly Projection[],
     isHeavy: boolean,
     work: (read: ReadModels) => Promise<T>,
-  ): Promise<{ readonly answer: T; readonly checkpoints: Checkpoints }>;
+    subjects?: (read: ReadModels) => Promise<readonly string[]> | undefined,
+  ): Promise<Snapshotted<T>>;
 }
 
 /**
@@ -79,6 +93,8 @@ export interface QuerySource {
  */
 export interface QueryDefinition<Parameters = any, Answer = any> {
   readonly name: string;
+  /** Raised when another answer comes of the same rows: an answer of before is then not given by this code. */
+  readonly version: number;
   readonly summary: string;
   /** `GET /v1/customers/:id` */
   readonly path: string;
@@ -94,6 +110,11 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   /** It may look at everybody: only a few of these run at once, and no light query waits behind them. */
   readonly heavy: boolean;
   /**
+   * Whose rows it reads, where that is only some: as of a point in the past, these are folded from their events. It may
+   * read tables that keep their history, no others. Undefined where the parameters name nobody.
+   */
+  readonly about?: About;
+  /**
    * `declared`: what is personal in an answer, its schema says, and the shell masks it. `untyped`: the schema cannot say
    * it, and `run` masks by itself where it is told `isMasked`.
    */
@@ -102,11 +123,19 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
   run(parameters: Parameters, context: LogQueryContext & Partial<QueryContext>): Promise<Answer | Page<any>>;
 }
 
+/** The subjects that parameters are about, as of what is read; undefined where they may be anybody. */
+export type About<Parameters = any> = (
+  parameters: Parameters,
+  read: Pick<ReadModels, 'rows'>,
+) => Promise<readonly string[]> | undefined;
+
 /** Who may ask a query that does not say it otherwise. */
 const READERS: readonly Role[] = ['analyst', 'service', 'auditor', 'privacy', 'admin'];
 
 interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[], Answer> {
   name: string;
+  /** Absent: 1. */
+  version?: number;
   summary: string;
   route: string;
   /** Absent: all who may read. */
@@ -116,6 +145,8 @@ interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[]
   parameters: P;
   /** Absent: it asks the log, and is given no read models. */
   reads?: R;
+  /** Absent: it may be anybody. */
+  about?: About<z.infer<P>>;
   run: (parameters: z.infer<P>, context: R extends readonly [] ? LogQueryContext : QueryContext) => Promise<Answer>;
 }
 
@@ -156,14 +187,16 @@ function define(
   },
   shape: Pick<QueryDefinition, 'path' | 'paged' | 'answer' | 'heavy'>,
 ): QueryDefinition {
-  const { name, summary, allowed = READERS, personal = 'declared', parameters, run } = definition;
+  const { name, version = 1, summary, allowed = READERS, personal = 'declared', parameters, about, run } = definition;
   const { reads: projections = [] } = definition;
   const defined: QueryDefinition = {
     name,
+    version,
     summary,
     allowed,
     parameters,
     projections,
+    about,
     personal,
     reads: projections.map((each) => each.name),
     ...shape,

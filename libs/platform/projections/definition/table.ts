@@ -40,6 +40,18 @@ export interface Source {
   readonly rows: (row: any) => readonly object[];
 }
 
+/**
+ * Of a table whose past is kept: the table with a row for each time that a row of it stood, and the columns of positions
+ * between which it did. The other columns have the same names in both.
+ */
+export interface History {
+  readonly table: Table;
+  /** Position of the event that set the row. */
+  readonly since: string;
+  /** Position of the event that ended it; null while it stands. */
+  readonly until: string;
+}
+
 interface Declaration<C extends Columns> {
   /** What a row is: the table's comment in the database. */
   about: string;
@@ -47,6 +59,8 @@ interface Declaration<C extends Columns> {
   subject?: string;
   columns: C;
   indexes?: readonly Index<(keyof C & string) | 'subject'>[];
+  /** Absent: the past is not kept. */
+  history?: History;
 }
 
 /**
@@ -69,6 +83,7 @@ export class Table<R extends object = any, K extends object = any, Shape extends
     columns: Columns,
     readonly indexes: readonly Index[],
     readonly source?: Source,
+    readonly history?: History,
   ) {
     this.columns = { subject, ...columns };
     // They stand in SQL as they are.
@@ -134,11 +149,19 @@ export type RowOf<T extends Table> = T['row'];
  */
 export function table<const C extends Columns>(
   name: string,
-  { about, subject, columns, indexes = [] }: Declaration<C>,
+  { about, subject, columns, indexes = [], history }: Declaration<C>,
 ): Table<Row<C>, KeyOf<C>, Fields<C>> {
   if ('subject' in columns) throw new Error(`${name}: every table has the column 'subject' already`);
   const own = uuid().key();
-  return new Table(name, about, subject === undefined ? own : own.describe(subject), columns, indexes);
+  return new Table(
+    name,
+    about,
+    subject === undefined ? own : own.describe(subject),
+    columns,
+    indexes,
+    undefined,
+    history,
+  );
 }
 
 /** A derived table's columns beside its subject, which is that of the row that they are worked out of. */
@@ -155,7 +178,7 @@ export function derivedTable<const C extends Columns, S extends Table>(
     from,
     rows,
     ...declared
-  }: Omit<Declaration<C>, 'subject'> & { from: S; rows: (row: S['row']) => readonly DerivedRow<C>[] },
+  }: Omit<Declaration<C>, 'subject' | 'history'> & { from: S; rows: (row: S['row']) => readonly DerivedRow<C>[] },
 ): Table<Row<C>, KeyOf<C>, Fields<C>> {
   const { about, columns, indexes } = table(name, declared);
   const { subject, ...own } = columns;

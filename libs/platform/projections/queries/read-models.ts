@@ -92,15 +92,17 @@ export async function openReadModels(
   };
   const names = { light: new PreparedNames(), heavy: new PreparedNames() };
   const states = statesOf();
-  const inSnapshot: QuerySource['inSnapshot'] = async (read, isHeavy, work) => {
+  const inSnapshot: QuerySource['inSnapshot'] = async (read, isHeavy, work, subjects) => {
     let opening = openingOf(read);
     for (let tries = 1; ; tries++) {
       const snapshot = isHeavy ? new Snapshot(heavy, names.heavy, opening) : new Snapshot(master, names.light, opening);
       try {
-        const answer = await work({ rows: snapshot.rows, states });
-        const checkpoints = await snapshot.checkpoints();
+        const rows = { rows: snapshot.rows, states };
+        const answer = await work(rows);
+        const { checkpoints, parked } = await snapshot.stand();
+        const isIncomplete = parked.length > 0 && (await concernsParked(rows, parked, subjects?.(rows)));
         snapshot.end();
-        return { answer, checkpoints };
+        return { answer, checkpoints, isIncomplete };
       } catch (error) {
         // Before anything else is asked, which may need the connection.
         snapshot.end();
@@ -121,6 +123,21 @@ export async function openReadModels(
       await Promise.all([dataSource.destroy(), heavy.end()]);
     },
   };
+}
+
+/** Whether events about any of these subjects are set aside in one of the projections; of anybody where none are named. */
+async function concernsParked(
+  read: ReadModels,
+  projections: readonly string[],
+  subjects: Promise<readonly string[]> | undefined,
+): Promise<boolean> {
+  if (!subjects) return true;
+  const [found] = await read.rows<{ parked: boolean }>(
+    `select exists (select from projections.dead_letters d join projections.builds b using (projection, generation)
+       where b.status = 'live' and d.projection = any($1::text[]) and d.subject = any($2::text[])) as parked`,
+    [projections, await subjects],
+  );
+  return found!.parked;
 }
 
 const lockOf = (views: readonly string[]): string | undefined =>

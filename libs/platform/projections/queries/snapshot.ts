@@ -6,8 +6,12 @@ import type { PreparedNames } from './prepared-names.js';
 const RESULT_CHANGED = '0A000';
 
 const BEGIN = 'begin isolation level repeatable read read only';
-const CHECKPOINTS = `select projection, partition, position::text from projections.checkpoints
-  join projections.builds b using (projection, generation) where b.status = 'live' and projection = any($1::text[])`;
+// A row for each projection: what its partitions hold, and whether events are set aside.
+const CHECKPOINTS = `select b.projection,
+    array(select c.partition || ':' || c.position from projections.checkpoints c
+           where c.projection = b.projection and c.generation = b.generation),
+    exists (select from projections.dead_letters d where d.projection = b.projection and d.generation = b.generation)
+  from projections.builds b where b.status = 'live' and b.projection = any($1::text[])`;
 
 /** What a snapshot is opened with. */
 export interface Opening {
@@ -16,6 +20,12 @@ export interface Opening {
   /** Takes what the query may read in share, so that no swap changes what a name means; undefined where that is nothing. */
   readonly lock: string | undefined;
 }
+
+/** Of `partition:position`. */
+const positionOf = (text: string): [number, bigint] => {
+  const at = text.indexOf(':');
+  return [Number(text.slice(0, at)), BigInt(text.slice(at + 1))];
+};
 
 interface Asked {
   readonly text: string;
@@ -60,19 +70,19 @@ export class Snapshot implements Pick<ReadModels, 'rows'> {
       });
     });
 
-  /** Where the live builds stood when the snapshot was taken. */
-  async checkpoints(): Promise<Checkpoints> {
+  /** Where the live builds stood when the snapshot was taken, and which of them had events set aside. */
+  async stand(): Promise<{ readonly checkpoints: Checkpoints; readonly parked: readonly string[] }> {
     if (!this.opened) await this.send([]);
     // Where there is no connection, that is what went wrong.
     await this.opened;
-    const { rows } = (await this.checkpointsRead!) as unknown as { rows: [string, number, string][] };
-    const found = new Map<string, Map<number, bigint>>();
-    for (const [projection, partition, position] of rows) {
-      const own = found.get(projection);
-      if (own) own.set(partition, BigInt(position));
-      else found.set(projection, new Map([[partition, BigInt(position)]]));
+    const { rows } = (await this.checkpointsRead!) as unknown as { rows: [string, string[], boolean][] };
+    const checkpoints = new Map<string, Map<number, bigint>>();
+    const parked: string[] = [];
+    for (const [projection, positions, isParked] of rows) {
+      checkpoints.set(projection, new Map(positions.map(positionOf)));
+      if (isParked) parked.push(projection);
     }
-    return found;
+    return { checkpoints, parked };
   }
 
   /** Lets the connection go, without keeping anybody waiting. Nothing was written, so that it matters to nobody how. */
