@@ -92,7 +92,7 @@ async function append(store: PostgresEventStore, total: number): Promise<bigint>
     }));
     for (const outcome of await store.append(batch)) {
       if (outcome.kind !== 'stored') throw new Error(`not stored: ${outcome.kind}`);
-      if (outcome.firstPosition > last) last = outcome.firstPosition;
+      if (outcome.position > last) last = outcome.position;
     }
   }
   return last;

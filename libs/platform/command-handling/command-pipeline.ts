@@ -210,7 +210,7 @@ export class CommandPipeline implements CommandGateway {
       for (const entry of touched) if (--entry.pending === 0) entry.last = undefined;
     }
     if (outcome.kind === 'stored') {
-      const position = outcome.firstPosition + BigInt(events.length - 1);
+      const { position } = outcome;
       return { id, stream: streamName(own), revision, position, events: events.length, repeated: false };
     }
     for (const entry of entries) this.states.drop(entry);

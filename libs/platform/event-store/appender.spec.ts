@@ -4,7 +4,7 @@ import { newId } from '#platform/kernel/ids.js';
 import { Appender } from './appender.js';
 import type { AppendOutcome, AppendRequest } from './event-store.js';
 
-const stored: AppendOutcome = { kind: 'stored', firstPosition: 1n, recordedAt: new Date(0) };
+const stored: AppendOutcome = { kind: 'stored', position: 1n };
 const conflict: AppendOutcome = { kind: 'conflict', stream: { aggregate: 'thing', aggregateId: '1' } };
 
 const aRequest = (...dependsOn: AppendRequest[]): AppendRequest => {

@@ -270,7 +270,7 @@ export class Appender {
         const { position } = outcome.receipt;
         const [last] = await this.store.readAll({ after: position - 1n, through: position, limit: 1 });
         if (last?.id !== events.at(-1)!.id) return outcome;
-        return { kind: 'stored', firstPosition: position - BigInt(events.length - 1), recordedAt: last.recordedAt };
+        return { kind: 'stored', position };
       }),
     );
   }

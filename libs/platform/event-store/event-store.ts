@@ -60,7 +60,8 @@ export interface Receipt extends StreamId {
 }
 
 export type AppendOutcome =
-  | { kind: 'stored'; firstPosition: bigint; recordedAt: Date }
+  /** `position`: of the request's last event, or a later one of what was stored in the same transaction. */
+  | { kind: 'stored'; position: bigint }
   /** The command id is known: nothing was stored again. */
   | { kind: 'repeated'; receipt: Receipt }
   /**
@@ -141,7 +142,8 @@ export interface StreamEvents {
 
 /**
  * The log: the only truth. Positions are a total order, starting at 1; a reader that has seen position n never learns
- * later of an event at or below n. They may have holes: a new incarnation begins far above the last one.
+ * later of an event at or below n. They may have holes: a new incarnation begins far above the last one, and where
+ * `identity.positions` is sparse, a hole may follow each event.
  */
 export interface EventStore {
   /** Which log this is, as far as this process knows; replaced when another incarnation begins. */

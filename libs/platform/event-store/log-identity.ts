@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { MAX_POSITION } from '#platform/kernel/position.js';
 
 /**
  * A stretch of the log's history on one server. A new one begins where the log goes on without the last commits of the
@@ -36,6 +37,8 @@ export class LogIdentity {
     private readonly secret: Buffer,
     /** In order; at least one. */
     readonly incarnations: readonly Incarnation[],
+    /** Sparse: what lies between the positions of two events is no loss. Who would count with positions asks here. */
+    readonly positions: 'dense' | 'sparse' = 'dense',
   ) {}
 
   get current(): Incarnation {
@@ -62,8 +65,9 @@ export class LogIdentity {
     return this.heldThrough(position, knownIn) !== position;
   }
 
-  /** The holes that the log has for good: exclusive of both ends, `(after, before)`. */
+  /** Where the log may have holes for good: exclusive of both ends, `(after, before)`. */
   get holes(): readonly { after: bigint; before: bigint }[] {
+    if (this.positions === 'sparse') return [{ after: 0n, before: MAX_POSITION }];
     return this.incarnations.slice(1).map(({ follows, beginsAt }) => ({ after: follows, before: beginsAt }));
   }
 

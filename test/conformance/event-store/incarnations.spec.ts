@@ -74,11 +74,11 @@ describe('incarnations of a log', () => {
     expect(told).toHaveLength(1);
     expect(told[0]!.current).toMatchObject({ number: 2, forkedAt: 3n, follows: 3n });
     if (outcome?.kind !== 'stored') throw new Error('not stored');
-    expect(outcome.firstPosition).toBe(told[0]!.current.beginsAt);
-    expect(outcome.firstPosition).toBeGreaterThan(1_700_000_000n * 1_000_000n);
+    expect(outcome.position).toBe(told[0]!.current.beginsAt);
+    expect(outcome.position).toBeGreaterThan(1_700_000_000n * 1_000_000n);
     // Readers cross the hole, by position and by time.
     const events = await store.readAll({ after: 0n, limit: 10 });
-    expect(events.map(({ position }) => position)).toEqual([1n, 2n, 3n, outcome.firstPosition]);
+    expect(events.map(({ position }) => position)).toEqual([1n, 2n, 3n, outcome.position]);
     for (const [at, event] of events.entries()) {
       const found = await store.positionAt(event.recordedAt);
       expect(events.findIndex(({ position }) => position === found)).toBeGreaterThanOrEqual(at);
@@ -122,7 +122,7 @@ describe('incarnations of a log', () => {
     await sql(cut);
     const [outcome] = await insist(() => store.append([aRequest(thing('after'))]));
     expect(store.identity.current).toMatchObject({ number: 2, forkedAt: 1n });
-    expect(outcome).toMatchObject({ firstPosition: store.identity.current.beginsAt });
+    expect(outcome).toMatchObject({ position: store.identity.current.beginsAt });
     expect([1n, 2n, 3n].map((position) => store.identity.isLost(position))).toEqual([false, true, true]);
     // Who knew the lost events too finds the reason on record.
     await insist(() => other.head());

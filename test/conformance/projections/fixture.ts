@@ -202,7 +202,7 @@ export class World {
       },
     ]);
     if (outcome?.kind !== 'stored') throw new Error('not stored');
-    return outcome.firstPosition;
+    return outcome.position;
   }
 
   /** All of the log as a relay would publish it. */

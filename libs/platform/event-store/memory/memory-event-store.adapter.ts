@@ -120,7 +120,6 @@ export class MemoryEventStore implements EventStore {
       const { aggregate, aggregateId } = each;
       this.holders.set(reservationKey(each), { aggregate, aggregateId });
     }
-    const firstPosition = this.nextPosition;
     const now = this.clock.now();
     const last = this.log.at(-1)?.recordedAt;
     const recordedAt = last && last > now ? last : now;
@@ -143,7 +142,7 @@ export class MemoryEventStore implements EventStore {
       position: this.log.at(-1)!.position,
       events: request.events.length,
     });
-    return { kind: 'stored', firstPosition, recordedAt };
+    return { kind: 'stored', position: this.log.at(-1)!.position };
   }
 
   async keepReceipt(receipt: Receipt): Promise<Receipt> {

@@ -32,10 +32,10 @@ import {
   type StreamEvents,
   type StreamSpan,
 } from '../event-store.js';
+import { resolve } from '../append-conflicts.js';
 import type { LogIdentity, SeenEvent } from '../log-identity.js';
 import { appendQuery } from './append-query.js';
 import { AnotherLog, Attachment, LogMoved } from './attachment.js';
-import { resolve } from './append-conflicts.js';
 import { CommitListener } from './commit-listener.js';
 import { CommitNotifier } from './commit-notifier.js';
 import { toReceipt, toStoredEvent, types, type EventRow, type LargeRow, type ReceiptRow } from './rows.js';
@@ -164,11 +164,10 @@ export class PostgresEventStore implements EventStore {
     for (let round = 0; open.length > 0; round++) {
       try {
         const batch = open.length === requests.length ? requests : open.map((index) => requests[index]!);
-        const { firstPosition, recordedAt } = await this.appendAll(batch);
-        let position = firstPosition;
+        let position = (await this.appendAll(batch)) - 1n;
         for (const index of open) {
-          outcomes[index] = { kind: 'stored', firstPosition: position, recordedAt };
           position += BigInt(requests[index]!.events.length);
+          outcomes[index] = { kind: 'stored', position };
         }
         break;
       } catch (error) {
@@ -191,7 +190,8 @@ export class PostgresEventStore implements EventStore {
     return outcomes as AppendOutcome[];
   }
 
-  private async appendAll(requests: AppendRequest[]): Promise<{ firstPosition: bigint; recordedAt: Date }> {
+  /** Resolves to the position of the first event. */
+  private async appendAll(requests: AppendRequest[]): Promise<bigint> {
     let stored!: StoredRevisions;
     const { clock, ownClock = systemClock } = this.options;
     const { rows } = await this.appends.query((connection) => {
@@ -209,10 +209,10 @@ export class PostgresEventStore implements EventStore {
     // Readers of this process need no word from the server.
     this.listener.notify();
     this.notifier.committed();
-    const [firstPosition, micros] = rows[0][0] as [bigint, bigint];
+    const [firstPosition] = rows[0][0] as [bigint, bigint];
     const events = requests.reduce((sum, request) => sum + request.events.length, 0);
     this.attachment.saw(firstPosition + BigInt(events - 1), requests.at(-1)!.events.at(-1)!.id);
-    return { firstPosition, recordedAt: new Date(Number(micros / 1000n)) };
+    return firstPosition;
   }
 
   private storedOver(connection: object): StoredRevisions {

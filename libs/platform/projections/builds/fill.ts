@@ -78,7 +78,34 @@ export async function fill(
   return new Map(fillers.flatMap(({ writer, stopped }) => (stopped ? [[writer, stopped] as const] : [])));
 }
 
-async function* pages(
+function pages(log: Log, first: bigint, last: bigint, limit: number, readAhead: number): AsyncGenerator<StoredEvent[]> {
+  const isSparse = log.store.identity.positions === 'sparse';
+  return isSparse ? pagesInTurn(log, first, last, limit) : pagesAhead(log, first, last, limit, readAhead);
+}
+
+/** Of a log whose positions do not tell how many events lie between them: each page tells where the next begins. */
+async function* pagesInTurn({ store }: Log, first: bigint, last: bigint, limit: number): AsyncGenerator<StoredEvent[]> {
+  const readAfter = (after: bigint): Promise<EventPage> | undefined => {
+    if (after >= last) return undefined;
+    const read = store.readAll({ after, through: last, limit, bytes: RANGE_BYTES });
+    // Handled where it is awaited; a stopped fill must not leave a rejection behind.
+    read.catch(() => {});
+    return read;
+  };
+  let reading = readAfter(first);
+  while (reading) {
+    const page = await reading;
+    if (page.length === 0) {
+      if ((await store.head()).position >= last) return;
+      throw new Error(`the store ends before ${last}, up to which it is to be read`);
+    }
+    // Read while this one is folded.
+    reading = readAfter(page.at(-1)!.position);
+    yield page;
+  }
+}
+
+async function* pagesAhead(
   { store }: Log,
   first: bigint,
   last: bigint,

@@ -8,7 +8,7 @@ import {
   type AppendOutcome,
   type AppendRequest,
   type Receipt,
-} from '../event-store.js';
+} from './event-store.js';
 
 /**
  * Which requests of a refused batch clash, seen in order, with what the store holds. Those without an outcome
