@@ -1,11 +1,10 @@
 import { accessLogQuery } from '#platform/audit/access-log.query.js';
-import { auditQueries } from '#platform/audit/audit.queries.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
 import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
 import { codecOf } from '#platform/runtime/codec.js';
-import { aggregatesOf } from '#platform/runtime/composition.js';
+import { aggregatesOf, logQueries } from '#platform/runtime/composition.js';
 import { definitions } from '../definitions.js';
 
 /** The AsyncAPI document of the topic as it is set unless told otherwise. */
@@ -31,7 +30,7 @@ export function apiDocument(): Record<string, any> {
     feed: true,
     queries: [
       ...queries,
-      ...auditQueries({ ...log, events, aggregates: aggregatesOf(commands) }),
+      ...logQueries(['commands', 'audit'], { ...log, events, resources, aggregates: aggregatesOf(commands) }),
       accessLogQuery(nothingNoted),
     ],
   });

@@ -19,7 +19,9 @@ import {
 import { stateAsOf } from './as-of.js';
 import { audited, auditedEvent, type AuditedEvent } from './audited-event.js';
 
-const allowed: readonly Role[] = ['auditor', 'privacy', 'admin'];
+/** Who may look into the log. */
+export const MAY_AUDIT: readonly Role[] = ['auditor', 'privacy', 'admin'];
+const allowed = MAY_AUDIT;
 const limit = z.coerce
   .number()
   .int()

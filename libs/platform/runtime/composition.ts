@@ -3,10 +3,11 @@ import { AccessLog } from '#platform/access/access-log.js';
 import { PostgresAccessEntries } from '#platform/access/log/postgres-access-entries.adapter.js';
 import { accessLogQuery } from '#platform/audit/access-log.query.js';
 import type { SignIn } from '#platform/access/sign-in.js';
-import { auditQueries } from '#platform/audit/audit.queries.js';
+import { auditQueries, MAY_AUDIT, type AuditOptions } from '#platform/audit/audit.queries.js';
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { ResourceReader } from '#platform/command-handling/resource-reader.js';
+import { resourceDiffQueries, stateDiffQuery } from '#platform/differences/diff.queries.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
@@ -209,7 +210,7 @@ export function servedBy(
   } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
-  if (parts.includes('audit')) asked.push(...auditQueries({ store, codec, events, aggregates }));
+  asked.push(...logQueries(parts, { store, codec, events, aggregates, resources }));
   if (parts.includes('audit') && accessLog) asked.push(accessLogQuery(accessLog.entries));
   const served: Served = {
     documentWords,
@@ -224,6 +225,15 @@ export function servedBy(
   const feed = new EventFeed(store);
   return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };
 }
+
+/** The queries of the log alone that these parts answer. */
+export const logQueries = (
+  parts: readonly Part[],
+  { resources, ...log }: AuditOptions & { readonly resources: readonly ResourceDefinition[] },
+): QueryDefinition[] => [
+  ...(parts.includes('audit') ? [...auditQueries(log), stateDiffQuery(log, MAY_AUDIT)] : []),
+  ...(parts.includes('commands') ? resourceDiffQueries(log, resources) : []),
+];
 
 /** Who saw what, in the database of the keys: beside the log that it is about, and not in it. */
 const openAccessLog = async (url: string, onError: (error: unknown) => void): Promise<AccessLog> =>

@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { projections } from '#analytical/index.js';
 import { definitions } from '#apps/definitions.js';
 import { eventContracts } from '#contracts/index.js';
-import { auditQueries } from '#platform/audit/audit.queries.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { createHttpApp } from '#platform/http/create-http-app.js';
 import { keysOfThisProcess } from '#platform/http/cursor-keys/cursor-keys.js';
@@ -17,7 +16,7 @@ import { derivedId } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
 import { PlaintextCodec } from '#platform/privacy/plaintext-codec.js';
 import type { QueryDefinition, QuerySource } from '#platform/projections/definition/query.js';
-import { aggregatesOf, servedBy } from '#platform/runtime/composition.js';
+import { aggregatesOf, logQueries, servedBy } from '#platform/runtime/composition.js';
 import { MARK, publishedEvents, streamIdOf } from '#test/fixtures/published-events.fixture.js';
 import { anyInput } from '../../support/any-input.js';
 import { conformingClient } from '../../support/conforming-client.js';
@@ -31,7 +30,8 @@ const subjects = ['ann', 'ben', 'cem'].map((name) => derivedId('masking', name))
 const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
 const { commands, resources, queries, events } = definitions;
 const aggregates = aggregatesOf(commands);
-const audit = auditQueries({ store: new MemoryEventStore(), codec, events, aggregates });
+const log = { store: new MemoryEventStore(), codec, events, aggregates, resources };
+const ofTheLog = logQueries(['commands', 'audit'], log);
 
 /**
  * Words of ours, which other events have as open fields: the label of a point, the name of a system, of an attribute. A
@@ -41,7 +41,7 @@ const WORDS = { points: 'label', identities: 'system', attributes: 'name' };
 
 type Operation = QueryDefinition | ResourceDefinition;
 const isQuery = (operation: Operation): operation is QueryDefinition => 'parameters' in operation;
-const operations: readonly Operation[] = [...resources, ...queries, ...audit];
+const operations: readonly Operation[] = [...resources, ...queries, ...ofTheLog];
 const isPersonal = (operation: Operation): boolean => new PersonalAnswer(operation).isPersonal;
 
 // By an event that this build does not know, and a reason: both are in answers without a schema of theirs.
@@ -133,6 +133,11 @@ async function startWith(given: readonly StoredEvent[]): Promise<Yad> {
 function queryOf({ parameters }: QueryDefinition): string {
   const given: Record<string, string> = { day: '2026-06-01', currency: 'EUR', limit: '1000' };
   const names = Object.keys(parameters.shape).filter((name) => name in given);
+  // The whole life of what is compared.
+  if ('from' in parameters.shape && !parameters.shape.from.isOptional()) {
+    names.push('from');
+    given['from'] = '0';
+  }
   return names.length === 0 ? '' : `?${names.map((name) => `${name}=${given[name]}`).join('&')}`;
 }
 
@@ -293,15 +298,19 @@ describe('personal values in answers', () => {
   }, 120_000);
 
   it('hide in no place of an answer that its schema says nothing of', () => {
+    const diffs = resources.map(({ name }) => name.replace('Get', 'Diff')).toSorted();
     const places = operations.flatMap(({ name, answer }) => opaque(answer, name));
     expect([...new Set(places)].toSorted()).toEqual([
       // A few open fields of an event; that no personal one gets there, the specs of projections see to.
       'Customer360/timeline/summary',
       'CustomerTimeline/summary',
+      // Folded as if all of it were erased, as states are.
+      ...diffs.flatMap((name) => [`${name}/changes/after`, `${name}/changes/before`]),
       // Open fields of events that this build does not know.
       ...['EventAtPosition/data', 'EventsOfCustomer/data', 'EventsOfSpan/data', 'EventsOfStream/data'],
       // Folded as if all of it were erased.
       'StateAsOf/state',
+      ...['StateDiff/changes/after', 'StateDiff/changes/before'],
     ]);
   });
 });

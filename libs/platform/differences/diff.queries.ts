@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import type { Aggregate } from '#platform/kernel/aggregate.js';
+import { streamName, type RecordedEvent } from '#platform/kernel/envelope.js';
+import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
+import { Id } from '#platform/kernel/ids.js';
+import type { ResourceDefinition } from '#platform/kernel/resource.js';
+import { query, type LogQueryContext, type QueryDefinition } from '#platform/projections/definition/query.js';
+import { compareStream, type StreamFold } from './compare-stream.js';
+import { AggregateDiff } from './diff-answer.js';
+import { placesIn, type PlaceOf } from './place.js';
+
+export interface DiffSource {
+  readonly store: Pick<EventStore, 'readStream' | 'head' | 'positionAt'>;
+  readonly codec: EventCodec;
+  /** What `from` and `to` mean; absent: positions and instants. */
+  readonly placeOf?: PlaceOf;
+}
+
+const Place = z
+  .string()
+  .min(1)
+  .max(4096)
+  .meta({ examples: ['1234'] });
+export const ends = {
+  from: Place.describe('The earlier point: a position in the log, or an instant (what was recorded by then)'),
+  to: Place.optional().describe('The later point, likewise; absent: now'),
+};
+
+/** The two ends that a request names. @throws InvalidInput where they stand the wrong way round */
+async function endsOf(
+  { store, placeOf = placesIn(store) }: DiffSource,
+  { from, to }: { from: string; to?: string | undefined },
+  { now, through }: LogQueryContext,
+): Promise<{ from: bigint; to: bigint }> {
+  const later =
+    to === undefined
+      ? (through ?? (await store.head()).position)
+      : await placeOf({ text: to, pointer: '/to', now, through });
+  const earlier = await placeOf({ text: from, pointer: '/from', now, through });
+  if (earlier > later) throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
+  return { from: earlier, to: later };
+}
+
+/** For auditors: what changed in the state of any aggregate. */
+export function stateDiffQuery(
+  { aggregates, ...source }: DiffSource & { readonly aggregates: readonly Aggregate[] },
+  allowed: QueryDefinition['allowed'],
+): QueryDefinition {
+  return query({
+    name: 'StateDiff',
+    summary:
+      'What changed in the state of an aggregate between two points, field by field, with the events that did it',
+    route: 'GET /v1/audit/streams/:aggregate/:id/diff',
+    allowed,
+    parameters: z.strictObject({
+      aggregate: z.string().max(50).describe('Name of the aggregate: `order`'),
+      id: Id,
+      ...ends,
+    }),
+    answer: AggregateDiff,
+    personal: 'untyped',
+    run: async ({ aggregate: name, id, ...given }, context) => {
+      const on = aggregates.find((each) => each.name === name);
+      if (!on) throw new NotFound(`no aggregate is named ${name}`);
+      const found = await compare(source, on, id, given, context, () => foldOfState(on));
+      return found;
+    },
+  });
+}
+
+/** For each resource: what changed in it, in the form in which it is read whole. */
+export const resourceDiffQueries = (source: DiffSource, resources: readonly ResourceDefinition[]): QueryDefinition[] =>
+  resources.map((resource) =>
+    query({
+      name: `Diff${resource.name.replace(/^Get/, '')}`,
+      summary: `What changed in one ${resource.on.name} between two points, field by field, with the events that did it`,
+      route: `GET ${resource.path}/diff`,
+      allowed: resource.allowed,
+      parameters: z.strictObject({ id: Id, ...ends }),
+      answer: AggregateDiff,
+      personal: 'untyped',
+      run: ({ id, ...given }, context) =>
+        compare(source, resource.on, id, given, context, () => foldOfResource(resource, id)),
+    }),
+  );
+
+async function compare(
+  source: DiffSource,
+  on: Aggregate,
+  aggregateId: string,
+  given: { from: string; to?: string | undefined },
+  context: LogQueryContext,
+  begin: () => StreamFold,
+): Promise<AggregateDiff> {
+  const stream = { aggregate: on.name, aggregateId };
+  const { isMasked } = context;
+  const found = await compareStream(source, stream, { ...(await endsOf(source, given, context)), isMasked }, begin);
+  if (!found) throw new NotFound(`${streamName(stream)} had no event then`);
+  return found;
+}
+
+function foldOfState(on: Aggregate): StreamFold {
+  let state = on.initial;
+  return {
+    take: (event) => {
+      state = on.evolve(state, event);
+    },
+    show: () => state,
+  };
+}
+
+function foldOfResource({ on, read }: ResourceDefinition, id: string): StreamFold {
+  const reading = read();
+  const takers = new Map<string, (event: RecordedEvent) => void>(reading.on);
+  let state = on.initial;
+  let revision = -1;
+  return {
+    take: (event) => {
+      state = on.evolve(state, event);
+      takers.get(event.type)?.(event);
+      ({ revision } = event);
+    },
+    show: () => {
+      // Each event changes the revision, which the two ends tell.
+      const { revision: _revision, ...answer } = reading.show(state, { id, revision });
+      return answer;
+    },
+  };
+}
