@@ -1,4 +1,5 @@
 import type { Migration, OwnedSchema } from '#platform/postgres/migrations.js';
+import { snapshotMigration } from './snapshots/snapshots.migration.js';
 
 /** Bookkeeping of the projection runtime. Rows of read models live in a schema per build, `rm_<projection>_g<n>`. */
 const migrations: readonly Migration[] = [
@@ -147,6 +148,7 @@ alter table projections.settings add column partitioner text;
 comment on column projections.settings.partitioner is 'By which a customer''s partition is told.';
 `,
   },
+  snapshotMigration,
 ];
 
 const rows = { app: 'select, insert, update, delete' };
@@ -169,6 +171,9 @@ export const projectionSchema: OwnedSchema = {
         swaps: { app: 'select, insert' },
         unknown_events: rows,
         paused_partitions: rows,
+        snapshots: rows,
+        snapshot_parts: rows,
+        snapshot_names: rows,
       },
       appCreatesSchemas: true,
     },

@@ -13,8 +13,11 @@ import {
 import type { TableShape } from '../tables/table-shape.js';
 import type { Model } from '../running/build-writer.js';
 
-/** `outdated`: came before the previous one, and is dropped as soon as nobody reads it any more. */
-export type BuildStatus = 'building' | 'live' | 'previous' | 'outdated' | 'scratch' | 'failed' | 'dropped';
+/**
+ * `outdated`: came before the previous one, and is dropped as soon as nobody reads it any more. `snapshot`: a part of a
+ * snapshot, which shares its schema with the others, has a generation below 0, and is no operation's matter but theirs.
+ */
+export type BuildStatus = 'building' | 'live' | 'previous' | 'outdated' | 'scratch' | 'failed' | 'dropped' | 'snapshot';
 
 /** One build of a projection's tables: a generation in a schema of its own. */
 export interface Build {
@@ -29,10 +32,10 @@ export interface Build {
 
 const COLUMNS = `projection, generation, version, schema, status, note, created_at as "createdAt"`;
 
-/** The builds of a projection that have tables, newest first. */
+/** The builds of a projection that have tables, newest first; without the parts of snapshots. */
 export async function buildsOf(database: Pool | PoolClient, projection: string): Promise<Build[]> {
   const { rows } = await database.query<Build>(
-    `select ${COLUMNS} from projections.builds where projection = $1 and status <> 'dropped' order by generation desc`,
+    `select ${COLUMNS} from projections.builds where projection = $1 and status not in ('dropped', 'snapshot') order by generation desc`,
     [projection],
   );
   return rows;
@@ -57,7 +60,7 @@ export async function createBuild(
 ): Promise<Build> {
   await lockBuilds(client, projection.name);
   const { rows } = await client.query<{ next: number }>(
-    `select coalesce(max(generation), 0) + 1 as next from projections.builds where projection = $1`,
+    `select greatest(max(generation), 0) + 1 as next from projections.builds where projection = $1`,
     [projection.name],
   );
   const generation = rows[0]!.next;

@@ -98,13 +98,14 @@ async function refuseTaken(pool: Pool, schema: string): Promise<void> {
 
 const lockOf = ({ projection, generation }: Build): string => `scratch ${projection} ${generation}`;
 
-async function tryLock(client: PoolClient, name: string): Promise<boolean> {
+/** Takes a lock for the session, unless another session has it. */
+export async function tryLock(client: PoolClient, name: string): Promise<boolean> {
   const { rows } = await client.query<{ ok: boolean }>(`select pg_try_advisory_lock(${LOCK}) as ok`, [name]);
   return rows[0]!.ok;
 }
 
 /** Runs work beside a connection of its own, whose advisory locks end with it. */
-async function withSession<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+export async function withSession<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   // Lost while it stands idle, it has let go of its locks; the fence of the checkpoints still holds.
   let broken: Error | undefined;

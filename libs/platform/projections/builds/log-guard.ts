@@ -53,7 +53,8 @@ export async function guardLog(pool: Pool, store: GuardedLog): Promise<string[]>
     for (const build of builds) {
       const { status, projection, generation } = build;
       const holdsLost = build.positions.some((position) => lost(BigInt(position)));
-      if (holdsLost && status !== 'live') useless.push(build);
+      if (holdsLost && status === 'snapshot') await giveUpSnapshot(client, build);
+      else if (holdsLost && status !== 'live') useless.push(build);
       if (status !== 'live' || !(holdsLost || incarnation !== number)) continue;
       await raiseEpoch(client, build);
       if (!holdsLost) continue;
@@ -68,6 +69,13 @@ export async function guardLog(pool: Pool, store: GuardedLog): Promise<string[]>
   for (const build of useless) await dropBuild(pool, build);
   return marked;
 }
+
+/** It is read no more from here on; whoever keeps snapshots drops it. */
+const giveUpSnapshot = (client: PoolClient, { schema }: Build): Promise<unknown> =>
+  client.query(
+    `update projections.snapshots set status = 'dropping', reason = 'it holds events that the log has lost' where schema = $1`,
+    [schema],
+  );
 
 /** The projections whose live build holds events that the log has lost. */
 export async function holdingLost(database: Pick<Pool, 'query'>): Promise<string[]> {

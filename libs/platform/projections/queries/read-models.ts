@@ -16,16 +16,18 @@ const TEXT = 25;
 /** A query is asked so often where swaps come between: one that is read meanwhile needs a second. */
 const MOST_TRIES = 5;
 /** Stopped by the statement timeout, or by an operator. */
-const STOPPED = '57014';
+export const STOPPED = '57014';
 /** No such table; no such column. */
 const UNKNOWN = new Set(['42P01', '42703']);
-const isUnknown = (error: unknown): boolean => UNKNOWN.has((error as { code?: string } | null)?.code ?? '');
+export const isUnknown = (error: unknown): boolean => UNKNOWN.has((error as { code?: string } | null)?.code ?? '');
 
 /** The read models for queries: TypeORM on the live builds' views. */
 export interface TypeOrmReadModels extends QuerySource {
   readonly dataSource: DataSource;
   /** One statement by itself. */
   readonly rows: ReadModels['rows'];
+  /** The connections of heavy queries, for those about the past. */
+  readonly heavy: Pool;
   close(): Promise<void>;
 }
 
@@ -117,6 +119,7 @@ export async function openReadModels(
   return {
     dataSource,
     inSnapshot,
+    heavy,
     rows: async (text, parameters = []) =>
       (await inSnapshot([], false, (read) => read.rows<any>(text, parameters))).answer,
     close: async () => {
