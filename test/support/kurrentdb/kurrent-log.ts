@@ -81,9 +81,8 @@ export class KurrentLog {
 
   /** Writes all events, or none: where each stream is as expected, or where all were written by the same write before. */
   write({ streams, events }: Write): WriteResult {
-    const idsOf = streams.map((_, index) =>
-      events.filter(({ streamIndex }) => streamIndex === index).map(({ id }) => id),
-    );
+    const idsOf: string[][] = streams.map(() => []);
+    for (const { streamIndex, id } of events) idsOf[streamIndex]!.push(id);
     const decisions = streams.map((check, index) => this.decide(check, idsOf[index]!));
     const written = decisions.filter((_, index) => idsOf[index]!.length > 0);
     if (decisions.every(({ kind }) => kind === 'ok')) return this.add(streams, events);

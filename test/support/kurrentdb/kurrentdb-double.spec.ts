@@ -13,6 +13,7 @@ import {
   type AllStreamResolvedEvent,
   type StreamStateCheck,
 } from '@kurrent/kurrentdb-client';
+import { startDoubleProcess } from './double-process.js';
 import { KurrentDbDouble, type DoubleOptions } from './kurrentdb-double.js';
 
 const STATE = 'stream_state' as const;
@@ -218,5 +219,14 @@ describe('the double of KurrentDB, asked by the real client', () => {
     const { client: oldest } = await aServer({ version: '24.10.0' });
     const events = [{ streamName: 'note-1', expectedState: 'any' as const, events: [noted('a')] }];
     await expect(oldest.multiStreamAppend(events)).rejects.toBeInstanceOf(UnsupportedError);
+  });
+
+  it('runs as a process of its own', async () => {
+    const double = await startDoubleProcess();
+    const client = KurrentDBClient.connectionString(double.url);
+    await client.appendRecords([record('note-1', 'a')]);
+    expect(await texts(client.readStream('note-1'))).toEqual(['a']);
+    await client.dispose();
+    await double.stop();
   });
 });

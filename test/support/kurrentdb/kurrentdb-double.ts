@@ -1,10 +1,11 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { append, batchAppend } from './append-service.js';
 import { appendRecords, appendSession } from './append-service-v2.js';
 import { hasCall, readGossip, supportedMethods } from './cluster-service.js';
 import type { Endpoint } from './errors.js';
 import { Faults } from './faults.js';
 import { KurrentLog, type LogOptions } from './kurrent-log.js';
+import { Listener } from './listener.js';
 import type { Limits, ServedNode } from './node.js';
 import { GossipService, ServerFeaturesService, StreamsService, StreamsServiceService } from './protocol.js';
 import { read } from './read-service.js';
@@ -36,7 +37,7 @@ const readBytes = {
 export class KurrentDbDouble {
   readonly faults = new Faults();
   readonly calls = new Map<string, number>();
-  private readonly nodes: { readonly server: Server; readonly endpoint: Endpoint; readonly cut: () => void }[] = [];
+  private readonly nodes: { readonly server: Server; readonly endpoint: Endpoint; readonly listener: Listener }[] = [];
   private leading = 0;
 
   private constructor(
@@ -64,7 +65,7 @@ export class KurrentDbDouble {
 
   /** Ends all connections at once, without an answer to what is under way; new ones are taken. */
   cut(): void {
-    for (const { cut } of this.nodes) cut();
+    for (const { listener } of this.nodes) listener.cut();
   }
 
   /** How many calls there were by a name: Append, BatchAppend, AppendSession, AppendRecords, Read, Subscribe, Gossip. */
@@ -73,7 +74,10 @@ export class KurrentDbDouble {
   }
 
   async stop(): Promise<void> {
-    for (const { server } of this.nodes) server.forceShutdown();
+    for (const { server, listener } of this.nodes) {
+      await listener.stop();
+      server.forceShutdown();
+    }
   }
 
   private async addNode(port: number): Promise<void> {
@@ -81,13 +85,9 @@ export class KurrentDbDouble {
       'grpc.max_receive_message_length': 384 * 1024 * 1024,
       'grpc.max_send_message_length': -1,
     });
-    const bound = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, given) =>
-        error ? reject(error) : resolve(given),
-      );
-    });
-    const endpoint = { host: '127.0.0.1', port: bound };
-    const cut = (): void => server.drain(`127.0.0.1:${bound}`, 0);
+    const listener = await Listener.start(server, port);
+    const endpoint = { host: '127.0.0.1', port: listener.port };
+    const cut = (): void => listener.cut();
     const { log, faults, options, calls } = this;
     const node: ServedNode = {
       ...{ log, faults, endpoint, cut },
@@ -97,7 +97,7 @@ export class KurrentDbDouble {
       leader: () => this.nodes[this.leading]!.endpoint,
       count: (call) => void calls.set(call, (calls.get(call) ?? 0) + 1),
     };
-    this.nodes.push({ server, endpoint, cut });
+    this.nodes.push({ server, endpoint, listener });
     const { append: appendCall, batchAppend: batchCall } = StreamsService;
     server.addService({ read: readBytes, append: appendCall, batchAppend: batchCall }, {
       read: read(node),

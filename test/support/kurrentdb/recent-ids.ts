@@ -10,6 +10,9 @@ export interface EventPlace {
  */
 export class RecentIds {
   private readonly places = new Map<string, EventPlace>();
+  /** The ids by age, in a ring: a map whose oldest entries are taken away one by one is slow to iterate. */
+  private readonly ring: string[] = [];
+  private next = 0;
 
   constructor(private readonly bound: number) {}
 
@@ -18,11 +21,10 @@ export class RecentIds {
   }
 
   put(id: string, place: EventPlace): void {
+    const oldest = this.ring[this.next];
+    if (oldest !== undefined) this.places.delete(oldest);
+    this.ring[this.next] = id;
+    this.next = (this.next + 1) % this.bound;
     this.places.set(id, place);
-    if (this.places.size <= this.bound) return;
-    for (const oldest of this.places.keys()) {
-      this.places.delete(oldest);
-      return;
-    }
   }
 }
