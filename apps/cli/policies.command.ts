@@ -109,12 +109,17 @@ export function addPolicyCommands(program: Command): void {
     .description('derives what is pending from the log anew, and compares')
     .action((policy: string | undefined) =>
       withPolicies(async (admin) => {
-        for (const { policy: name, isEqual, pending, missing, extra, otherDue } of await admin.verify(policy)) {
-          console.log(
-            isEqual
-              ? `${name}: ${pending} pending, as the log says`
-              : `${name}: ${pending} pending; missing ${missing.join(' ') || 'none'}; extra ${extra.join(' ') || 'none'}; otherwise due ${otherDue.join(' ') || 'none'}`,
-          );
+        for (const found of await admin.verify(policy)) {
+          const { policy: name, isEqual, pending, states } = found;
+          const counts = `${name}: ${pending} pending${states > 0 ? `, ${states} states` : ''}`;
+          const shown = (positions: readonly bigint[]): string => positions.join(' ') || 'none';
+          const differences = [
+            `missing ${shown(found.missing)}`,
+            `extra ${shown(found.extra)}`,
+            `otherwise due ${shown(found.otherDue)}`,
+            `another state since ${shown(found.otherState)}`,
+          ];
+          console.log(isEqual ? `${counts}, as the log says` : [counts, ...differences].join('; '));
           if (!isEqual) process.exitCode = EXIT.found;
         }
       }),

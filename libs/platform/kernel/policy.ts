@@ -2,6 +2,7 @@ import type { Aggregate } from './aggregate.js';
 import type { AddressedCommand } from './command.js';
 import type { RecordedEvent } from './envelope.js';
 import type { EventContract } from './event-contract.js';
+import { checkedState, type PolicyStateDefinition } from './policy-state.js';
 
 type DataOf<Contract> = Contract extends EventContract<infer Data> ? Data : never;
 type Recorded<Contract> = RecordedEvent<DataOf<Contract>>;
@@ -12,8 +13,13 @@ export interface PolicyContext<State = undefined> {
   readonly days: number;
   /** The zone in which days are counted that have none of their own. */
   readonly zone: string;
-  /** With `reads`: the aggregate of the event's stream, as it was after the event. */
+  /** With `state`: what is folded of all events of the subject up to this one, and of no other. */
   readonly state: State;
+}
+
+/** What `send` may use: with `reads`, the aggregate of the event's stream, as it was after the event. */
+export interface SendContext<State = undefined, Read = undefined> extends PolicyContext<State> {
+  readonly aggregate: Read;
 }
 
 /** What takes a timer back: events of the same stream that come after the one that set it. */
@@ -24,25 +30,27 @@ export interface Withdrawal {
 }
 
 /** What is to be done when something has happened: pure, at most one command for each event. */
-export interface PolicyDefinition<State = any> {
+export interface PolicyDefinition<State = any, Read = any> {
   /** Lower-case letters, digits and `-`. Its commands have the actor `policy:<name>`. */
   readonly name: string;
-  /** From 1; raised when other commands follow from the same events, or at another time. */
+  /** From 1; raised when other commands follow from the same events, or at another time, or another state. */
   readonly version: number;
   /** What it is for, in a sentence. */
   readonly about: string;
   /** Name of the setting that switches it on, a whole number of days; absent: it is always on. */
   readonly setting?: string;
   readonly on: readonly EventContract<any>[];
-  /** What it handles, with what takes timers back: by type the version that this code knows. */
+  /** What it handles, with what takes timers back and what its state is of: by type the version that this code knows. */
   readonly versions: ReadonlyMap<string, number>;
   readonly withdrawal?: Withdrawal;
-  readonly reads?: Aggregate<State>;
+  readonly reads?: Aggregate<Read>;
+  /** What it keeps of each subject. */
+  readonly state?: PolicyStateDefinition<State>;
   /** Whether an event is of concern. */
-  when(event: RecordedEvent): boolean;
+  when(event: RecordedEvent, context: PolicyContext<State>): boolean;
   /** When its command is due; undefined: never. Absent: at once. */
-  after?(event: RecordedEvent, context: PolicyContext<undefined>): Date | undefined;
-  send(event: RecordedEvent, context: PolicyContext<State>): AddressedCommand | undefined;
+  after?(event: RecordedEvent, context: PolicyContext<State>): Date | undefined;
+  send(event: RecordedEvent, context: SendContext<State, Read>): AddressedCommand | undefined;
 }
 
 /** Whether an event takes back the timers that earlier ones of its stream have set. */
@@ -52,29 +60,31 @@ export const withdraws = ({ withdrawal }: PolicyDefinition, event: RecordedEvent
   (withdrawal.when?.(event) ?? true);
 
 /** Whether an event is one that a policy acts on. */
-export const actsOn = (policy: PolicyDefinition, event: RecordedEvent): boolean =>
-  policy.on.some(({ type }) => type === event.type) && policy.when(event);
+export const actsOn = (policy: PolicyDefinition, event: RecordedEvent, context: PolicyContext<any>): boolean =>
+  policy.on.some(({ type }) => type === event.type) && policy.when(event, context);
 
 const NAME = /^[a-z][a-z0-9-]{0,40}$/;
 
 /**
- * Defines a policy. `after` makes it a timer; `unless` is what takes the timer back. `when` tells from the event alone
- * whether it is of concern: what it leaves out costs nothing. `send` is asked when the command is due, by the code of
- * then: nothing of a command is stored before.
+ * Defines a policy. `after` makes it a timer; `unless` is what takes the timer back. `when` tells whether an event is of
+ * concern: what it leaves out costs nothing. `send` is asked when the command is due, by the code of then: nothing of a
+ * command is stored before. With `state` the policy keeps something of each subject, folded from the events about it;
+ * all three are given the state as it was after their event, whatever has happened since.
  */
-export function policy<Contract extends EventContract<any>, State = undefined>(definition: {
+export function policy<Contract extends EventContract<any>, State = undefined, Read = undefined>(definition: {
   name: string;
   version: number;
   about: string;
   setting?: string;
   on: Contract | readonly Contract[];
-  when?: (event: Recorded<Contract>) => boolean;
-  after?: (event: Recorded<Contract>, context: PolicyContext<undefined>) => Date | undefined;
+  state?: PolicyStateDefinition<State>;
+  when?: (event: Recorded<Contract>, context: PolicyContext<State>) => boolean;
+  after?: (event: Recorded<Contract>, context: PolicyContext<State>) => Date | undefined;
   unless?: Withdrawal | readonly EventContract<any>[];
-  reads?: Aggregate<State>;
-  send: (event: Recorded<Contract>, context: PolicyContext<State>) => AddressedCommand | undefined;
-}): PolicyDefinition<State> {
-  const { name, version, about, setting, after, unless, reads, send } = definition;
+  reads?: Aggregate<Read>;
+  send: (event: Recorded<Contract>, context: SendContext<State, Read>) => AddressedCommand | undefined;
+}): PolicyDefinition<State, Read> {
+  const { name, version, about, setting, after, unless, reads, state, send } = definition;
   if (!NAME.test(name))
     throw new Error(`'${name}' is not a policy's name: lower-case letters, digits and -, at most 41`);
   if (!Number.isSafeInteger(version) || version < 1) throw new Error(`${name}: its version is a whole number from 1`);
@@ -82,7 +92,7 @@ export function policy<Contract extends EventContract<any>, State = undefined>(d
   const on = [definition.on].flat() as EventContract<any>[];
   if (on.length === 0) throw new Error(`${name} acts on no event`);
   const withdrawal = unless && ('events' in unless ? unless : { events: unless });
-  const handled = [...on, ...(withdrawal?.events ?? [])];
+  const handled = [...on, ...(withdrawal?.events ?? []), ...(state?.on ?? []).map(({ contract }) => contract)];
   return {
     name,
     version,
@@ -92,6 +102,7 @@ export function policy<Contract extends EventContract<any>, State = undefined>(d
     versions: new Map(handled.map((contract) => [contract.type, contract.version])),
     withdrawal,
     reads,
+    state: state && checkedState(name, state),
     when: definition.when ?? (() => true),
     after,
     send,

@@ -60,6 +60,7 @@ async function forgetAfter(client: PoolClient, last: bigint): Promise<void> {
   );
   await client.query(`update policies.policies set from_position = least(from_position, $1)`, [last]);
   await client.query(`delete from policies.pending where position > $1`, [last]);
+  await client.query(`delete from policies.states where position > $1`, [last]);
   await client.query(`delete from policies.outcomes where position > $1`, [last]);
   await client.query(
     `with lost as (delete from policies.outcomes where result_position > $1 returning *)

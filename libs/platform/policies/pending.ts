@@ -10,6 +10,7 @@ import {
   type PolicyContext,
   type PolicyDefinition,
 } from '#platform/kernel/policy.js';
+import { foldedWith, keptText, type Folded, type StateChange, type StateSource } from './policy-states.js';
 
 /** A policy as it runs here. */
 export interface ActivePolicy {
@@ -49,6 +50,16 @@ export interface TakenBack {
 export interface PolicyChanges {
   readonly added: readonly NewPending[];
   readonly takenBack: readonly TakenBack[];
+  /** How the states of subjects are now that have changed, or that no row told. */
+  readonly states: readonly StateChange[];
+}
+
+/** From where states are taken that events are folded into, and through which position of a subject. */
+export interface StatesBefore {
+  readonly source: StateSource;
+  through(subject: string): bigint;
+  /** Told of the states after the events. */
+  after?(states: ReadonlyMap<string, Folded>): void;
 }
 
 export interface PolicyReaderOptions {
@@ -63,8 +74,8 @@ export interface PolicyReaderOptions {
 export class PolicyReader {
   constructor(private readonly options: PolicyReaderOptions) {}
 
-  contextOf({ days }: ActivePolicy): PolicyContext<undefined> {
-    return { days, zone: this.options.zone, state: undefined };
+  contextOf({ days }: ActivePolicy, state?: unknown): PolicyContext<unknown> {
+    return { days, zone: this.options.zone, state };
   }
 
   /** The id that the command of a policy about an event always has: whichever version, and however often it is sent. */
@@ -73,24 +84,26 @@ export class PolicyReader {
   }
 
   /** When a command is due. @throws whatever `after` throws; Error where it gives no date */
-  dueOf(policy: ActivePolicy, event: RecordedEvent): Date | undefined {
-    const { after, name } = policy.definition;
+  dueOf({ definition }: ActivePolicy, event: RecordedEvent, context: PolicyContext<unknown>): Date | undefined {
+    const { after, name } = definition;
     if (!after) return event.recordedAt;
-    const due = after(event, this.contextOf(policy));
+    const due = after(event, context);
     if (due && Number.isNaN(due.getTime())) throw new Error(`${name}: its timer has no date`);
     return due;
   }
 
   /** What follows from these events, which are in the order of the log. */
-  async changes(policy: ActivePolicy, events: readonly StoredEvent[]): Promise<PolicyChanges> {
+  async changes(policy: ActivePolicy, events: readonly StoredEvent[], before: StatesBefore): Promise<PolicyChanges> {
     const { definition } = policy;
     const handled = events.filter(({ type }) => definition.versions.has(type));
     if (handled.length === 0) return NOTHING;
     await this.options.codec.prepare(new Set(handled.map(({ subject }) => subject)));
+    const states = await BatchStates.of(definition, handled, before);
     /** By stream. */
     const added = new Map<string, NewPending[]>();
     const takenBack: TakenBack[] = [];
     for (const stored of handled) {
+      const folded = states?.add(stored, this.options.codec);
       const event = this.decoded(stored);
       const { aggregate, aggregateId, position, commandId } = stored;
       if (event && withdraws(definition, event)) {
@@ -98,23 +111,30 @@ export class PolicyReader {
         if (left) added.set(streamName(stored), left);
         takenBack.push({ policy: definition.name, aggregate, aggregateId, before: position, by: commandId });
       }
-      const row = this.rowOf(policy, stored, event);
+      const row = this.rowOf(policy, stored, event, folded);
       if (!row) continue;
       const ofStream = added.get(streamName(stored));
       if (ofStream) ofStream.push(row);
       else added.set(streamName(stored), [row]);
     }
-    return { added: [...added.values()].flat(), takenBack };
+    if (states) before.after?.(states.now);
+    return { added: [...added.values()].flat(), takenBack, states: states?.changes() ?? [] };
   }
 
-  private rowOf(policy: ActivePolicy, stored: StoredEvent, event: RecordedEvent | undefined): NewPending | undefined {
+  private rowOf(
+    policy: ActivePolicy,
+    stored: StoredEvent,
+    event: RecordedEvent | undefined,
+    folded: Folded = { state: undefined },
+  ): NewPending | undefined {
     const { definition } = policy;
     // One that cannot be read or judged is kept as due: whoever sends it meets the error, and parks it.
     let due: Date | undefined = stored.recordedAt;
-    if (event) {
+    if (event && 'state' in folded) {
       try {
-        if (!actsOn(definition, event)) return undefined;
-        due = this.dueOf(policy, event);
+        const context = this.contextOf(policy, folded.state);
+        if (!actsOn(definition, event, context)) return undefined;
+        due = this.dueOf(policy, event, context);
       } catch {
         due = stored.recordedAt;
       }
@@ -135,4 +155,50 @@ export class PolicyReader {
   }
 }
 
-const NOTHING: PolicyChanges = { added: [], takenBack: [] };
+const NOTHING: PolicyChanges = { added: [], takenBack: [], states: [] };
+
+/** The states of the subjects of some events, while these are folded into them. */
+class BatchStates {
+  readonly now: Map<string, Folded>;
+  private readonly folded = new Map<string, bigint>();
+  private readonly types: ReadonlySet<string>;
+
+  private constructor(
+    private readonly definition: PolicyDefinition,
+    private readonly before: ReadonlyMap<string, Folded>,
+  ) {
+    this.now = new Map(before);
+    this.types = new Set(definition.state!.on.map(({ contract }) => contract.type));
+  }
+
+  static async of(
+    definition: PolicyDefinition,
+    events: readonly StoredEvent[],
+    { source, through }: StatesBefore,
+  ): Promise<BatchStates | undefined> {
+    if (!definition.state) return undefined;
+    const asked = new Map(events.map(({ subject }) => [subject, through(subject)]));
+    return new BatchStates(definition, await source.states(definition, asked));
+  }
+
+  /** The state of its subject after an event. */
+  add(stored: StoredEvent, codec: EventCodec): Folded {
+    const { subject, type, position } = stored;
+    let state = this.now.get(subject)!;
+    if (this.types.has(type)) {
+      this.folded.set(subject, position);
+      state = foldedWith(this.definition, codec, state, stored);
+      this.now.set(subject, state);
+    }
+    return state;
+  }
+
+  /** Those that are to be kept: also the same as before, since it may have been nowhere but in the log. */
+  changes(): StateChange[] {
+    const { name: policy, version } = this.definition;
+    return [...this.folded].map(([subject, position]) => {
+      const text = keptText(this.definition, this.now.get(subject)!);
+      return { policy, version, subject, position, text };
+    });
+  }
+}

@@ -86,6 +86,22 @@ comment on table policies.outcomes is 'What became of the commands of policies. 
 comment on column policies.outcomes.result_position is 'Of the last event that the command stored.';
 `,
   },
+  {
+    name: 'policies/0200-states',
+    sql: `
+create table policies.states (
+  policy   text    not null collate "C",
+  subject  text    not null collate "C",
+  version  integer not null,
+  position bigint  not null,
+  state    text,
+  primary key (policy, subject)
+) with (fillfactor = 70);
+comment on table policies.states is 'What policies keep of each subject, folded from open fields of events: nothing personal. A row holds from its position on through the checkpoint of its partition; where there is none, the log tells.';
+comment on column policies.states.version is 'Of the policy whose code folded it; code of another version folds it anew.';
+comment on column policies.states.state is 'JSON; null where it could not be folded, or was too large to be kept.';
+`,
+  },
 ];
 
 /** What policies have to send and what became of it: the apps write all of it, and auditors may look. */
@@ -99,6 +115,7 @@ export const policySchema: OwnedSchema = {
         policies: { app: 'select, insert, update' },
         checkpoints: { app: 'select, insert, update' },
         pending: { app: 'select, insert, update, delete' },
+        states: { app: 'select, insert, update, delete' },
         outcomes: { app: 'select, insert, update, delete' },
       },
     },

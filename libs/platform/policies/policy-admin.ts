@@ -9,6 +9,7 @@ import { guardPolicies } from './log-guard.js';
 import { PolicyReader, type ActivePolicy, type PendingCommand } from './pending.js';
 import { policySchema } from './policies.migrations.js';
 import { raiseEpoch } from './policy-books.js';
+import { KeptStates, LogStates, stateBehind } from './policy-states.js';
 import { commandIds } from './policy-host.js';
 import { SendQueue, type OutcomeStatus } from './send-queue.js';
 import { verifyPolicy, type PolicyVerification } from './verify.js';
@@ -81,6 +82,7 @@ export interface PolicyAdminOptions {
 export class PolicyAdmin {
   private readonly reader: PolicyReader;
   private readonly queue: SendQueue;
+  private readonly states: KeptStates;
 
   private constructor(
     private readonly options: PolicyAdminOptions,
@@ -89,6 +91,7 @@ export class PolicyAdmin {
     const { codec, store, zone } = options;
     this.reader = new PolicyReader({ codec, ids: commandIds(store), zone });
     this.queue = new SendQueue(pool, '');
+    this.states = new KeptStates(pool, { store, codec }, options.partitions);
   }
 
   static async open(options: PolicyAdminOptions): Promise<PolicyAdmin> {
@@ -204,6 +207,8 @@ export class PolicyAdmin {
         policy,
         from - 1n,
       ]);
+      // What it keeps was folded of what comes now again: the log tells how it was before.
+      await client.query(`delete from policies.states where policy = $1 and position >= $2`, [policy, from]);
     });
   }
 
@@ -217,7 +222,7 @@ export class PolicyAdmin {
     const own = active.find((each) => each.definition === definition);
     if (!own) throw new Error(`${policy} is off: ${definition.setting} says after how many days`);
     const { position: head } = await store.head();
-    const derived = new Derived(own, this.reader);
+    const derived = new Derived(own, this.reader, new LogStates(this.options));
     const through = new Map(Array.from({ length: partitions }, (_, partition) => [partition, head]));
     await deriveFrom(derived, { store, partitions }, from - 1n, through);
     const rows = [...derived.rows()].toSorted((a, b) => a.due.getTime() - b.due.getTime());
@@ -230,16 +235,17 @@ export class PolicyAdmin {
     return found;
   }
 
-  /** Whether what is pending is what follows from the log and the outcomes. */
+  /** Whether what is pending is what follows from the log and the outcomes, and what is kept of subjects is what the log says. */
   async verify(policy?: string): Promise<PolicyVerification[]> {
-    const { active, store, partitions } = this.options;
+    const { active, store, codec, partitions } = this.options;
     const chosen = policy === undefined ? active : active.filter(({ definition: { name } }) => name === policy);
     if (policy !== undefined && chosen.length === 0) {
       this.definition(policy);
       throw new Error(`${policy} is off`);
     }
     const found: PolicyVerification[] = [];
-    for (const each of chosen) found.push(await verifyPolicy(this.pool, { store, partitions }, this.reader, each));
+    for (const each of chosen)
+      found.push(await verifyPolicy({ pool: this.pool, log: { store, partitions }, reader: this.reader, codec }, each));
     return found;
   }
 
@@ -250,8 +256,9 @@ export class PolicyAdmin {
     if (!stored) return undefined;
     await codec.prepare([row.subject]);
     const { reads, send } = policy.definition;
-    const state = reads && (await stateAt(source, reads, row.aggregateId, row.revision));
-    const command = send(codec.decode(stored), { ...this.reader.contextOf(policy), state });
+    const aggregate = reads && (await stateAt(source, reads, row.aggregateId, row.revision));
+    const state = await stateBehind(this.states, policy.definition, row);
+    const command = send(codec.decode(stored), { ...this.reader.contextOf(policy, state), aggregate });
     return command && `${command.definition.name} ${command.definition.on.name}-${command.id ?? 'new'}`;
   }
 

@@ -2,6 +2,7 @@ import { encodeArray } from '#platform/postgres/arrays.js';
 import { inTransaction, type Pool, type PoolClient } from '#platform/postgres/pool.js';
 import type { PolicyDefinition } from '#platform/kernel/policy.js';
 import type { PolicyChanges } from './pending.js';
+import { writeStates } from './policy-states.js';
 
 /** Where a policy stands in the database. */
 export interface PolicyState {
@@ -75,8 +76,8 @@ export class PolicyBooks {
   }
 
   /**
-   * Writes what several policies have read, in one transaction: checkpoints by compare-and-set, and what is to be sent
-   * and what is taken back.
+   * Writes what several policies have read, in one transaction: checkpoints by compare-and-set, the states of subjects,
+   * what is to be sent and what is taken back.
    * @throws CheckpointMoved after which nothing was written
    */
   async write(writes: readonly PolicyWrite[]): Promise<void> {
@@ -97,9 +98,11 @@ export class PolicyBooks {
     if (moves.length === 0) return;
     const takenBack = writes.flatMap(({ changes }) => changes.takenBack);
     const added = writes.flatMap(({ changes }) => changes.added);
-    if (takenBack.length === 0 && added.length === 0) return move(this.pool, moves);
+    const states = writes.flatMap(({ changes }) => changes.states);
+    if (takenBack.length + added.length + states.length === 0) return move(this.pool, moves);
     await inTransaction(this.pool, async (client) => {
       await move(client, moves);
+      await writeStates(client, states);
       if (takenBack.length > 0) {
         await client.query({
           name: 'policies-take-back',

@@ -16,6 +16,7 @@ import { PolicyConsumer } from './policy-consumer.js';
 import { policyFigures, type PolicyFigures } from './policy-figures.js';
 import { PolicyMember } from './policy-member.js';
 import { PolicySender, usualLimits, type SendLimits } from './policy-sender.js';
+import { KeptStates } from './policy-states.js';
 import { emptyPartitions, PolicyWatch } from './policy-watch.js';
 import { SendQueue } from './send-queue.js';
 import { CommandSender } from './sending.js';
@@ -72,11 +73,12 @@ export class PolicyHost {
     const { bus, store, codec, gateway, policies, zone = 'UTC', clock = systemClock, limits } = options;
     const ids = commandIds(store);
     const reader = new PolicyReader({ codec, ids, zone });
-    this.members = policies.map((policy) => new PolicyMember(policy, reader));
+    const states = new KeptStates(pool, { store, codec }, bus.partitions);
+    this.members = policies.map((policy) => new PolicyMember(policy, reader, states));
     this.books = new PolicyBooks(pool);
     this.sender = new PolicySender({
       queue: new SendQueue(pool, newId()),
-      sender: new CommandSender({ store, codec, gateway, ids, reader, clock }),
+      sender: new CommandSender({ store, codec, gateway, ids, reader, states, clock }),
       store,
       clock,
       active: () => this.members.filter(({ isAside }) => !isAside).map(({ policy }) => policy),

@@ -1,6 +1,8 @@
 import type { Batch } from '#platform/event-bus/consuming/log-reading.js';
 import { Pauses } from '#platform/event-bus/consuming/pauses.js';
 import type { ActivePolicy, PolicyReader } from './pending.js';
+import { partitionOf } from '#platform/event-bus/event-bus.js';
+import type { StateSource } from './policy-states.js';
 import type { PolicyBooks, PolicyState, PolicyWrite } from './policy-books.js';
 
 /** What a member has read of a batch, and not yet written. */
@@ -25,6 +27,7 @@ export class PolicyMember {
   constructor(
     readonly policy: ActivePolicy,
     private readonly reader: PolicyReader,
+    private readonly states: StateSource,
   ) {
     this.pauses = new Pauses(policy.definition);
   }
@@ -54,9 +57,15 @@ export class PolicyMember {
   /** What follows from a batch. Partitions in which newer code is needed go no further than that event. */
   async take(batch: Batch): Promise<Taken> {
     const { events, advance } = this.pauses.admit(batch);
+    const { written } = this;
     const changes = await this.reader.changes(
       this.policy,
       events.map(({ event }) => event),
+      {
+        source: this.states,
+        // What lies between this and the batch has been read and has changed no state, else it had gone down.
+        through: (subject) => written.get(partitionOf(subject, written.size)) ?? 0n,
+      },
     );
     const reached = new Map(this.reached);
     for (const [partition, to] of advance) if (to > (reached.get(partition) ?? 0n)) reached.set(partition, to);
@@ -86,4 +95,4 @@ export class PolicyMember {
 
 /** Whether it must go down before the next deliveries are taken. */
 export const holdsChanges = ({ write: { changes, waits } }: Taken): boolean =>
-  changes.added.length > 0 || changes.takenBack.length > 0 || waits.size > 0;
+  changes.added.length + changes.takenBack.length + changes.states.length + waits.size > 0;

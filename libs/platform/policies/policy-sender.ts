@@ -4,6 +4,7 @@ import { backoff } from '#platform/kernel/backoff.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput, YadError } from '#platform/kernel/errors.js';
 import { UnknownEventError } from '#platform/kernel/event-catalogue.js';
+import { StateTooLarge } from '#platform/kernel/policy-state.js';
 import { isUnavailable } from '#platform/postgres/pool.js';
 import type { ActivePolicy } from './pending.js';
 import { isSerialization, type DueCommand, type Leased, type SendQueue } from './send-queue.js';
@@ -175,7 +176,9 @@ export class PolicySender {
       if (isUnavailable(error) || isSerialization(error)) throw error;
       const now = clock.now();
       const helps = this.isTransient(error);
-      if (!(error instanceof InvalidInput) && (helps || row.attempts + 1 < limits.tries)) {
+      // The same again would fail again: the policy keeps too much, or its command is not one.
+      const isFinal = error instanceof InvalidInput || error instanceof StateTooLarge;
+      if (!isFinal && (helps || row.attempts + 1 < limits.tries)) {
         const wait = backoff(helps ? 1 : row.attempts + 1, limits);
         await queue.again(row, new Date(now.getTime() + wait), now, !helps);
         return false;

@@ -11,6 +11,7 @@ import type { SecretIds } from '#platform/kernel/ids.js';
 import { policyActor, withdraws } from '#platform/kernel/policy.js';
 import type { ActivePolicy, PolicyReader } from './pending.js';
 import type { DueCommand, Outcome } from './send-queue.js';
+import { stateBehind, type StateSource } from './policy-states.js';
 import { stateAt, streamFrom, survivorOf } from './survivor.js';
 
 /** The most causes in a row that were commands of policies. */
@@ -24,6 +25,7 @@ export interface SenderOptions {
   readonly gateway: CommandGateway;
   readonly ids: SecretIds;
   readonly reader: PolicyReader;
+  readonly states: StateSource;
   readonly clock: Clock;
 }
 
@@ -75,12 +77,13 @@ export class CommandSender {
       if (definition.versions.has(each.type) && withdraws(definition, codec.decode(each)))
         return settled({ status: 'withdrawn' });
     }
-    const due = reader.dueOf(policy, event);
-    if (!due || !definition.when(event)) return settled({ status: 'nothing' });
+    const context = reader.contextOf(policy, await stateBehind(this.options.states, definition, row));
+    const due = reader.dueOf(policy, event, context);
+    if (!due || !definition.when(event, context)) return settled({ status: 'nothing' });
     if (due > clock.now()) return { is: 'postponed', due };
     const { reads } = definition;
-    const state = reads && (await stateAt(this.options, reads, row.aggregateId, row.revision));
-    const command = definition.send(event, { ...reader.contextOf(policy), state });
+    const aggregate = reads && (await stateAt(this.options, reads, row.aggregateId, row.revision));
+    const command = definition.send(event, { ...context, aggregate });
     if (!command) return settled({ status: 'nothing' });
     // A timer acts on what it has seen of its stream, and on nothing that comes in between.
     const seen = isTimer ? events.at(-1)!.revision : undefined;

@@ -1,8 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
+import { partitionOf } from '#platform/event-bus/event-bus.js';
 import type { Log } from '#platform/event-bus/consuming/log-reading.js';
+import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { encodeArray } from '#platform/postgres/arrays.js';
 import type { Pool, PoolClient } from '#platform/postgres/pool.js';
 import { Derived, deriveFrom } from './derive.js';
 import type { ActivePolicy, PendingCommand, PolicyReader } from './pending.js';
+import { keptText, LogStates } from './policy-states.js';
 
 /** What is pending, beside what the log and the outcomes say should be. */
 export interface PolicyVerification {
@@ -15,21 +19,34 @@ export interface PolicyVerification {
   readonly extra: readonly bigint[];
   /** Of what is due at another time than the code says now. */
   readonly otherDue: readonly bigint[];
+  /** States of subjects that were held against the log. */
+  readonly states: number;
+  /** Positions of events since which a state is kept that is not what the log says. */
+  readonly otherState: readonly bigint[];
+}
+
+/** What a verification looks at. */
+export interface Verified {
+  readonly pool: Pool;
+  readonly log: Log;
+  readonly reader: PolicyReader;
+  readonly codec: EventCodec;
 }
 
 const PAGE = 10_000;
 /** Rows held before it is looked which of them have an outcome. */
 const HELD = 50_000;
+/** States that are compared together. */
+const STATES = 200;
 const SHOWN = 10;
 
-/** Derives what should be pending from the log anew, up to where the policy has read, and compares. */
+/** Derives what should be pending, and what is kept of subjects, from the log anew, up to where the policy has read. */
 export async function verifyPolicy(
-  pool: Pool,
-  log: Log,
-  reader: PolicyReader,
+  { pool, log, reader, codec }: Verified,
   policy: ActivePolicy,
 ): Promise<PolicyVerification> {
   const { name } = policy.definition;
+  const logStates = new LogStates({ store: log.store, codec });
   const client = await pool.connect();
   try {
     await client.query('begin isolation level repeatable read read only');
@@ -38,7 +55,7 @@ export async function verifyPolicy(
          from policies.checkpoints join policies.policies using (policy) where policy = $1`,
       [name],
     );
-    const derived = new Derived(policy, reader);
+    const derived = new Derived(policy, reader, logStates);
     const through = new Map(rows.map(({ partition, position }) => [partition, BigInt(position)]));
     let next = HELD;
     if (rows.length > 0) {
@@ -49,7 +66,11 @@ export async function verifyPolicy(
       });
     }
     await leaveOutSettled(client, derived);
-    return await compare(client, name, derived);
+    const kept = await compareStates(client, policy, logStates, (subject) =>
+      through.get(partitionOf(subject, log.partitions)),
+    );
+    const pending = await compare(client, name, derived);
+    return { ...pending, ...kept, isEqual: pending.isEqual && kept.otherState.length === 0 };
   } finally {
     await client.query('rollback').catch(() => {});
     client.release();
@@ -68,7 +89,40 @@ async function leaveOutSettled(client: PoolClient, derived: Derived): Promise<vo
   }
 }
 
-async function compare(client: PoolClient, policy: string, derived: Derived): Promise<PolicyVerification> {
+/** Those of other versions are folded anew when their subject comes up: nothing rests on them. */
+async function compareStates(
+  client: PoolClient,
+  { definition }: ActivePolicy,
+  log: LogStates,
+  through: (subject: string) => bigint | undefined,
+): Promise<Pick<PolicyVerification, 'states' | 'otherState'>> {
+  const otherState: bigint[] = [];
+  let states = 0;
+  if (!definition.state) return { states, otherState };
+  for (let after = ''; ;) {
+    const { rows } = await client.query<{ subject: string; position: string; state: string | null }>(
+      `select subject, position::text, state from policies.states
+        where policy = $1 and version = $2 and subject > $3 order by subject limit ${STATES}`,
+      [definition.name, definition.version, after],
+    );
+    const folded = await log.states(definition, new Map(rows.map(({ subject }) => [subject, through(subject) ?? 0n])));
+    for (const { subject, position, state } of rows) {
+      states++;
+      const expected = keptText(definition, folded.get(subject)!);
+      // Of equal states the text may differ in the order of what they hold.
+      const isSame = expected === state || (expected !== null && state !== null && isSameJson(expected, state));
+      if (!isSame && otherState.length < SHOWN) otherState.push(BigInt(position));
+    }
+    if (rows.length < STATES) return { states, otherState };
+    after = rows.at(-1)!.subject;
+  }
+}
+
+const isSameJson = (one: string, other: string): boolean => isDeepStrictEqual(JSON.parse(one), JSON.parse(other));
+
+type ComparedPending = Omit<PolicyVerification, 'states' | 'otherState'>;
+
+async function compare(client: PoolClient, policy: string, derived: Derived): Promise<ComparedPending> {
   const expected = new Map([...derived.rows()].map((row): [string, PendingCommand] => [row.commandId, row]));
   const found = { extra: [] as bigint[], otherDue: [] as bigint[] };
   let pending = 0;

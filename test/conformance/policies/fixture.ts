@@ -13,6 +13,7 @@ import { rule } from '#platform/kernel/errors.js';
 import { defineEvent, open, personal } from '#platform/kernel/event-contract.js';
 import { Id, derivedId } from '#platform/kernel/ids.js';
 import { policy, type PolicyDefinition } from '#platform/kernel/policy.js';
+import { fold } from '#platform/kernel/policy-state.js';
 import { guardPolicies } from '#platform/policies/log-guard.js';
 import { PolicyReader } from '#platform/policies/pending.js';
 import { policySchema } from '#platform/policies/policies.migrations.js';
@@ -21,8 +22,10 @@ import { PolicyConsumer } from '#platform/policies/policy-consumer.js';
 import { commandIds } from '#platform/policies/policy-host.js';
 import { PolicyMember } from '#platform/policies/policy-member.js';
 import { PolicySender, usualLimits, type SendLimits } from '#platform/policies/policy-sender.js';
+import { KeptStates } from '#platform/policies/policy-states.js';
 import { SendQueue } from '#platform/policies/send-queue.js';
 import { CommandSender } from '#platform/policies/sending.js';
+import { verifyPolicy, type PolicyVerification } from '#platform/policies/verify.js';
 import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { readable } from '#platform/kernel/erased.js';
@@ -41,6 +44,7 @@ export const asked = defineEvent({
 export const dropped = defineEvent({ type: 'test.errand.dropped', fields: { for: open(Id) } });
 export const done = defineEvent({ type: 'test.errand.done', fields: { for: open(Id), how: open(z.string()) } });
 export const passedOn = defineEvent({ type: 'test.errand.passed-on', fields: { for: open(Id), times: open(z.int()) } });
+export const counted = defineEvent({ type: 'test.errand.counted', fields: { for: open(Id), how: open(z.string()) } });
 export const merged = defineEvent({ type: 'test.errand.merged', fields: { for: open(Id), into: open(Id) } });
 
 interface ErrandState {
@@ -53,12 +57,13 @@ interface ErrandState {
 export const Errand = aggregate<ErrandState>()({
   name: 'errand',
   initial: { for: '', dones: 0, times: 0 },
-  events: { asked, dropped, done, passedOn, merged },
+  events: { asked, dropped, done, passedOn, counted, merged },
   evolve: {
     asked: (state, data) => ({ ...state, for: data.for }),
     dropped: (state) => state,
     done: (state) => ({ ...state, dones: state.dones + 1 }),
     passedOn: (state, { times }) => ({ ...state, times }),
+    counted: (state) => state,
     merged: (state, { into }) => ({ ...state, into }),
   },
   subject: (state) => state.for,
@@ -111,6 +116,15 @@ export const mergeErrand = command({
   decide: (state, { into }) => merged({ for: state.for, into }),
 });
 
+export const countErrand = command({
+  name: 'CountErrand',
+  summary: 'Writes down how many there were',
+  on: Errand,
+  route: 'POST /v1/errands/:id/count',
+  input: z.strictObject({ how: z.string() }),
+  decide: ({ for: subject }, { how }) => counted({ for: subject, how }),
+});
+
 /** Words that make the policy throw, as a bug would; emptied when the bug is mended. */
 export const broken = new Set<string>();
 
@@ -138,6 +152,66 @@ export const doLater = policy({
   unless: [dropped, done],
   send: ({ aggregateId, data }) => doErrand.for(aggregateId, { how: said(data.words) }),
 });
+/** What has happened to a subject. */
+export interface Counts {
+  readonly asks: number;
+  readonly drops: number;
+  readonly dones: number;
+}
+const noCounts: Counts = { asks: 0, drops: 0, dones: 0 };
+
+/** What is written about somebody after so much. */
+export const howOf = ({ asks, drops, dones }: Counts): string => `${asks} asked, ${drops} dropped, ${dones} done`;
+
+/** What the counts are of all that happened to somebody; a spec holds policies to it. */
+export const countsOf = (types: readonly string[]): Counts => ({
+  asks: types.filter((type) => type === asked.type).length,
+  drops: types.filter((type) => type === dropped.type).length,
+  dones: types.filter((type) => type === done.type).length,
+});
+
+/** Of three that somebody asks for, two are counted, each so many seconds later as it is the how manieth. */
+export const countThem = policy({
+  name: 'count-them',
+  version: 1,
+  about: 'Writes down how many errands somebody has asked for by now',
+  on: asked,
+  state: {
+    initial: noCounts,
+    on: [
+      fold(asked, (state: Counts) => ({ ...state, asks: state.asks + 1 })),
+      fold(dropped, (state: Counts) => ({ ...state, drops: state.drops + 1 })),
+      fold(done, (state: Counts) => ({ ...state, dones: state.dones + 1 })),
+    ],
+  },
+  when: (_event, { state: { asks } }) => asks % 3 !== 0,
+  after: ({ recordedAt }, { state: { asks } }) => new Date(recordedAt.getTime() + asks * 1000),
+  send: ({ aggregateId }, { state }) => countErrand.for(aggregateId, { how: howOf(state) }),
+});
+
+/** The same by newer code, which keeps it in another shape. */
+export const countThemAnew = policy({
+  name: 'count-them',
+  version: 2,
+  about: countThem.about,
+  on: asked,
+  state: {
+    initial: '',
+    on: [
+      fold(asked, (state: string) => `${state}?`),
+      fold(dropped, (state: string) => `${state}-`),
+      fold(done, (state: string) => `${state}!`),
+    ],
+  },
+  when: (_event, { state }) => times(state, '?') % 3 !== 0,
+  after: ({ recordedAt }, { state }) => new Date(recordedAt.getTime() + times(state, '?') * 1000),
+  send: ({ aggregateId }, { state }) =>
+    countErrand.for(aggregateId, {
+      how: howOf({ asks: times(state, '?'), drops: times(state, '-'), dones: times(state, '!') }),
+    }),
+});
+const times = (text: string, letter: string): number => text.split(letter).length - 1;
+
 export const passForEver = policy({
   name: 'pass-for-ever',
   version: 1,
@@ -146,7 +220,7 @@ export const passForEver = policy({
   send: ({ aggregateId }) => passOn.for(aggregateId, {}),
 });
 
-const codec = plaintext([asked, dropped, done, passedOn, merged]);
+export const codec = plaintext([asked, dropped, done, passedOn, counted, merged]);
 
 /** One process with policies; several may run on one world. */
 export interface Process {
@@ -192,7 +266,7 @@ export class World {
     this.store = new MemoryEventStore(this.clock);
     this.gateway = new CommandPipeline({ store: this.store, codec, clock: this.clock });
     await this.pool.query(
-      `truncate policies.pending, policies.outcomes, policies.checkpoints, policies.policies;
+      `truncate policies.states, policies.pending, policies.outcomes, policies.checkpoints, policies.policies;
        update policies.settings set log_id = null, incarnation = 0, partitions = null`,
     );
   }
@@ -205,11 +279,12 @@ export class World {
     const { pool, store, clock } = this;
     const ids = commandIds(store);
     const reader = new PolicyReader({ codec, ids, zone: 'UTC' });
-    const members = definitions.map((definition) => new PolicyMember({ definition, days: 0 }, reader));
+    const states = new KeptStates(pool, { store, codec }, PARTITIONS);
+    const members = definitions.map((definition) => new PolicyMember({ definition, days: 0 }, reader, states));
     const onError = (error: unknown): void => void this.troubles.push(error);
     const sender = new PolicySender({
       queue: new SendQueue(pool, `process-${++this.processes}`),
-      sender: new CommandSender({ store, codec, gateway, ids, reader, clock }),
+      sender: new CommandSender({ store, codec, gateway, ids, reader, states, clock }),
       store,
       clock,
       active: () => members.filter(({ isAside }) => !isAside).map(({ policy: own }) => own),
@@ -260,6 +335,14 @@ export class World {
       heads.set(partition, event.position);
       return { partition, event, previous };
     });
+  }
+
+  /** What is pending and kept, held against the log. */
+  verify(definition: PolicyDefinition): Promise<PolicyVerification> {
+    const { pool, store } = this;
+    const reader = new PolicyReader({ codec, ids: commandIds(store), zone: 'UTC' });
+    const log = { store, partitions: PARTITIONS };
+    return verifyPolicy({ pool, log, reader, codec }, { definition, days: 0 });
   }
 
   /** How often an errand was done. */

@@ -1,13 +1,20 @@
+import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import type { CommandGateway } from '#platform/command-handling/command-gateway.js';
 import { backoff } from '#platform/kernel/backoff.js';
+import type { PolicyDefinition } from '#platform/kernel/policy.js';
 import {
   asked,
+  counted,
+  countsOf,
+  countThem,
+  countThemAnew,
   doAtOnce,
   doLater,
   done,
   dropErrand,
   dropped,
+  howOf,
   inSeconds,
   PARTITIONS,
   type Process,
@@ -24,12 +31,16 @@ type Step =
   /** A process sends what is due; `dies` after so many commands that the log has taken. */
   | { readonly is: 'send'; readonly process: 0 | 1; readonly dies?: number }
   | { readonly is: 'restart'; readonly process: 0 | 1 }
+  /** It starts with newer code of a policy, whose state has another shape; older code stands aside from then on. */
+  | { readonly is: 'raise'; readonly process: 0 | 1 }
   /** Whoever missed something reads the log. */
   | { readonly is: 'level'; readonly process: 0 | 1 }
   /** The clock moves, also back. */
   | { readonly is: 'clock'; readonly by: number }
   /** What was noted is lost, and derived from the log again. */
-  | { readonly is: 'rebuild' };
+  | { readonly is: 'rebuild' }
+  /** States that were kept are not any more. */
+  | { readonly is: 'forget' };
 
 const process = fc.constantFrom<0 | 1>(0, 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -55,9 +66,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
   },
   { arbitrary: fc.record({ is: fc.constant('restart' as const), process }), weight: 1 },
+  { arbitrary: fc.record({ is: fc.constant('raise' as const), process }), weight: 1 },
   { arbitrary: fc.record({ is: fc.constant('level' as const), process }), weight: 1 },
   { arbitrary: fc.record({ is: fc.constant('clock' as const), by: fc.integer({ min: -5, max: 30 }) }), weight: 3 },
   { arbitrary: fc.record({ is: fc.constant('rebuild' as const) }), weight: 1 },
+  { arbitrary: fc.record({ is: fc.constant('forget' as const) }), weight: 1 },
 );
 
 const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
@@ -66,14 +79,16 @@ const limits = { leaseMs: 0, tries: 1_000, firstMs: 1, capMs: 1 };
 
 /**
  * Whatever happens in whatever order, to two processes that die at any moment: each event has had its command once where
- * it was due, at its time or later, and none where it was taken back before; and each that was sent has its outcome.
+ * it was due, at its time or later, and none where it was taken back before; and each that was sent has its outcome. One
+ * that depends on what a policy keeps of a subject is the one that all events up to its own ask for, and no other.
  */
 export async function policiesProperty(world: World, runs: number, size: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: size }), async (steps) => {
       await world.reset();
+      let counting: PolicyDefinition = countThem;
       const start = (gateway?: CommandGateway): Promise<Process> =>
-        world.process([doAtOnce, doLater], { gateway, limits });
+        world.process([doAtOnce, doLater, counting], { gateway, limits });
       const processes = [await start(), await start()];
       const errands: string[] = [];
       let seconds = 0;
@@ -98,11 +113,16 @@ export async function policiesProperty(world: World, runs: number, size: number)
             underWay.push(dying.sender.sendDue().catch(() => {}));
           }
         } else if (each.is === 'restart') processes[each.process] = await start();
+        else if (each.is === 'raise') {
+          counting = countThemAnew;
+          processes[each.process] = await start();
+        } else if (each.is === 'forget') await world.pool.query(`delete from policies.states where position % 2 = 0`);
         else if (each.is === 'level') underWay.push(processes[each.process]!.level());
         else if (each.is === 'rebuild') {
           await Promise.all(underWay.splice(0));
           await world.pool.query(
-            `begin; update policies.checkpoints set position = 0, epoch = epoch + 1; delete from policies.pending; commit`,
+            `begin; update policies.checkpoints set position = 0, epoch = epoch + 1;
+             delete from policies.states; delete from policies.pending; commit`,
           );
           for (const { consumer } of processes) consumer.forget();
         } else {
@@ -111,8 +131,9 @@ export async function policiesProperty(world: World, runs: number, size: number)
         }
       }
       await Promise.all(underWay);
-      await finish(world, processes[0]!);
+      await finish(world, await start());
       await check(world);
+      await checkCounts(world, counting);
     }),
     { numRuns: runs, endOnFailure: globalThis.process.env['CI'] === undefined },
   );
@@ -141,7 +162,8 @@ async function finish(world: World, last: Process): Promise<void> {
 
 async function check(world: World): Promise<void> {
   const events = await world.events();
-  const outcomes = new Map((await world.outcomes()).map((each) => [each.position, each]));
+  const own = (await world.outcomes()).filter(({ policy }) => policy !== countThem.name);
+  const outcomes = new Map(own.map((each) => [each.position, each]));
   const fail = (what: string): never => {
     const told = events.map(({ position, type, aggregateId, recordedAt }) => [
       Number(position),
@@ -170,4 +192,23 @@ async function check(world: World): Promise<void> {
     }
     if (dones[0] && dones[0].meta.causationId !== event.id) fail('caused by another');
   }
+}
+
+/** Each command is what the events of its subject up to its cause ask for, and what is kept says the same as the log. */
+async function checkCounts(world: World, policy: PolicyDefinition): Promise<void> {
+  const events = await world.events();
+  for (const event of events.filter(({ type }) => type === asked.type)) {
+    const before = events.filter(({ subject, position }) => subject === event.subject && position <= event.position);
+    const counts = countsOf(before.map(({ type }) => type));
+    const own = events.filter(({ type, meta }) => type === counted.type && meta.causationId === event.id);
+    const written = own.map(({ data }) => (JSON.parse(data) as { how: string }).how);
+    const expected = counts.asks % 3 === 0 ? [] : [howOf(counts)];
+    expect({ position: event.position, written }).toEqual({ position: event.position, written: expected });
+    const due = event.recordedAt.getTime() + counts.asks * 1000;
+    for (const { recordedAt } of own) expect(recordedAt.getTime()).toBeGreaterThanOrEqual(due);
+  }
+  const { states, ...verified } = await world.verify(policy);
+  expect(verified).toMatchObject({ isEqual: true, otherState: [] });
+  const { rows } = await world.pool.query(`select from policies.states where version = $1`, [policy.version]);
+  expect(states).toBe(rows.length);
 }

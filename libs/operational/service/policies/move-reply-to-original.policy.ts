@@ -11,7 +11,7 @@ export const moveReplyToOriginal = policy({
   on: caseCustomerReplied,
   when: ({ data }) => data.status === 'duplicate',
   reads: Case,
-  send: ({ data: { via, text } }, { state: { duplicateOf } }) => {
+  send: ({ data: { via, text } }, { aggregate: { duplicateOf } }) => {
     const words = readable(text);
     // Erased before it could go on: there is nothing to say any more.
     return duplicateOf === undefined || words === undefined
