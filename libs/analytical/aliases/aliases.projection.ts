@@ -3,7 +3,7 @@ import { orderAttached, orderDetached } from '#contracts/sales/order.events.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { on, projection } from '#platform/projections/definition/projection.js';
 import type { RowChange } from '#platform/projections/definition/table.js';
-import { Alias, AliasChange } from './alias.table.js';
+import { Alias, AliasChange, AliasHistory } from './alias.table.js';
 
 /** Changes the alias of the event's subject, and tells that it did. */
 const ofAlias = (
@@ -11,14 +11,19 @@ const ofAlias = (
   alias: Pick<Alias, 'target' | 'reason'> | null,
 ): RowChange[] => [
   Alias.change({ subject }, () => alias && { subject, since, ...alias }),
-  AliasChange.change({ subject }, () => ({ subject, changed_at: position })),
+  AliasChange.change({ subject }, (row) => {
+    const setAt = String(position);
+    const past = (row?.past ?? []).map((each) => (each.undoneAt === null ? { ...each, undoneAt: setAt } : each));
+    const stands = alias ? [{ ...alias, since: since.toISOString(), setAt, undoneAt: null }] : [];
+    return { subject, changed_at: position, past: [...past, ...stands] };
+  }),
 ];
 
 /** Whose facts a merged contact's and a walk-in order's are: all that a merge changes in anyone's figures. */
 export const aliases = projection({
   name: 'aliases',
-  version: 2,
-  tables: [Alias, AliasChange],
+  version: 3,
+  tables: [Alias, AliasChange, AliasHistory],
   on: [
     // On the stream of the contact that goes.
     on(contactMerged, (event) => ofAlias(event, { target: event.data.into, reason: 'merged' })),

@@ -68,3 +68,41 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
   const { root } = first;
   return { id: root, mergedInto: root === id ? undefined : root, subjects: found.map(({ subject }) => subject) };
 }
+
+// The alias table alone is asked, which keeps its history: the customer itself may not have been there yet.
+const FAMILY = `up (subject, step) as (
+    select $1::uuid, 0
+    union all
+    select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN}),
+  root (subject) as (select subject from up order by step desc limit 1),
+  down (subject) as (
+    select subject from root
+    union
+    select a.subject from down cross join ${aliasesTo('down.subject')})`;
+
+type Aliases = Pick<ReadModels, 'rows'>;
+const subjectsOf = (rows: readonly { subject: string }[]): string[] => rows.map(({ subject }) => subject);
+
+/** Whose rows an answer about a customer is made of: its own, and those of all whose facts are its. */
+export const subjectsAbout = async (read: Aliases, id: string): Promise<string[]> =>
+  subjectsOf(await read.rows<{ subject: string }>(`with recursive ${FAMILY} select subject from down`, [id]));
+
+/**
+ * The same of an answer with cases, which also says where the original of a duplicate stands. That may be another
+ * contact's since a merge of the two was undone, never one's of somebody with whom there was none.
+ */
+export const subjectsAboutCases = async (read: Aliases, id: string): Promise<string[]> =>
+  subjectsOf(
+    await read.rows<{ subject: string }>(
+      `with recursive ${FAMILY},
+       ever (subject) as (
+         select subject from down
+         union
+         select h.subject from ever cross join lateral (
+           select target as subject from alias_history where subject = ever.subject and reason = 'merged'
+           union all
+           select subject from alias_history where target = ever.subject and reason = 'merged') h)
+       select subject from ever`,
+      [id],
+    ),
+  );

@@ -3,7 +3,7 @@ import { CaseKind, CasePriority, CaseStatus } from '#contracts/service/case.even
 import { Id } from '#platform/kernel/ids.js';
 import { pagedQuery } from '#platform/projections/definition/query.js';
 import { computed } from '#platform/projections/definition/selection.js';
-import { LONGEST_CHAIN } from '../aliases/family.js';
+import { LONGEST_CHAIN, subjectsAboutCases } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
@@ -57,5 +57,6 @@ export const listCases = pagedQuery({
   }),
   item: CaseView,
   reads: [cases, profile, aliases],
+  about: ({ contact }, read) => (contact === undefined ? undefined : subjectsAboutCases(read, contact)),
   run: (parameters, { read, after }) => documentsPage<z.infer<typeof CaseView>>(read, caseDocuments, parameters, after),
 });

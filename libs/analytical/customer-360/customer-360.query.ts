@@ -5,7 +5,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { query, type ReadModels } from '#platform/projections/definition/query.js';
 import { amount, answerOf, computed, number, selectOf, shapeOf } from '#platform/projections/definition/selection.js';
-import { aliasOf, familyOf, LONGEST_CHAIN } from '../aliases/family.js';
+import { aliasOf, familyOf, LONGEST_CHAIN, subjectsAboutCases } from '../aliases/family.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { CaseView, caseDocuments } from '../cases/cases.query.js';
 import { cases } from '../cases/cases.projection.js';
@@ -167,6 +167,7 @@ export const customer360View = query({
   parameters: z.strictObject({ id: Id }),
   answer: Customer360,
   reads: [profile, aliases, timeline, orders, returns, cases, relations],
+  about: ({ id }, read) => subjectsAboutCases(read, id),
   run: async ({ id: asked }, { read }) => {
     // Most are nobody but themselves: they are answered in the round that finds it out.
     const [family, alone] = await Promise.all([familyOf(read, asked), partsOf(read, [asked], asked)]);

@@ -12,7 +12,7 @@ import {
   type AnswerOf,
 } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
-import { aliased, aliasedOf, familyOf } from '../aliases/family.js';
+import { aliased, aliasedOf, familyOf, subjectsAbout } from '../aliases/family.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, days, limit, pageOf, spanRises } from '../query-parameters.js';
 import { ordersByCustomerDay } from './orders-by-customer-day.projection.js';
@@ -90,6 +90,7 @@ export const salesByDay = pagedQuery({
   }),
   item: SalesDay,
   reads,
+  about: ({ customer }, read) => (customer === undefined ? undefined : subjectsAbout(read, customer)),
   heavy: true,
   run: async ({ from, to, currency, customer: of, limit: size }, { read, after }) => {
     spanRises({ from, to });

@@ -4,6 +4,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { pagedQuery } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
+import { subjectsAbout } from '../aliases/family.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { OrderRow, OrderStatus } from './order.table.js';
@@ -33,6 +34,7 @@ export const listOrders = pagedQuery({
   parameters: z.strictObject({ contact, ...orderFilters }),
   item: OrderView,
   reads,
+  about: ({ contact }, read) => (contact === undefined ? undefined : subjectsAbout(read, contact)),
   run: (parameters, { read, after }) => documentsPage<OrderView>(read, documents, parameters, after),
 });
 
@@ -43,6 +45,7 @@ export const customerOrders = pagedQuery({
   parameters: z.strictObject({ id: Id, ...orderFilters }),
   item: OrderView,
   reads,
+  about: ({ id }, read) => subjectsAbout(read, id),
   run: ({ id, ...parameters }, { read, after }) =>
     documentsPage<OrderView>(read, documents, { contact: id, ...parameters }, after),
 });

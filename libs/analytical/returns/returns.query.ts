@@ -3,6 +3,7 @@ import { Id } from '#platform/kernel/ids.js';
 import { CurrencyCode } from '#platform/kernel/money.js';
 import { pagedQuery } from '#platform/projections/definition/query.js';
 import { aliases } from '../aliases/aliases.projection.js';
+import { subjectsAbout } from '../aliases/family.js';
 import { profile } from '../profile/profile.projection.js';
 import { instants, limit } from '../query-parameters.js';
 import { ReturnRow, ReturnStatus } from './return.table.js';
@@ -28,5 +29,6 @@ export const listReturns = pagedQuery({
   }),
   item: ReturnView,
   reads: [returns, profile, aliases],
+  about: ({ contact }, read) => (contact === undefined ? undefined : subjectsAbout(read, contact)),
   run: (parameters, { read, after }) => documentsPage<z.infer<typeof ReturnView>>(read, documents, parameters, after),
 });

@@ -213,7 +213,7 @@ describe('RFM', () => {
       await score(who(1));
       expect(seen.everybody).toBe(3);
       // A merge, or its undoing.
-      await read.insert(AliasChange, [{ subject: who(7), changed_at: BigInt(++position) }]);
+      await read.insert(AliasChange, [{ subject: who(7), changed_at: BigInt(++position), past: [] }]);
       await score(who(1));
       expect(seen.everybody).toBe(4);
       // Nothing can be said of what has changed since the next state: there was a rebuild, or events were retried.

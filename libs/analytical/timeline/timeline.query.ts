@@ -5,7 +5,7 @@ import { answerOf } from '#platform/projections/definition/selection.js';
 import { aliases } from '../aliases/aliases.projection.js';
 import { profile } from '../profile/profile.projection.js';
 import { Conditions, instants, limit, pageOf, spanRises } from '../query-parameters.js';
-import { familyOf } from '../aliases/family.js';
+import { familyOf, subjectsAbout } from '../aliases/family.js';
 import { timeline } from './timeline.projection.js';
 import { TimelineEntry } from './timeline.table.js';
 
@@ -72,6 +72,7 @@ export const customerTimeline = pagedQuery({
   }),
   item: TimelineItem,
   reads: [timeline, profile, aliases],
+  about: ({ id }, read) => subjectsAbout(read, id),
   run: async ({ id, type, from, to, limit: size }, { read, after }) => {
     spanRises({ from, to });
     const { subjects } = await familyOf(read, id);

@@ -118,6 +118,11 @@ export class BeingBuilt extends YadError {
   }
 }
 
+/** What is asked for is of a moment that the read models have not come to. */
+export class NotYetThere extends YadError {
+  readonly kind = 'not-yet-there';
+}
+
 /** A sender has as many questions about everybody under way as one may have. */
 export class TooManyAtOnce extends YadError {
   readonly kind = 'too-many-at-once';

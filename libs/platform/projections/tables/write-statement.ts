@@ -4,7 +4,8 @@ import { inTransaction, type PipelineQuery, type Pool, type PoolClient } from '#
 import type { Writes } from '../folding/writes.js';
 import { castOf, statement } from './prepared-statements.js';
 import { quote } from './ddl.js';
-import type { Column, Row, TableShape } from './table-shape.js';
+import { arraysOf, columnArray } from './row-arrays.js';
+import type { Row, TableShape } from './table-shape.js';
 
 /** The build that is written and the epoch under which its state was read. */
 export interface WriteTarget {
@@ -175,7 +176,7 @@ function insert(
   const { name, text } = statement(JSON.stringify([kind, target.schema, shape.name]), () =>
     kind === 'append' ? insertSql(target, shape) : upsertSql(target, shape),
   );
-  return { name, text, values: shape.columns.map((column) => columnArray(column, rows)) };
+  return { name, text, values: arraysOf(shape, rows) };
 }
 
 function remove({ schema }: WriteTarget, shape: TableShape, rows: readonly Row[]): PipelineQuery {
@@ -203,13 +204,4 @@ function upsertSql(target: WriteTarget, shape: TableShape): string {
   const updates = shape.columns.filter(({ key }) => !key).map(({ name }) => `${name} = excluded.${name}`);
   return `${insertSql(target, shape)}
     on conflict (${keys}) do ${updates.length > 0 ? `update set ${updates.join(', ')}` : 'nothing'}`;
-}
-
-function columnArray({ get, type }: Column, rows: readonly Row[]): Buffer {
-  const values: unknown[] = [];
-  for (const row of rows) {
-    const value = get(row);
-    values.push(value === null || value === undefined ? null : type.encode(value));
-  }
-  return encodeArray(type.array, values);
 }
