@@ -99,6 +99,16 @@ describe('infra/compose.yaml', () => {
     expect(owners.map(([name]) => name).toSorted()).toEqual(['cli', 'migrate', 'postgres']);
   });
 
+  it('starts a KurrentDB for whoever asks for one, and one that takes what the adapter asks of it', () => {
+    const { image, profiles, environment, volumes } = services['kurrentdb'];
+    expect(profiles).toEqual(['kurrentdb']);
+    const [major, minor] = /:(\d+)\.(\d+)\.\d+$/.exec(image)!.slice(1).map(Number);
+    // AppendRecords came with 26.1.
+    expect(major! * 100 + minor!).toBeGreaterThanOrEqual(2601);
+    expect(environment.KURRENTDB_TELEMETRY_OPTOUT).toBe('true');
+    expect(volumes).toEqual(['kurrentdb:/var/lib/kurrentdb']);
+  });
+
   it('has every app asked for its metrics', () => {
     const { scrape_configs: jobs } = parse(readFileSync('infra/observability/prometheus.yml', 'utf8')) as any;
     const targets = jobs.flatMap(({ static_configs: fixed = [], dns_sd_configs: found = [] }: any) => [
