@@ -3,6 +3,7 @@ import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { MemoryEventStore } from '#platform/event-store/memory/memory-event-store.adapter.js';
 import { openApiDocument } from '#platform/http/openapi/document.js';
 import { asyncApiDocument } from '#platform/schemas/asyncapi.js';
+import type { PastReads } from '#platform/projections/as-of/past-reads.js';
 import { codecOf } from '#platform/runtime/codec.js';
 import { aggregatesOf, logQueries } from '#platform/runtime/composition.js';
 import { definitions } from '../definitions.js';
@@ -16,12 +17,14 @@ export function topicDocument(): Record<string, any> {
 
 /** The document needs the definition alone. */
 const nothingNoted = { page: async () => [] };
+const nothingRead: PastReads = { asOf: () => Promise.reject(new Error('nothing is asked here')) };
 
 /** The OpenAPI document of all that Yad serves, commands, read models and the auditors' API. */
 export function apiDocument(): Record<string, any> {
   const { commands, resources, queries, events, documentWords } = definitions;
   // The document needs the definitions alone; nothing is asked of this store.
-  const log = { store: new MemoryEventStore(), codec: codecOf(events) };
+  const { partitions } = usualTopic;
+  const log = { store: new MemoryEventStore(), codec: codecOf(events), partitions, folded: nothingRead };
   return openApiDocument({
     words: documentWords,
     commands,
@@ -30,7 +33,11 @@ export function apiDocument(): Record<string, any> {
     feed: true,
     queries: [
       ...queries,
-      ...logQueries(['commands', 'audit'], { ...log, events, resources, aggregates: aggregatesOf(commands) }),
+      ...logQueries(
+        ['commands', 'read-models', 'audit'],
+        { ...log, events, resources, aggregates: aggregatesOf(commands) },
+        queries,
+      ),
       accessLogQuery(nothingNoted),
     ],
   });

@@ -6,16 +6,20 @@ import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
+import type { Point } from '#platform/projections/as-of/point.js';
+import { QueryBudget } from '#platform/projections/queries/query-budget.js';
 import { query, type LogQueryContext, type QueryDefinition } from '#platform/projections/definition/query.js';
 import { compareStream, type StreamFold } from './compare-stream.js';
-import { AggregateDiff } from './diff-answer.js';
-import { placesIn, type PlaceOf } from './place.js';
+import { AggregateDiff, AnswerDiff } from './diff-answer.js';
+import { compareAnswers, type AnswersSource } from './compare-answers.js';
+import { pointAt, pointsIn, type PointsSource } from './points.js';
+import { isWithin } from './points-between.js';
 
 export interface DiffSource {
-  readonly store: Pick<EventStore, 'readStream' | 'head' | 'positionAt'>;
+  readonly store: Pick<EventStore, 'readStream'> & PointsSource['store'];
   readonly codec: EventCodec;
-  /** What `from` and `to` mean; absent: positions and instants. */
-  readonly placeOf?: PlaceOf;
+  /** Of the bus: how subjects are divided. */
+  readonly partitions: number;
 }
 
 const Place = z
@@ -23,23 +27,25 @@ const Place = z
   .min(1)
   .max(4096)
   .meta({ examples: ['1234'] });
-export const ends = {
+const ends = {
   from: Place.describe('The earlier point: a position in the log, or an instant (what was recorded by then)'),
   to: Place.optional().describe('The later point, likewise; absent: now'),
 };
 
 /** The two ends that a request names. @throws InvalidInput where they stand the wrong way round */
 async function endsOf(
-  { store, placeOf = placesIn(store) }: DiffSource,
+  { store, partitions }: Pick<PointsSource, 'store' | 'partitions'>,
   { from, to }: { from: string; to?: string | undefined },
   { now, through }: LogQueryContext,
-): Promise<{ from: bigint; to: bigint }> {
+  reads: readonly string[] = [],
+): Promise<{ from: Point; to: Point }> {
+  const named = pointsIn({ store, partitions, now, through });
   const later =
     to === undefined
-      ? (through ?? (await store.head()).position)
-      : await placeOf({ text: to, pointer: '/to', now, through });
-  const earlier = await placeOf({ text: from, pointer: '/from', now, through });
-  if (earlier > later) throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
+      ? await pointAt(store, partitions, through ?? (await store.head()).position)
+      : await named(to, 'to');
+  const earlier = await named(from, 'from');
+  if (!isWithin(earlier, later, reads)) throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
   return { from: earlier, to: later };
 }
 
@@ -64,8 +70,7 @@ export function stateDiffQuery(
     run: async ({ aggregate: name, id, ...given }, context) => {
       const on = aggregates.find((each) => each.name === name);
       if (!on) throw new NotFound(`no aggregate is named ${name}`);
-      const found = await compare(source, on, id, given, context, () => foldOfState(on));
-      return found;
+      return compare(source, on, id, given, context, () => foldOfState(on));
     },
   });
 }
@@ -86,6 +91,35 @@ export const resourceDiffQueries = (source: DiffSource, resources: readonly Reso
     }),
   );
 
+/** The queries whose answers are compared: about somebody whom the address names, all of it in one answer. */
+const hasDiff = ({ about, paged, path }: QueryDefinition): boolean =>
+  about !== undefined && !paged && path.includes('/:');
+
+/** For each query about somebody: what changed in its answer, merges followed as they were known. */
+export const answerDiffQueries = (
+  source: AnswersSource & Pick<PointsSource, 'store' | 'partitions'>,
+  queries: readonly QueryDefinition[],
+  budget = new QueryBudget({ running: 1, waiting: 8, timeoutMs: 10_000 }),
+): QueryDefinition[] =>
+  queries.filter(hasDiff).map((asked) =>
+    query({
+      name: `Diff${asked.name}`,
+      summary: `What changed between two points, field by field, with the events that did it, in: ${asked.summary}`,
+      route: `GET ${asked.path}/diff`,
+      allowed: asked.allowed,
+      parameters: z.strictObject({ ...asked.parameters.shape, ...ends }),
+      answer: AnswerDiff,
+      personal: 'untyped',
+      run: async ({ from, to, ...parameters }: any, context) => {
+        const between = await endsOf(source, { from, to }, context, asked.reads);
+        // The question is asked some hundred times: one such comparison runs at once, others wait for their turn.
+        return budget.run(() =>
+          compareAnswers(source, { query: asked, parameters, ...between, isMasked: context.isMasked }),
+        );
+      },
+    }),
+  );
+
 async function compare(
   source: DiffSource,
   on: Aggregate,
@@ -95,8 +129,9 @@ async function compare(
   begin: () => StreamFold,
 ): Promise<AggregateDiff> {
   const stream = { aggregate: on.name, aggregateId };
-  const { isMasked } = context;
-  const found = await compareStream(source, stream, { ...(await endsOf(source, given, context)), isMasked }, begin);
+  const { from, to } = await endsOf(source, given, context);
+  const ends = { from: from.through, to: to.through, isMasked: context.isMasked };
+  const found = await compareStream(source, stream, ends, begin);
   if (!found) throw new NotFound(`${streamName(stream)} had no event then`);
   return found;
 }

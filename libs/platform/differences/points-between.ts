@@ -22,7 +22,8 @@ export function pointBetween(
   projections: readonly string[],
   { position, recordedAt }: Pick<StoredEvent, 'position' | 'recordedAt'>,
 ): Point {
-  const within = (least: bigint, most: bigint): bigint => (position < least ? least : position > most ? most : position);
+  const within = (least: bigint, most: bigint): bigint =>
+    position < least ? least : position > most ? most : position;
   const vectors = new Map(
     projections.map((name) => [
       name,

@@ -7,7 +7,7 @@ import { auditQueries, MAY_AUDIT, type AuditOptions } from '#platform/audit/audi
 import { StoreFreshness } from '#platform/audit/store-freshness.js';
 import { CommandPipeline } from '#platform/command-handling/command-pipeline.js';
 import { ResourceReader } from '#platform/command-handling/resource-reader.js';
-import { resourceDiffQueries, stateDiffQuery } from '#platform/differences/diff.queries.js';
+import { answerDiffQueries, resourceDiffQueries, stateDiffQuery } from '#platform/differences/diff.queries.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { KafkaBus } from '#platform/event-bus/kafka/kafka-bus.adapter.js';
 import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
@@ -31,6 +31,9 @@ import { consoleLog, type Log } from '#platform/observability/log.js';
 import { Metrics } from '#platform/observability/metrics.js';
 import type { Tracing } from '#platform/observability/tracing.js';
 import type { PolicyHost } from '#platform/policies/policy-host.js';
+import { FoldedReads } from '#platform/projections/as-of/folded-reads.js';
+import type { PastReads } from '#platform/projections/as-of/past-reads.js';
+import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
@@ -210,7 +213,10 @@ export function servedBy(
   } = on;
   const aggregates = aggregatesOf(commands);
   const asked = host && parts.includes('read-models') ? [...queries] : [];
-  asked.push(...logQueries(parts, { store, codec, events, aggregates, resources }));
+  const folded =
+    host &&
+    new FoldedReads({ read: host.readModels, store, decoded: new DecodedEvents(codec), freshness: host.progress });
+  asked.push(...logQueries(parts, { store, codec, events, aggregates, resources, partitions, folded }, queries));
   if (parts.includes('audit') && accessLog) asked.push(accessLogQuery(accessLog.entries));
   const served: Served = {
     documentWords,
@@ -226,13 +232,23 @@ export function servedBy(
   return { ...served, published, feed, commands, gateway, secrets: store.identity, resources, reader };
 }
 
-/** The queries of the log alone that these parts answer. */
+/** What queries of the log are answered from. */
+export interface LogParts extends AuditOptions {
+  readonly resources: readonly ResourceDefinition[];
+  readonly partitions: number;
+  /** Reads what queries about some have answered from the events of these; with it what changed in them is told, too. */
+  readonly folded?: PastReads | undefined;
+}
+
+/** The queries of the log that these parts answer. */
 export const logQueries = (
   parts: readonly Part[],
-  { resources, ...log }: AuditOptions & { readonly resources: readonly ResourceDefinition[] },
+  { resources, folded, ...log }: LogParts,
+  queries: readonly QueryDefinition[],
 ): QueryDefinition[] => [
   ...(parts.includes('audit') ? [...auditQueries(log), stateDiffQuery(log, MAY_AUDIT)] : []),
   ...(parts.includes('commands') ? resourceDiffQueries(log, resources) : []),
+  ...(parts.includes('read-models') && folded ? answerDiffQueries({ ...log, folded }, queries) : []),
 ];
 
 /** Who saw what, in the database of the keys: beside the log that it is about, and not in it. */
