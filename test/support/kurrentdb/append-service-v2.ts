@@ -8,7 +8,7 @@ import type {
 } from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v2/streams/streams_pb.js';
 import { errorsOfV2 } from './errors.js';
 import { expected, type StreamCheck, type Write } from './kurrent-log.js';
-import { write, type ServedNode } from './node.js';
+import { begin, write, type ServedNode } from './node.js';
 import { streamsV2 } from './protocol.js';
 import type { ProposedEvent } from './record-encoding.js';
 
@@ -25,8 +25,8 @@ export const appendRecords =
     call: ServerUnaryCall<AppendRecordsRequest, AppendRecordsResponse>,
     answer: sendUnaryData<AppendRecordsResponse>,
   ): Promise<void> => {
-    node.count('AppendRecords');
     try {
+      begin(node, 'AppendRecords', call);
       const request = writeOfRecords(node, call.request);
       const result = await write(node, request, { requiresLeader: true, of: errorsOfV2 });
       if (result.kind === 'failed') throw errorsOfV2.violations(result.failures);
@@ -81,8 +81,8 @@ export const appendSession =
     call: ServerReadableStream<AppendRequest, AppendSessionResponse>,
     answer: sendUnaryData<AppendSessionResponse>,
   ): Promise<void> => {
-    node.count('AppendSession');
     try {
+      begin(node, 'AppendSession', call);
       const requests: AppendRequest[] = [];
       for await (const request of call as AsyncIterable<AppendRequest>) {
         if (requests.some((other) => other.getStream().toLowerCase() === request.getStream().toLowerCase())) {

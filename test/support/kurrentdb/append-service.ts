@@ -7,7 +7,7 @@ import type {
 } from '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_pb.js';
 import { errors, pack } from './errors.js';
 import { expected, type FailedCheck, type Write, type WriteResult } from './kurrent-log.js';
-import { write, type ServedNode } from './node.js';
+import { begin, write, type ServedNode } from './node.js';
 import { googleEmpty, shared, status, streams } from './protocol.js';
 import { sizeInLog, streamNameOf, type ProposedEvent } from './record-encoding.js';
 
@@ -49,8 +49,8 @@ const requiresLeader = (call: { metadata: { get(key: string): unknown[] } }): bo
 export const append =
   (node: ServedNode) =>
   async (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>): Promise<void> => {
-    node.count('Append');
     try {
+      begin(node, 'Append', call);
       let options: AppendReq.Options | undefined;
       const events: ProposedEvent[] = [];
       for await (const request of call as AsyncIterable<AppendReq>) {
@@ -89,10 +89,15 @@ function appendAnswer(result: WriteResult): AppendResp {
 
 /** v1 `BatchAppend`: many appends over one call, told apart by their correlation. */
 export const batchAppend = (node: ServedNode) => (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
-  node.count('BatchAppend');
   const open = new Map<string, { options: BatchAppendReq.Options; events: ProposedEvent[] }>();
   call.on('error', () => {});
   call.on('end', () => call.end());
+  try {
+    begin(node, 'BatchAppend', call);
+  } catch (error) {
+    call.emit('error', error);
+    return;
+  }
   call.on('data', (request: BatchAppendReq) => {
     const key = Buffer.from(request.getCorrelationId()!.serializeBinary()).toString('hex');
     if (request.hasOptions()) open.set(key, { options: request.getOptions()!, events: [] });

@@ -49,6 +49,7 @@ export const errors = {
   notReady: (): Refusal => named(codes.UNAVAILABLE, 'Server Is Not Ready', {}),
   timeout: (): Refusal => named(codes.ABORTED, 'Operation timed out: Commit phase timeout.', {}),
   broken: (): Refusal => named(codes.UNKNOWN, 'Unexpected OperationResult: InternalError', {}),
+  accessDenied: (): Refusal => named(codes.PERMISSION_DENIED, 'Access Denied', { exception: 'access-denied' }),
   notLeader: ({ host, port }: Endpoint): Refusal =>
     named(codes.NOT_FOUND, 'Leader info available', {
       ...{ exception: 'not-leader', 'leader-endpoint-host': host, 'leader-endpoint-port': String(port) },

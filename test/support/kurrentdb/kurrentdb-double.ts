@@ -1,8 +1,9 @@
-import { Server } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { append, batchAppend } from './append-service.js';
 import { appendRecords, appendSession } from './append-service-v2.js';
 import { hasCall, readGossip, supportedMethods } from './cluster-service.js';
 import type { Endpoint } from './errors.js';
+import { isAdmitted } from './users.js';
 import { Faults } from './faults.js';
 import { KurrentLog, type LogOptions } from './kurrent-log.js';
 import { Listener } from './listener.js';
@@ -16,6 +17,10 @@ export interface DoubleOptions extends LogOptions {
   readonly limits?: Partial<Limits>;
   /** A free one when absent. */
   readonly port?: number;
+  /** Its certificate and key; nothing is encrypted when absent. */
+  readonly tls?: { readonly certificate: Buffer; readonly key: Buffer };
+  /** Who may read and write, with passwords; anybody when absent. */
+  readonly users?: Readonly<Record<string, string>>;
   /** Nodes of the cluster; they share one log, and the first leads. */
   readonly nodes?: number;
 }
@@ -55,7 +60,8 @@ export class KurrentDbDouble {
   /** What a client connects with: all nodes, or one of them. */
   url(node?: number): string {
     const endpoints = node === undefined ? this.nodes : [this.nodes[node]!];
-    return `kurrentdb://${endpoints.map(({ endpoint }) => `${endpoint.host}:${endpoint.port}`).join(',')}?tls=false`;
+    const hosts = endpoints.map(({ endpoint }) => `${endpoint.host}:${endpoint.port}`).join(',');
+    return `kurrentdb://${hosts}?tls=${this.options.tls ? 'true' : 'false'}`;
   }
 
   /** Another node leads from now on; the others refuse what asks for the leader, and name it. */
@@ -85,7 +91,10 @@ export class KurrentDbDouble {
       'grpc.max_receive_message_length': 384 * 1024 * 1024,
       'grpc.max_send_message_length': -1,
     });
-    const listener = await Listener.start(server, port);
+    const { tls } = this.options;
+    const pairs = tls && [{ private_key: tls.key, cert_chain: tls.certificate }];
+    const credentials = pairs ? ServerCredentials.createSsl(null, pairs) : ServerCredentials.createInsecure();
+    const listener = await Listener.start(server, port, credentials);
     const endpoint = { host: '127.0.0.1', port: listener.port };
     const cut = (): void => listener.cut();
     const { log, faults, options, calls } = this;
@@ -93,6 +102,7 @@ export class KurrentDbDouble {
       ...{ log, faults, endpoint, cut },
       limits: { ...LIMITS, ...options.limits },
       version: options.version ?? '26.1.0',
+      admits: (metadata) => isAdmitted(options.users, metadata),
       members: () => this.nodes.map((each) => each.endpoint),
       leader: () => this.nodes[this.leading]!.endpoint,
       count: (call) => void calls.set(call, (calls.get(call) ?? 0) + 1),

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
-import { ServerCredentials, type Server } from '@grpc/grpc-js';
+import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
 /** The connections of a gRPC server, which can be cut as a network cuts them: without a goodbye. */
 export class Listener {
@@ -12,7 +12,7 @@ export class Listener {
   ) {}
 
   /** Listens on loopback, on a free port where none is given. */
-  static async start(server: Server, port: number, credentials = ServerCredentials.createInsecure()) {
+  static async start(server: Server, port: number, credentials: ServerCredentials) {
     const injector = server.createConnectionInjector(credentials);
     const tcp = createServer((socket) => {
       listener.sockets.add(socket);

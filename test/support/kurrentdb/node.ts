@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Metadata } from '@grpc/grpc-js';
 import { errors, errorsOfV2, type Endpoint } from './errors.js';
 import type { Failure, Faults } from './faults.js';
 import type { KurrentLog, Write, WriteResult } from './kurrent-log.js';
@@ -23,8 +24,16 @@ export interface ServedNode {
   leader(): Endpoint;
   /** Ends all connections to this node at once; new ones are taken. */
   cut(): void;
+  /** Whether a call may read and write, by what it says of its user. */
+  admits(metadata: Metadata): boolean;
   /** Counts a call, by its name. */
   count(call: string): void;
+}
+
+/** Counts a call. @throws where its user may not */
+export function begin(node: ServedNode, name: string, { metadata }: { metadata: Metadata }): void {
+  node.count(name);
+  if (!node.admits(metadata)) throw errors.accessDenied();
 }
 
 export const isLeader = (node: ServedNode): boolean => node.leader().port === node.endpoint.port;

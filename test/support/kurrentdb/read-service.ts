@@ -4,7 +4,7 @@ import type { ReadReq, ReadResp } from '@kurrent/kurrentdb-client/generated/kurr
 import { errors } from './errors.js';
 import type { ReadFault } from './faults.js';
 import type { LogRecord } from './kurrent-log.js';
-import { fail, isLeader, type ServedNode } from './node.js';
+import { begin, fail, isLeader, type ServedNode } from './node.js';
 import { shared, streams } from './protocol.js';
 import { streamIdentifier, streamNameOf } from './record-encoding.js';
 import { subscribe } from './subscription.js';
@@ -51,9 +51,9 @@ export const read =
   async (call: ReadCall): Promise<void> => {
     const options = call.request.getOptions()!;
     const kind = options.hasSubscription() ? 'subscription' : 'read';
-    node.count(kind === 'read' ? 'Read' : 'Subscribe');
     call.on('error', () => {});
     try {
+      begin(node, kind === 'read' ? 'Read' : 'Subscribe', call);
       if (call.metadata.get('requires-leader')[0] === 'true' && !isLeader(node)) throw errors.notLeader(node.leader());
       if (!options.getUuidOption()?.hasString()) throw errors.invalidArgument('This double gives ids as text only.');
       const sending = new Sending(node, call, kind);
