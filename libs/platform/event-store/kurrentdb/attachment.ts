@@ -92,7 +92,7 @@ export class KurrentAttachment {
     // What a later incarnation has cut off is missing for a reason that is on record.
     const isExpected = seen !== undefined && !found.isLost(seen.position, seen.incarnation);
     if (seen && isExpected && seen.position > 0n) {
-      const [there] = await this.at(seen.position);
+      const there = await this.at(seen.position);
       if (there?.id !== seen.event) found = await this.beginAnother(found, there !== undefined);
     }
     const before = this.known;
@@ -119,15 +119,12 @@ export class KurrentAttachment {
     }
   }
 
-  private async at(position: bigint): Promise<RawRecord[]> {
-    const found: RawRecord[] = [];
-    try {
-      for await (const raw of this.connection.readAll(position, 1)) if (positionOf(raw) === position) found.push(raw);
-    } catch (error) {
-      // A log that is shorter, or was written anew, has no record there.
-      if (!/position/i.test((error as Error).message)) throw error;
-    }
-    return found;
+  /** The event that is at a position now; a log that was put back from a copy may be shorter, or written anew since. */
+  private async at(position: bigint): Promise<RawRecord | undefined> {
+    const head = await this.connection.readHead();
+    if (!head || positionOf(head) < position || !(await this.connection.isRecord(position))) return undefined;
+    for await (const raw of this.connection.readAll(position, 1)) return positionOf(raw) === position ? raw : undefined;
+    return undefined;
   }
 
   private async read(): Promise<LogIdentity | undefined> {

@@ -10,7 +10,15 @@ import {
 } from '@kurrent/kurrentdb-client';
 import type { AppendPlan } from './append-plan.js';
 import { revisionExpected, streamOf } from './append-plan.js';
-import { isNoStream, isNotLeader, isUnsupported, ServerTooOld, StoreClosed, violatedOf } from './errors.js';
+import {
+  isInvalidPosition,
+  isNoStream,
+  isNotLeader,
+  isUnsupported,
+  ServerTooOld,
+  StoreClosed,
+  violatedOf,
+} from './errors.js';
 import type { Names } from './names.js';
 import type { NewRecord, RawRecord } from './records.js';
 
@@ -123,6 +131,20 @@ export class KurrentConnection {
       },
       { highWaterMark: SUBSCRIPTION_AHEAD },
     );
+  }
+
+  /** Whether a record begins at a position, as a subscription from there tells: a read's error does not. */
+  async isRecord(position: bigint): Promise<boolean> {
+    const subscription = this.subscribe(position);
+    try {
+      return await new Promise<boolean>((resolve, reject) => {
+        for (const sign of ['caughtUp', 'data', 'end'] as const) subscription.on(sign as 'end', () => resolve(true));
+        subscription.on('error', (error: unknown) => (isInvalidPosition(error) ? resolve(false) : reject(error)));
+      });
+    } finally {
+      await subscription.unsubscribe().catch(() => {});
+      subscription.destroy();
+    }
   }
 
   /** Host and port, without name and password. */

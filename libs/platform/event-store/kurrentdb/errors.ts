@@ -54,7 +54,7 @@ export function violatedOf(error: unknown): Violated | undefined {
 export const isUnsupported = (error: unknown): boolean => error instanceof UnsupportedError;
 export const isNoStream = (error: unknown): boolean => error instanceof StreamNotFoundError;
 
-/** Nothing of Yad's begins at the position that a read was to begin at. */
+/** No record begins at the position that a subscription was to begin at. Of a read this cannot be told. */
 export const isInvalidPosition = (error: unknown): boolean =>
   /invalid ?position/i.test(error instanceof Error ? error.message : '');
 

@@ -90,7 +90,7 @@ export class KurrentEventStore implements EventStore {
 
   /** What was known of times, and what the index has, counts for the log as it is now. */
   private adopt({ id, current }: LogIdentity): void {
-    if (current.number > 1) this.log.times.clear();
+    if (current.number > 1) this.log.forget();
     this.index.expect(id, current.number);
   }
 

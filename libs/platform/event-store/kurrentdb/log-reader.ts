@@ -4,7 +4,6 @@ import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { PAGE_BYTES } from '#platform/kernel/sizes.js';
 import type { EventPage, ReadAllOptions } from '../event-store.js';
 import type { KurrentConnection } from './connection.js';
-import { isInvalidPosition } from './errors.js';
 import type { LogIndex } from './index/log-index.js';
 import type { Names } from './names.js';
 import { bytesOf, positionOf, storedEventOf, type RawRecord } from './records.js';
@@ -13,6 +12,8 @@ import { liveEvents } from './subscription.js';
 
 /** Records in one read of the server: what is asked for and not taken would be sent all the same. */
 const CHUNK = 1_000;
+/** Positions of events that are remembered: where readers of this process are. */
+const MOST_KNOWN = 4_096;
 
 /** Which of the events that come by a read is to have. */
 export type Selection = (raw: RawRecord) => boolean;
@@ -21,6 +22,7 @@ export type Selection = (raw: RawRecord) => boolean;
 export class LogReader {
   readonly times = new RecordingTimes();
   private reaching: Promise<boolean> | undefined;
+  private readonly known = new Set<bigint>();
 
   constructor(
     private readonly connection: KurrentConnection,
@@ -30,47 +32,46 @@ export class LogReader {
 
   /** Events after a position, any position, in their order. */
   async *after(after: bigint): AsyncGenerator<RawRecord> {
-    const begin = after === 0n ? undefined : await this.chunkAfter(after);
-    // Only what begins with a record can be read from: where none of ours does, from the one before it that is known.
-    let from = begin ? after : after === 0n ? 0n : await this.index.floor(after);
-    let chunk = begin ?? this.connection.readAll(from, CHUNK + 1);
+    let from = await this.recordBefore(after);
     for (;;) {
       let read = 0;
-      for await (const raw of chunk) {
+      for await (const raw of this.connection.readAll(from, CHUNK + 1)) {
         read++;
         const position = positionOf(raw);
-        if (position <= from && from > 0n) continue;
+        if (position <= from) continue;
         from = position;
         if (position > after) yield raw;
       }
       if (read < CHUNK + 1) return;
-      chunk = this.connection.readAll(from, CHUNK + 1);
     }
   }
 
-  /** What follows the event at this position, with it; undefined where there is none of ours. */
-  private async chunkAfter(position: bigint): Promise<AsyncGenerator<RawRecord> | undefined> {
-    const chunk = this.connection.readAll(position, CHUNK + 1);
-    try {
-      const first = await chunk.next();
-      if (!first.done && positionOf(first.value) === position) return following(first.value, chunk);
-    } catch (error) {
-      if (!isInvalidPosition(error)) throw error;
-      return undefined;
-    }
-    await chunk.return(undefined);
-    return undefined;
+  /**
+   * Where to begin to read what comes after a position: the server reads from where a record begins and from nowhere
+   * else, and a read of another place cannot be told from a server that is away. A record that is known, or else the
+   * last one before it that the index has; 0 for the start.
+   */
+  private async recordBefore(position: bigint): Promise<bigint> {
+    if (position === 0n || this.known.has(position)) return position;
+    const found = await this.index.floor(position);
+    if (found > 0n) this.know(found);
+    // What this process has read itself may be further on.
+    const { through } = this.times;
+    return through <= position && through > found ? through : found;
+  }
+
+  /** Takes note of the position of an event. */
+  know(position: bigint): void {
+    if (this.known.has(position)) return;
+    if (this.known.size >= MOST_KNOWN) this.known.delete(this.known.values().next().value!);
+    this.known.add(position);
   }
 
   /** The event at a position, if there is one of ours. */
   async at(position: bigint): Promise<RawRecord | undefined> {
-    try {
-      for await (const raw of this.connection.readAll(position, 1)) {
-        return positionOf(raw) === position ? raw : undefined;
-      }
-    } catch (error) {
-      if (!isInvalidPosition(error)) throw error;
-    }
+    const from = await this.recordBefore(position);
+    if (from === position) for await (const raw of this.connection.readAll(position, 1)) return equal(raw, position);
+    for await (const raw of this.after(position - 1n)) return equal(raw, position);
     return undefined;
   }
 
@@ -101,11 +102,15 @@ export class LogReader {
       if (follows) this.times.note(position, raw.created);
       if (selects && !selects(raw)) continue;
       const size = bytesOf(raw);
-      if (raws.length > 0 && bytes + size > most) return { raws, cut: true };
+      if (raws.length > 0 && bytes + size > most) {
+        this.know(positionOf(raws.at(-1)!));
+        return { raws, cut: true };
+      }
       bytes += size;
       raws.push(raw);
       if (raws.length >= limit) break;
     }
+    if (raws.length > 0) this.know(positionOf(raws.at(-1)!));
     return { raws, cut: false };
   }
 
@@ -115,8 +120,15 @@ export class LogReader {
       const position = positionOf(raw);
       if (position > last) last = position;
     }
+    if (last > 0n) this.know(last);
     await this.reach(last);
     return raws.map((raw) => this.decode(raw));
+  }
+
+  /** Forgets what was known of the log: it is not what it was. */
+  forget(): void {
+    this.times.clear();
+    this.known.clear();
   }
 
   /** Of an event up to which times are known. */
@@ -136,7 +148,10 @@ export class LogReader {
   private async advance(position: bigint): Promise<boolean> {
     const { times } = this;
     const known = await this.index.times(times.through);
-    if (known) times.learn(known);
+    if (known) {
+      times.learn(known);
+      this.know(times.through);
+    }
     if (position <= times.through) return true;
     for await (const raw of this.after(times.through)) {
       times.note(positionOf(raw), raw.created);
@@ -180,6 +195,7 @@ export class LogReader {
           position = positionOf(raws.at(-1)!);
           isEvent = true;
           failures = 0;
+          this.know(position);
           yield raws;
         }
       } catch (error) {
@@ -191,7 +207,5 @@ export class LogReader {
   }
 }
 
-async function* following(first: RawRecord, rest: AsyncGenerator<RawRecord>): AsyncGenerator<RawRecord> {
-  yield first;
-  yield* rest;
-}
+const equal = (raw: RawRecord, position: bigint): RawRecord | undefined =>
+  positionOf(raw) === position ? raw : undefined;

@@ -65,6 +65,7 @@ class State {
       this.wake();
     });
     signal.addEventListener('abort', this.onEnd);
+    this.ended = signal.aborted;
   }
 
   /** False when it has ended. @throws what it failed with */
