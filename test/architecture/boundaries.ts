@@ -52,6 +52,8 @@ export const modules: readonly Module[] = [
   platform('postgres', ['kernel', 'postgres/errors.ts'], ['pg', 'pg-copy-streams']),
   platform('event-store/memory', ['kernel', 'event-store']),
   platform('event-store/postgres', ['kernel', 'postgres', 'event-store']),
+  // The only module with the KurrentDB driver.
+  platform('event-store/kurrentdb', ['kernel', 'postgres', 'event-store'], ['@kurrent/kurrentdb-client']),
   // The port; adapters stand beside it and are known to `runtime` alone.
   platform('event-store', ['kernel']),
   // The only module with the Kafka driver.
@@ -115,6 +117,7 @@ export const modules: readonly Module[] = [
         'schemas',
         'event-store',
         'event-store/postgres',
+        'event-store/kurrentdb',
         'postgres',
         'witness',
       ],

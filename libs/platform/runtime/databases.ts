@@ -2,6 +2,7 @@ import { apiKeySchema } from '#platform/access/api-keys/api-keys.migrations.js';
 import { endedKeysSchema } from '#platform/access/api-keys/ended-keys.migrations.js';
 import { accessLogSchema } from '#platform/access/log/access-log.migrations.js';
 import { relaySchema } from '#platform/event-bus/relay/relay.migrations.js';
+import { kurrentIndexSchema } from '#platform/event-store/kurrentdb/index/kurrentdb-index.migrations.js';
 import { storeSchema } from '#platform/event-store/postgres/store.migrations.js';
 import { cursorKeySchema } from '#platform/http/cursor-keys/cursor-keys.migrations.js';
 import { standingOf, workingAs } from '#platform/postgres/database-roles.js';
@@ -17,7 +18,7 @@ import type { Databases } from './connections.js';
 
 /** What lies in which database: every schema of Yad's is named here. */
 export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
-  store: [storeSchema, relaySchema, endedKeysSchema, policySchema],
+  store: [storeSchema, kurrentIndexSchema, relaySchema, endedKeysSchema, policySchema],
   readModels: [projectionSchema],
   keys: [witnessSchema, cursorKeySchema, apiKeySchema, accessLogSchema],
 };

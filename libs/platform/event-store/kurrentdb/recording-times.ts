@@ -18,7 +18,8 @@ export interface TimesKnown {
 /**
  * At which time each event counts as recorded: the server's own time of it, or that of an earlier event where that is
  * later, so that times never decrease with positions. A leader's clock may step back, and that of the next leader may
- * be behind. What is held in memory is where that was so; elsewhere an event's own time is the answer.
+ * be behind. To the second: what comes by the driver's native reads has lost the rest, what comes by a subscription has
+ * not, and an event has one time whichever way it is read. What is held in memory is where that was so; elsewhere an event's own time is the answer.
  */
 export class RecordingTimes {
   private spans: HeldSpan[] = [];
@@ -38,7 +39,7 @@ export class RecordingTimes {
   /** The next event after `through`; one that is known already is left alone. */
   note(position: bigint, created: Date): void {
     if (position <= this.through) return;
-    const time = created.getTime();
+    const time = toSecond(created);
     const last = this.spans.at(-1);
     const isHeld = last !== undefined && last.until === undefined;
     if (time < this.latest) {
@@ -53,8 +54,9 @@ export class RecordingTimes {
   /** The time of an event at or below `through`. */
   of(position: bigint, created: Date): Date {
     const span = this.spanBefore(position);
-    if (!span || (span.until !== undefined && span.until <= position)) return created;
-    return created.getTime() < span.time ? new Date(span.time) : created;
+    const time = toSecond(created);
+    if (!span || (span.until !== undefined && span.until <= position)) return new Date(time);
+    return new Date(Math.max(time, span.time));
   }
 
   /** Takes over what somebody else knows, where it is more. `spans`: all that end after what was known here. */
@@ -83,3 +85,5 @@ export class RecordingTimes {
     return this.spans[low - 1];
   }
 }
+
+const toSecond = (created: Date): number => Math.floor(created.getTime() / 1000) * 1000;

@@ -75,7 +75,10 @@ export class IndexFollower {
         if (log.identity.current.number !== current.number) throw new IndexMoved();
         // Between two pages: a page under way moves what is known of the index.
         await (writing = writing.then(async () => {
-          if (!(await writer.lead(id, current.number))) throw new IndexMoved();
+          const before = writer.times.through;
+          const leads = await writer.lead(id, current.number);
+          // Begun anew meanwhile: what is read here does not follow it.
+          if (!leads || writer.times.through !== before) throw new IndexMoved();
         }));
       }
     })().catch((error: unknown) => {
