@@ -2,11 +2,14 @@ import { join } from 'node:path';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { EmbeddedLogin } from '#platform/postgres/embedded/logins.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
-import { openProjectionAdmin } from '#platform/projections/prepare.js';
+import type { LogPoints } from '#platform/projections/as-of/log-points.js';
+import { openProjectionAdmin, openSnapshots, type AdminOptions } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
+import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import { codecOf } from '#platform/runtime/codec.js';
 import { databasesOf, type Databases } from '#platform/runtime/connections.js';
 import { readSettings, type Environment } from '#platform/runtime/environment.js';
+import { snapshotsOf } from '#platform/runtime/snapshots.js';
 import { openDatabases } from '#platform/runtime/databases.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';
@@ -28,6 +31,27 @@ export function databases(
 
 /** Opens the store and the read models for work that Ctrl-C stops in order; a second one ends the process at once. */
 export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSignal) => Promise<void>): Promise<void> {
+  await withReadModels(async (options, _environment, signal) => {
+    const { admin, close } = await openProjectionAdmin(options);
+    await work(admin, signal).finally(close);
+  });
+}
+
+/** The same for work on snapshots. */
+export async function withSnapshots(
+  work: (snapshots: Snapshots, points: LogPoints, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  await withReadModels(async (options, environment, signal) => {
+    const { bounds } = snapshotsOf(environment);
+    const onError = (error: unknown): void => console.error(`yad: ${(error as Error).message}`);
+    const { snapshots, points } = await openSnapshots({ ...options, bounds, onError });
+    await work(snapshots, points, signal).finally(() => snapshots.stop());
+  });
+}
+
+async function withReadModels(
+  work: (options: AdminOptions, environment: Environment, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const environment = readSettings(process.env);
   const stop = new AbortController();
   const handlers = (['SIGINT', 'SIGTERM'] as const).map((name) => {
@@ -46,8 +70,7 @@ export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSign
       const { projections, events } = definitions;
       const codec = codecOf(events);
       const partitions = environment.YAD_PARTITIONS;
-      const { admin, close } = await openProjectionAdmin({ store, codec, projections, databaseUrl, partitions });
-      await work(admin, stop.signal).finally(close);
+      await work({ store, codec, projections, databaseUrl, partitions }, environment, stop.signal);
     } finally {
       await store.close();
     }

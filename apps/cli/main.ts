@@ -8,11 +8,13 @@ import { addLogCommands } from './log.command.js';
 import { addMigrateCommand } from './migrate.command.js';
 import { addPolicyCommands } from './policies.command.js';
 import { addReadModelCommands } from './read-models.command.js';
+import { addSnapshotCommands } from './snapshots.command.js';
 import { addRelayCommands } from './relay.command.js';
 
 const program = new Command('yad').description('Yad on the command line').showHelpAfterError();
 addImportCommand(program);
 addReadModelCommands(program);
+addSnapshotCommands(program);
 addDeadLetterCommands(program);
 addPolicyCommands(program);
 addLogCommands(program);

@@ -31,6 +31,7 @@ export function apiDocument(): Record<string, any> {
     resources,
     published: events,
     feed: true,
+    snapshots: true,
     queries: [
       ...queries,
       ...logQueries(

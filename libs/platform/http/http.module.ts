@@ -26,6 +26,7 @@ import { IdsController } from './ids.controller.js';
 import { queryController, type QueryParts } from './query-routes.js';
 import { resourceController, type ResourceParts } from './resource-routes.js';
 import { SchemasController } from './schemas.controller.js';
+import { SnapshotsController, type SnapshotParts } from './snapshots.controller.js';
 import {
   ADMISSION,
   BATCH_DEFINITIONS,
@@ -38,6 +39,7 @@ import {
   QUERY_PARTS,
   READINESS,
   RESOURCE_PARTS,
+  SNAPSHOTS,
 } from './tokens.js';
 
 /** A key of 32 bytes for each purpose, always the same: the log's identity gives them. */
@@ -79,6 +81,8 @@ export interface HttpModuleOptions {
   published?: PublishedTopic;
   /** The log by position, where the app serves it to consumers; closed with the app. */
   feed?: EventFeed;
+  /** The read models as of points, where the app has them made. */
+  snapshots?: SnapshotParts;
   /** Further Nest modules, for what the registries do not speak of. */
   imports?: DynamicModule['imports'];
 }
@@ -118,6 +122,10 @@ export class HttpModule {
     if (options.feed) {
       providers.push({ provide: EVENT_FEED, useValue: options.feed });
       controllers.push(FeedController);
+    }
+    if (options.snapshots) {
+      providers.push({ provide: SNAPSHOTS, useValue: options.snapshots });
+      controllers.push(SnapshotsController);
     }
     if (resources.length > 0) {
       const { reader, freshness } = options;

@@ -10,6 +10,8 @@ export const DOCUMENT = Symbol('OpenAPI document');
 export const PUBLISHED_TOPIC = Symbol('published topic');
 /** The log by position, for consumers. */
 export const EVENT_FEED = Symbol('event feed');
+/** The read models as of points. */
+export const SNAPSHOTS = Symbol('snapshots');
 export const METRICS = Symbol('metrics');
 /** Told of what became of the commands of a batch. */
 export const BATCH_OBSERVER = Symbol('batch observer');

@@ -1,4 +1,5 @@
 import type { EventStore } from '#platform/event-store/event-store.js';
+import { systemClock } from '#platform/kernel/clock.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
@@ -7,6 +8,8 @@ import { DecodedEvents } from './folding/decoded-events.js';
 import type { Projection } from './definition/projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
 import { projectionSchema } from './projections.migrations.js';
+import { LogPoints } from './as-of/log-points.js';
+import { Snapshots, type SnapshotsOptions } from './snapshots/snapshots.js';
 import { describeTables } from './tables/describe-tables.js';
 import type { Model } from './running/build-writer.js';
 
@@ -43,6 +46,19 @@ export interface AdminOptions {
   readonly databaseUrl: string;
   /** Of the bus that the hosts use. */
   readonly partitions: number;
+}
+
+/**
+ * Snapshots without a host: for the command line and for benchmarks. It builds what is asked for here, and leaves what
+ * others ask for to the hosts.
+ */
+export async function openSnapshots(
+  options: AdminOptions & Pick<SnapshotsOptions, 'bounds' | 'clock' | 'onError'>,
+): Promise<{ snapshots: Snapshots; points: LogPoints }> {
+  const { store, projections, databaseUrl, partitions, clock = systemClock } = options;
+  const pool = createPool(databaseUrl, { role: 'rebuild', max: 1, applicationName: 'yad projection admin' });
+  const models = await prepareProjections(pool, projections, partitions).finally(() => pool.end());
+  return { snapshots: Snapshots.open({ ...options, models }), points: new LogPoints(store, partitions, clock) };
 }
 
 /** Admin operations without a host: for the command line and for benchmarks. */

@@ -35,9 +35,11 @@ import { FoldedReads } from '#platform/projections/as-of/folded-reads.js';
 import type { PastReads } from '#platform/projections/as-of/past-reads.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
+import { LogPoints } from '#platform/projections/as-of/log-points.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
+import type { SnapshotSettings } from '#platform/projections/snapshots/snapshots.js';
 import { awaitDatabases } from './await-databases.js';
 import { codecOf } from './codec.js';
 import { measureVisibility } from './metrics/read-model-metrics.js';
@@ -76,6 +78,8 @@ export interface SystemOptions {
   readonly kafka?: KafkaSettings;
   /** How policies are set. */
   readonly policies?: PolicySettings;
+  /** How many snapshots of the read models there may be, and which are kept by schedule. */
+  readonly snapshots?: SnapshotSettings;
   /** Of the bus, for good. */
   readonly partitions?: number;
   /** Name of the topic of events as consumers are told it; a part without Kafka tells it, too. */
@@ -169,6 +173,7 @@ export async function startSystem(
       projections,
       databaseUrl: databases.readModels,
       published,
+      snapshots: options.snapshots,
       onError,
       onWritten: each(measureVisibility(metrics, systemClock), tracing && traceWrites(tracing)),
     });
@@ -197,7 +202,7 @@ export function servedBy(
     store: EventStore;
     codec?: EventCodec;
     gateway?: CommandPipeline;
-    host?: Pick<ProjectionHost, 'readModels' | 'progress'>;
+    host?: Pick<ProjectionHost, 'readModels' | 'progress'> & Partial<Pick<ProjectionHost, 'snapshots'>>;
     topic?: string;
     partitions?: number;
     accessLog?: Pick<AccessLog, 'entries'>;
@@ -223,6 +228,10 @@ export function servedBy(
     queries: asked,
     read: host?.readModels,
     freshness: new StoreFreshness(store, host?.progress),
+    snapshots: host?.snapshots && {
+      snapshots: host.snapshots,
+      points: new LogPoints(store, host.snapshots.partitions, systemClock),
+    },
   };
   if (!parts.includes('commands')) return served;
   const published = { events, topic, partitions, samples: documentWords?.samples };

@@ -9,6 +9,7 @@ import { databasesOf } from './connections.js';
 import { Lifecycle } from './lifecycle.js';
 import { measureLog } from './metrics/app-metrics.js';
 import { signInOf } from './sign-in.js';
+import { snapshotsOf } from './snapshots.js';
 import { readSettings, unknownSettings, WrongSettings, type Environment } from './environment.js';
 
 /** What a process tells of itself by. */
@@ -67,6 +68,7 @@ export const systemOf = (environment: Environment, telling: Telling, usual?: str
   ...telling,
   http: httpOf(environment),
   signIn: signInOf(environment),
+  snapshots: snapshotsOf(environment),
 });
 
 /** What the settings say of the HTTP that an app serves. @throws WrongSettings naming what does not fit */

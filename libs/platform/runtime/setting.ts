@@ -31,6 +31,7 @@ export const AREAS = [
   'sign-in',
   'limits',
   'policies',
+  'snapshots',
   'observability',
   'command line',
 ] as const;

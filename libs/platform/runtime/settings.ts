@@ -6,6 +6,7 @@ import { TimeZone } from '#platform/kernel/calendar.js';
 import { usualTopic } from '#platform/event-bus/event-bus.js';
 import { LEAST_MESSAGE_BYTES, usualTopicSettings } from '#platform/event-bus/kafka/topic-settings.js';
 import { MOST_CONNECTIONS } from '#platform/http/connections.js';
+import { MEGABYTE, usualBounds } from '#platform/projections/snapshots/snapshot-bounds.js';
 import { isUrl, required, setting, whole, words } from './setting.js';
 import { signInSettings } from './sign-in-settings.js';
 
@@ -221,6 +222,43 @@ export const settings = {
     area: 'policies',
     schema: whole(1, 3650),
     meaning: 'After so many days a draft order that nobody placed or amended is cancelled; never without it.',
+  }),
+  SNAPSHOTS_MOST: required({
+    area: 'snapshots',
+    schema: whole(1, 10_000),
+    otherwise: usualBounds.most,
+    meaning: 'Snapshots of the read models that there may be: ready, and being made.',
+  }),
+  SNAPSHOTS_MOST_MB: required({
+    area: 'snapshots',
+    schema: whole(1, 100_000_000),
+    otherwise: usualBounds.mostBytes / MEGABYTE,
+    meaning: 'Megabytes that all snapshots together may take up in the database of the read models.',
+  }),
+  SNAPSHOTS_UNUSED_HOURS: required({
+    area: 'snapshots',
+    schema: whole(1, 87_600),
+    otherwise: usualBounds.unusedMs / 3_600_000,
+    meaning: 'A snapshot that has no name, or whose time is over, goes when nobody has read it for so many hours.',
+  }),
+  SNAPSHOTS_DAILY: required({
+    area: 'snapshots',
+    schema: whole(0, 3_660),
+    otherwise: 0,
+    meaning:
+      'Of so many days back a snapshot of the end of the day is kept, named day-2026-11-27. 0: none. For the apps with read models.',
+  }),
+  SNAPSHOTS_MONTHLY: required({
+    area: 'snapshots',
+    schema: whole(0, 1_200),
+    otherwise: 0,
+    meaning: 'Of so many months back a snapshot of the end of the month is kept, named closing-2026-10. 0: none.',
+  }),
+  SNAPSHOTS_ZONE: required({
+    area: 'snapshots',
+    schema: TimeZone,
+    otherwise: 'UTC',
+    meaning: 'The time zone in which the days and months of snapshots end, such as Europe/London.',
   }),
   YAD_DATA: required({
     area: 'databases',

@@ -150,7 +150,9 @@ export const eventOf = ({ what, day, amount }: Happening): DomainEvent<any> => {
 
 /** A log, a database and what is needed to run projections by hand. */
 export class World {
-  store = new MemoryEventStore(new TestClock());
+  /** When events are recorded. */
+  readonly recording = new TestClock();
+  store = new MemoryEventStore(this.recording);
   readonly decoded = new DecodedEvents(codec);
   private revision = 0;
   private readonly groups: { group: ProjectionGroup; pipeline: Pipeline }[] = [];

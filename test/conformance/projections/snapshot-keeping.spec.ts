@@ -21,8 +21,8 @@ const ask = (snapshots: Snapshots, through: bigint, more: { name?: string; keepU
 const small = { fill: { pageSize: 20, flushRows: 5, readAhead: 1 } };
 const HOUR = 3_600_000;
 const later = (hours: number): void => world.clock.set(new Date(NOW.getTime() + hours * HOUR));
-const until = async (holds: () => Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 300; i++, await sleep(20)) if (await holds()) return;
+const until = async (holds: () => Promise<boolean>, ms = 10_000): Promise<void> => {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) if (await holds()) return;
   throw new Error(`it did not come so far: ${String(world.errors)}`);
 };
 
@@ -190,4 +190,39 @@ describe('what was erased', () => {
     expect(await snapshots.dropHolding([subjectOf(1)])).toEqual([without.id]);
     expect(await world.schemas()).toEqual([]);
   });
+});
+
+describe('the schedule', () => {
+  it('has the closings made of all that was recorded before midnight, once for all processes, and takes back what is old', async () => {
+    const clock = world.world.recording;
+    const record = async (at: string, events: number): Promise<void> => {
+      clock.set(at);
+      await happen(events);
+    };
+    await record('2026-01-30T12:00:00Z', 5);
+    await record('2026-01-31T23:59:59.999Z', 5);
+    await record('2026-02-01T00:00:00Z', 5);
+    await record('2026-02-03T08:00:00Z', 5);
+    world.clock.set('2026-02-03T12:00:00Z');
+    const schedule = { daily: 3, monthly: 2, zone: 'UTC' };
+    const bounds = { unusedMs: HOUR };
+    const one = await world.open([counts()], { schedule, bounds });
+    const other = await world.open([counts()], { schedule, bounds });
+    const ready = async (): Promise<string[]> =>
+      (await one.list(20))
+        .filter(({ status }) => status === 'ready')
+        .map(({ names, through }) => `${through}: ${names.join(' ')}`)
+        .toSorted();
+    one.start();
+    other.start();
+    await until(async () => (await ready()).join().includes('day-2026-02-02'), 60_000);
+    // Nothing happened on the second of February: it is the same as the first. Before January there was nothing.
+    expect(await ready()).toEqual(['10: closing-2026-01 day-2026-01-31', '15: day-2026-02-01 day-2026-02-02']);
+    const [, january] = await one.list(20);
+    expect(january).toMatchObject({ madeBy: 'the schedule', now: new Date('2026-01-31T23:59:59.999Z') });
+    // After an outage what is missing is made; of days that are old the names go, and with them who has no other.
+    world.clock.set('2026-02-06T12:00:00Z');
+    const wanted = ['10: closing-2026-01', '20: day-2026-02-03 day-2026-02-04 day-2026-02-05'];
+    await until(async () => JSON.stringify(await ready()) === JSON.stringify(wanted), 60_000);
+  }, 150_000);
 });

@@ -27,14 +27,14 @@ export class SnapshotWorld {
 
   async open(
     projections: readonly Projection[],
-    options: Partial<Pick<SnapshotsOptions, 'bounds' | 'fill' | 'store'>> = {},
+    options: Partial<Pick<SnapshotsOptions, 'bounds' | 'fill' | 'store' | 'schedule'>> = {},
   ): Promise<Snapshots> {
     const { pool, store, url } = this.world;
     const models = await prepareProjections(pool, projections, PARTITIONS);
     const { clock } = this;
     const onError = (error: unknown): void => void this.errors.push(error);
     const given = { store, codec, models, databaseUrl: url, partitions: PARTITIONS, clock, onError };
-    const snapshots = Snapshots.open({ ...given, ...options });
+    const snapshots = Snapshots.open({ ...given, scheduleLookMs: 500, ...options });
     this.opened.push(snapshots);
     return snapshots;
   }

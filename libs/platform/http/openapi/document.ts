@@ -12,6 +12,7 @@ import { pathParameters } from '../query-routes.js';
 import { PersonalAnswer } from '../sight.js';
 import { forAnybody, forRoles, securitySchemes } from './access.js';
 import { feedOperations } from './feed-operations.js';
+import { snapshotOperations } from './snapshot-operations.js';
 import { schemaOperations } from './schema-operations.js';
 import { SchemaComponents, exampleOf, type JsonSchema, type Samples } from '#platform/schemas/components.js';
 import {
@@ -44,6 +45,8 @@ export interface DocumentedRegistries {
   published?: unknown;
   /** Where the app serves the log by position. */
   feed?: unknown;
+  /** Where the app has the read models made as of points. */
+  snapshots?: unknown;
 }
 
 const CommandResult = z
@@ -126,6 +129,11 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
   }
   if (registries.feed) {
     for (const [path, operation] of feedOperations(parts)) put(path, 'GET', forRoles(MAY_FOLLOW, operation));
+  }
+  if (registries.snapshots) {
+    for (const { path, method, allowed, operation } of snapshotOperations(parts)) {
+      put(path, method, forRoles(allowed, operation));
+    }
   }
   for (const definition of resources) {
     put(definition.path, 'GET', forRoles(definition.allowed, resourceOperation(definition, parts)));
@@ -455,6 +463,7 @@ function tagsOf(paths: JsonSchema, resources: readonly ResourceDefinition[], wor
     ...Object.fromEntries(resources.map((resource) => [tagOf(resource.path), resource.about])),
     batch: 'Many commands in one request.',
     events: 'The log by position: what has happened, in order, for services that follow it.',
+    snapshots: 'The read models as of points in the past, in tables of their own.',
     schemas: 'The form of the published events, for their consumers.',
     ids: 'Ids that belong to natural keys, made under a secret of the log.',
     health: 'How the process stands, for those who run it.',

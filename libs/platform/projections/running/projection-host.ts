@@ -22,6 +22,8 @@ import { ProjectionAdmin } from '../projection-admin.js';
 import { openReadModels, type TypeOrmReadModels } from '../queries/read-models.js';
 import type { ProjectionRuntime } from '../builds/projection-runtime.js';
 import { Reconciler } from './reconciler.js';
+import { SnapshotReads } from '../snapshots/snapshot-reads.js';
+import { Snapshots, type SnapshotSettings } from '../snapshots/snapshots.js';
 import { Standstill } from './standstill.js';
 import type { Model } from './build-writer.js';
 
@@ -38,6 +40,8 @@ export interface ProjectionHostOptions {
   /** Told of each write that has become durable in the read models. */
   readonly onWritten?: WriteObserver;
   readonly clock?: Clock;
+  /** How many snapshots there may be, and which are kept without anybody asking. */
+  readonly snapshots?: SnapshotSettings;
   /** Told of what goes wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
 }
@@ -49,6 +53,10 @@ const GROUP_LOCK_MS = 100;
 export class ProjectionHost {
   readonly progress: Progress;
   readonly admin: ProjectionAdmin;
+  /** The read models as of points. */
+  readonly snapshots: Snapshots;
+  /** Where queries about the past read. */
+  readonly pastReads: SnapshotReads;
   private readonly group: ProjectionGroup;
   private readonly keeper: BuildKeeper;
   private readonly reconciler: Reconciler;
@@ -71,6 +79,13 @@ export class ProjectionHost {
     const { store, published, projections } = options;
     this.progress = new Progress({ pool, store, published, written: () => this.group.written });
     this.admin = new ProjectionAdmin(runtime, models);
+    const { codec, databaseUrl, clock, bus } = options;
+    this.snapshots = Snapshots.open({
+      ...{ store, codec, models, databaseUrl, clock, onError: this.report },
+      partitions: bus.partitions,
+      ...options.snapshots,
+    });
+    this.pastReads = new SnapshotReads(this.snapshots, readModels.heavy);
     this.group = new ProjectionGroup({
       models,
       pool,
@@ -138,7 +153,10 @@ export class ProjectionHost {
         runtime,
         await openReadModels(databaseUrl, projections),
       );
-      await host.run();
+      await host.run().catch(async (error: unknown) => {
+        await host.snapshots.stop();
+        throw error;
+      });
       return host;
     } catch (error) {
       await Promise.all([pool.end(), pipeline.end(), builders.end()]);
@@ -192,7 +210,7 @@ export class ProjectionHost {
     await this.group.close();
     await closed;
     await this.reconciler.stop();
-    await Promise.all([...this.background, kept]);
+    await Promise.all([...this.background, kept, this.snapshots.stop()]);
     this.progress.close();
     await this.readModels.close();
     await Promise.all([this.pool.end(), this.pipeline.end(), this.runtime.pool.end()]);
@@ -205,6 +223,7 @@ export class ProjectionHost {
     this.reconciler.start();
     this.standstill.start();
     this.keeper.start();
+    this.snapshots.start();
     // A broker that is away must not keep the process from answering; the reconciler reads the store meanwhile.
     await Promise.race([subscribed, sleep(5_000, undefined, { ref: false })]);
   }

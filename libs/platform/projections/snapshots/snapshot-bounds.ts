@@ -11,7 +11,7 @@ export interface SnapshotBounds {
   readonly unusedMs: number;
 }
 
-const MEGABYTE = 1024 * 1024;
+export const MEGABYTE = 1024 * 1024;
 const HOUR = 3_600_000;
 
 export const usualBounds: SnapshotBounds = { most: 40, mostBytes: 20 * 1024 * MEGABYTE, unusedMs: 24 * HOUR };

@@ -1,6 +1,7 @@
 import type { Clock } from '#platform/kernel/clock.js';
 import type { Pool } from '#platform/postgres/pool.js';
 import { dropSnapshot } from './drop-snapshot.js';
+import type { ScheduledSnapshots } from './scheduled-snapshots.js';
 import { giveUpExpired, type SnapshotBounds } from './snapshot-bounds.js';
 import { snapshotsWhere } from './snapshot-rows.js';
 
@@ -10,6 +11,7 @@ export interface SnapshotKeeperOptions {
   readonly bounds: SnapshotBounds;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  readonly scheduled: ScheduledSnapshots;
   /** Called at each look. */
   readonly onLook: () => void;
 }
@@ -25,10 +27,13 @@ export class SnapshotKeeper {
   private looking: Promise<void> | undefined;
   private again = false;
   private stopped = false;
+  /** Only a process that keeps running follows the schedule. */
+  private isStarted = false;
 
   constructor(private readonly options: SnapshotKeeperOptions) {}
 
   start(): void {
+    this.isStarted = true;
     this.timer ??= setInterval(() => this.kick(), LOOK_MS).unref();
     this.kick();
   }
@@ -49,6 +54,7 @@ export class SnapshotKeeper {
   private async run(): Promise<void> {
     while (this.again && !this.stopped) {
       this.again = false;
+      if (this.isStarted) await this.options.scheduled.look().catch(this.options.onError);
       this.options.onLook();
       await this.sweep().catch(this.options.onError);
     }

@@ -48,6 +48,9 @@ export interface Snapshot {
   readonly reason: string | null;
 }
 
+/** A name of a snapshot stands in addresses beside positions and instants, and must not be taken for one. */
+export const SNAPSHOT_NAME = /^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/;
+
 /** It is being made, or will be. */
 export const isUnderWay = ({ status }: Pick<Snapshot, 'status'>): boolean =>
   status === 'waiting' || status === 'building';

@@ -7,21 +7,29 @@ import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { PointIncomplete } from '../as-of/past-reads.js';
 import type { Point } from '../as-of/point.js';
 import { layoutOf } from '../builds/half-built.js';
-import type { Projection } from '../definition/projection.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
 import type { Model } from '../running/build-writer.js';
 import { dropSnapshot } from './drop-snapshot.js';
 import { dropHolding } from './drop-holding.js';
 import type { MakerParts } from './make-snapshot.js';
 import { SnapshotFailed, SnapshotGone, SnapshotsFull } from './refusals.js';
-import { isUnderWay, partsOf, type Snapshot, type SnapshotPart } from './snapshot.js';
+import { isUnderWay, partsOf, SNAPSHOT_NAME, type Snapshot, type SnapshotPart } from './snapshot.js';
 import { usualBounds, type SnapshotBounds } from './snapshot-bounds.js';
+import { noSchedule, type SnapshotSchedule } from './schedule.js';
+import { ScheduledSnapshots } from './scheduled-snapshots.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import { SnapshotMaker } from './snapshot-maker.js';
 import { coverParameters, COVERS, requestSnapshot } from './snapshot-requests.js';
 import { snapshotById, snapshotsWhere } from './snapshot-rows.js';
 
-export interface SnapshotsOptions {
+/** How snapshots are set. */
+export interface SnapshotSettings {
+  readonly bounds?: Partial<SnapshotBounds>;
+  /** Which are kept without anybody asking; absent: none. */
+  readonly schedule?: SnapshotSchedule;
+}
+
+export interface SnapshotsOptions extends SnapshotSettings {
   readonly store: EventStore;
   readonly codec: EventCodec;
   readonly models: readonly Model[];
@@ -29,7 +37,7 @@ export interface SnapshotsOptions {
   readonly databaseUrl: string;
   /** Of the bus. */
   readonly partitions: number;
-  readonly bounds?: Partial<SnapshotBounds>;
+  readonly scheduleLookMs?: number;
   readonly clock?: Clock;
   /** Told of what goes wrong and is tried again. */
   readonly onError?: (error: unknown) => void;
@@ -50,10 +58,10 @@ export interface Wanted {
 const LOOK_MS = 100;
 /** A snapshot's last use is noted so often. */
 const NOTE_USE_MS = 60_000;
+/** Who asks for those of the schedule. */
+const SCHEDULE = 'the schedule';
 /** Snapshots of which something is remembered. */
 const MOST_KNOWN = 1_000;
-/** A name of a snapshot stands in addresses beside positions and instants, and must not be taken for one. */
-const NAME = /^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/;
 
 /** The read models as of points: asked for, made once for all who ask, found again, dropped. */
 export class Snapshots {
@@ -80,14 +88,16 @@ export class Snapshots {
     const runtime = { pool: builders, log: { store, partitions }, decoded: new DecodedEvents(codec) };
     const parts: MakerParts = { runtime, books, models: this.models, bounds: this.bounds, clock, fill: options.fill };
     this.maker = new SnapshotMaker(parts, onError);
-    this.keeper = new SnapshotKeeper({
-      books,
-      builders,
-      bounds: this.bounds,
-      clock,
-      onError,
-      onLook: () => this.maker.kick(),
+    const { bounds } = this;
+    const shared = { store, partitions, books, builders, bounds, clock, onError };
+    const scheduled = new ScheduledSnapshots({
+      ...shared,
+      schedule: options.schedule ?? noSchedule,
+      lookMs: options.scheduleLookMs,
+      named: (name) => this.named(name),
+      request: (point, name) => this.request(point, [], { by: SCHEDULE, name, isScheduled: true }),
     });
+    this.keeper = new SnapshotKeeper({ ...shared, scheduled, onLook: () => this.maker.kick() });
   }
 
   /** For a database whose bookkeeping is up to date. Builds what is asked for here; what others left over, once started. */
@@ -114,8 +124,8 @@ export class Snapshots {
     return (this.stopped ??= this.end());
   }
 
-  get projections(): Projection[] {
-    return this.options.models.map(({ projection }) => projection);
+  get partitions(): number {
+    return this.options.partitions;
   }
 
   /**
@@ -125,7 +135,7 @@ export class Snapshots {
    */
   async request(point: Point, projections: readonly string[], wanted: Wanted): Promise<Snapshot> {
     const { name } = wanted;
-    if (name !== undefined && !NAME.test(name)) {
+    if (name !== undefined && !SNAPSHOT_NAME.test(name)) {
       refuse('/name', 'is not a name: small letters, digits and - within, a letter first, at most 60');
     }
     const chosen = projections.length > 0 ? projections.map((each) => this.model(each)) : this.options.models;
@@ -147,6 +157,15 @@ export class Snapshots {
       if (!isUnderWay(found) || left <= 0) return found;
       await sleep(Math.min(LOOK_MS, left), undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
+  }
+
+  /** Waits until one that is dropped is gone; no longer than so many milliseconds. @returns whether it is */
+  async untilGone(id: string, ms: number, signal?: AbortSignal): Promise<boolean> {
+    for (const until = performance.now() + ms; await snapshotById(this.books, id);) {
+      if (performance.now() > until) return false;
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    }
+    return true;
   }
 
   /** @throws NotFound */
