@@ -31,11 +31,26 @@ export async function writeHistory(gateway: CommandGateway, events: number): Pro
   await Promise.all(Array.from({ length: 192 }, worker));
 }
 
+/** Writes customers whose past has at least so many events each. Resolves to their ids. */
+export async function writeCustomers(gateway: CommandGateway, count: number, events: number): Promise<string[]> {
+  const ids: string[] = [];
+  let begun = 0;
+  const worker = async (): Promise<void> => {
+    while (begun < count) {
+      const past = new CustomerHistory(gateway, numbers(++begun), begun);
+      await past.live(events);
+      ids.push(past.contact);
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, worker));
+  return ids;
+}
+
 /** One customer's past. */
 class CustomerHistory {
   events = 0;
   private time: number;
-  private readonly contact = newId();
+  readonly contact = newId();
 
   constructor(
     private readonly gateway: CommandGateway,
@@ -45,7 +60,8 @@ class CustomerHistory {
     this.time = Date.UTC(2024, 0, 1) + below(365) * DAY_MS + below(DAY_MS);
   }
 
-  async live(): Promise<void> {
+  /** @param atLeast goes on until there are so many events */
+  async live(atLeast = 0): Promise<void> {
     const { contact: id, number, below } = this;
     await this.send('RegisterContact', id, {
       id,
@@ -55,6 +71,10 @@ class CustomerHistory {
     await this.send('TagContact', id, { tags: [`segment-${below(9)}`] });
     for (let left = 1 + below(6); left > 0; left--) await this.order();
     if (below(100) < 25) await this.case();
+    while (this.events < atLeast) {
+      await this.order();
+      if (below(100) < 25) await this.case();
+    }
   }
 
   private async order(): Promise<void> {

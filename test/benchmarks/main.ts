@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { appendBenchmark, coldAppendBenchmark } from './append.bench.js';
+import { asOfCustomerBenchmark } from './as-of-customer.bench.js';
 import { bulkBenchmark } from './bulk.bench.js';
 import { withDatabase } from './databases.js';
 import { growthBenchmark } from './growth.bench.js';
@@ -54,6 +55,11 @@ const benchmarks: Benchmark[] = [
     name: 'read-snapshot',
     rows: ['read-snapshot'],
     run: async (url, seconds) => [await readSnapshotBenchmark(url, seconds, process.execArgv)],
+  },
+  {
+    name: 'as-of-customer',
+    rows: ['as-of-customer'],
+    run: async (url, seconds) => [await asOfCustomerBenchmark(url, seconds)],
   },
   {
     name: 'projections',

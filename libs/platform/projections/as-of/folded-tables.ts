@@ -59,9 +59,12 @@ async function fold(
   { point, events, decoded, discarded }: Folding,
 ): Promise<ReadonlyMap<TableShape, readonly Row[]>> {
   const { name } = projection;
-  const counted = events.filter(
-    ({ position, subject }) => position <= throughOf(point, name, partitionOf(subject, point.partitions)),
-  );
+  // All were read through the furthest position of any projection.
+  const counted = point.vectors.has(name)
+    ? events.filter(
+        ({ position, subject }) => position <= throughOf(point, name, partitionOf(subject, point.partitions)),
+      )
+    : events.filter(({ position }) => position <= point.through);
   const newer = counted.find((event) => isNewer(projection, event));
   if (newer) throw new PointIncomplete(`${name} does not know ${newer.type} as it is at ${newer.position}`);
   const folder = new EventBatchFolder({

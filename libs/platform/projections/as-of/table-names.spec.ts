@@ -9,16 +9,18 @@ describe('the tables that a text names', () => {
     expect(named('select * from orders o, ALIAS a')).toEqual(['orders', 'alias']);
     expect(named('select (select count(*) from "orders") as n')).toEqual(['orders']);
     expect(named('select * from "odd""name"')).toEqual(['odd"name']);
-    expect(named('select 1 from x join orders using (id)')).toEqual(['orders']);
+    expect(named('select 1 from x left JOIN orders using (id)')).toEqual(['orders']);
+    expect(named('select 1 from ((orders) join (alias) on true)')).toEqual(['orders', 'alias']);
   });
 
   it('are not what stands in a literal or a comment, or is a part of something else', () => {
     expect(named(`select 'from orders', 'it''s orders' -- orders\n /* from alias */ from x`)).toEqual([]);
     expect(named('select d.orders, d . alias, "Orders", orders_of, $1 from d')).toEqual([]);
+    expect(named('select sum(orders) as alias from d where orders > 1 order by orders')).toEqual([]);
   });
 
-  it('may be columns too, which only costs something', () => {
-    expect(named('select sum(orders) as orders from x')).toEqual(['orders']);
+  it('may be columns in a list too, which only costs something', () => {
+    expect(named('select id, orders from x')).toEqual(['orders']);
   });
 
   it.each([

@@ -2,18 +2,22 @@
 const TOKEN =
   /'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\/|"(?<quoted>(?:[^"]|"")*)"|(?<bare>[A-Za-z_][\w$]*)|\$\d+|\d[\w.]*|\s+|[^]/g;
 
+/** What stands before the name of a table that is read, brackets aside. */
+const LEADS = new Set(['from', 'join', ',']);
+
 interface Word {
   readonly name: string;
   /** Where it begins. */
   readonly at: number;
-  /** It follows a dot: of something else, a column of a table. */
-  readonly isPart: boolean;
+  /** It stands where a table may: behind `from` or `join`, or in a list, which may be one of tables. */
+  readonly mayBeTable: boolean;
 }
 
 /** The names in an SQL text. @throws Error for what this reader of SQL does not know */
 function wordsOf(sql: string): Word[] {
   const words: Word[] = [];
   let before = '';
+  let earlier = '';
   for (const match of sql.matchAll(TOKEN)) {
     const [token] = match;
     const { quoted, bare } = match.groups!;
@@ -23,8 +27,10 @@ function wordsOf(sql: string): Word[] {
       throw new Error(`a query about the past is written without ${token === '$' ? 'dollar quotes' : "E'…'"}: ${sql}`);
     }
     const name = quoted === undefined ? bare?.toLowerCase() : quoted.replaceAll('""', '"');
-    if (name !== undefined) words.push({ name, at: match.index, isPart: before === '.' });
-    before = token;
+    const leads = before === '(' ? earlier : before;
+    if (name !== undefined) words.push({ name, at: match.index, mayBeTable: LEADS.has(leads) });
+    earlier = before === '(' && token === '(' ? earlier : before;
+    before = token.toLowerCase();
   }
   return words;
 }
@@ -33,18 +39,18 @@ function wordsOf(sql: string): Word[] {
 const OWN_ROWS = /^"?[A-Za-z_][\w$]*"?\s*(?:\([^()]*\)\s*)?as\s*(?:(?:not\s+)?materialized\s*)?\(/i;
 
 /**
- * Which of these tables a text may read: all that it names but as a part of something else. One that is only the name of
- * a column is among them, which costs something and changes nothing.
+ * Which of these tables a text may read: all that it names where a table may stand. One that is only the name of a column
+ * in a list is among them, which costs something and changes nothing.
  * @throws Error for a text that gives one of these names to rows of its own: which are meant could not be told
  */
 export function tablesNamed(sql: string, tables: ReadonlySet<string>): Set<string> {
   const named = new Set<string>();
-  for (const { name, at, isPart } of wordsOf(sql)) {
-    if (isPart || !tables.has(name)) continue;
+  for (const { name, at, mayBeTable } of wordsOf(sql)) {
+    if (!tables.has(name)) continue;
     if (OWN_ROWS.test(sql.slice(at))) {
       throw new Error(`'${name}' is the name of a table and of rows of the query's own: ${sql}`);
     }
-    named.add(name);
+    if (mayBeTable) named.add(name);
   }
   return named;
 }
