@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { EmbeddedLogin } from '#platform/postgres/embedded/logins.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
 import type { LogPoints } from '#platform/projections/as-of/log-points.js';
@@ -11,6 +10,7 @@ import { databasesOf, type Databases } from '#platform/runtime/connections.js';
 import { readSettings, type Environment } from '#platform/runtime/environment.js';
 import { snapshotsOf } from '#platform/runtime/snapshots.js';
 import { openDatabases } from '#platform/runtime/databases.js';
+import { connectStore } from '#platform/runtime/open-store.js';
 import { definitions } from '../definitions.js';
 import { Stopped } from './exit-codes.js';
 
@@ -64,8 +64,8 @@ async function withReadModels(
   });
   try {
     const opened = await openDatabases(databases(environment), ['store', 'readModels']);
-    const { store: storeUrl, readModels: databaseUrl } = opened;
-    const store = await PostgresEventStore.connect({ url: storeUrl });
+    const { readModels: databaseUrl } = opened;
+    const store = await connectStore(opened);
     try {
       const { projections, events } = definitions;
       const codec = codecOf(events);

@@ -48,8 +48,13 @@ export function addLogCommands(program: Command): void {
 }
 
 /** One transaction over one connection: the store is not opened, as it waits for what is said here. */
-const withLog = (work: (client: PoolClient) => Promise<void>): Promise<void> =>
-  inDatabase(databases(undefined, 'owner').store, work);
+async function withLog(work: (client: PoolClient) => Promise<void>): Promise<void> {
+  const { store, eventStore } = databases(undefined, 'owner');
+  if (eventStore !== undefined) {
+    throw new Error('the log lies on KurrentDB (EVENT_STORE), which is moved and restored by its own tools');
+  }
+  await inDatabase(store, work);
+}
 
 async function inDatabase(url: string, work: (client: PoolClient) => Promise<void>): Promise<void> {
   const pool = createPool(url, { role: 'admin', max: 1, applicationName: 'yad log' });

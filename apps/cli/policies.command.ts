@@ -1,10 +1,10 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { PolicyAdmin, type PolicyStatus } from '#platform/policies/policy-admin.js';
 import { OUTCOME_STATUSES, type OutcomeStatus } from '#platform/policies/send-queue.js';
 import { codecOf } from '#platform/runtime/codec.js';
 import { openDatabases } from '#platform/runtime/databases.js';
+import { connectStore } from '#platform/runtime/open-store.js';
 import { readSettings } from '#platform/runtime/environment.js';
 import { activePolicies, policiesOf } from '#platform/runtime/policies.js';
 import { definitions } from '../definitions.js';
@@ -165,8 +165,9 @@ function lineOf({ name, version, about, setting, isOn, started }: PolicyStatus):
 /** Opens the log and what policies have noted. */
 async function withPolicies(work: (admin: PolicyAdmin) => Promise<unknown>): Promise<void> {
   const environment = readSettings(process.env);
-  const { store: databaseUrl } = await openDatabases(databases(environment), ['store']);
-  const store = await PostgresEventStore.connect({ url: databaseUrl });
+  const opened = await openDatabases(databases(environment), ['store']);
+  const { store: databaseUrl } = opened;
+  const store = await connectStore(opened);
   try {
     const { events, policies = [] } = definitions;
     const admin = await PolicyAdmin.open({

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { YadError } from '#platform/kernel/errors.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { connect, isConnectionError } from '#platform/postgres/pool.js';
-import type { Databases } from './connections.js';
+import type { DatabaseKind, Databases } from './connections.js';
 
 /** How long an app waits at its start for a database that cannot be reached yet. */
 const PATIENCE_MS = 30_000;
 const AGAIN_MS = 1_000;
 
 /** What each of the databases is called where it is missed. */
-const CALLED: Readonly<Record<keyof Databases, string>> = {
+const CALLED: Readonly<Record<DatabaseKind, string>> = {
   store: 'the database of the log (STORE_URL or DATABASE_URL)',
   readModels: 'the database of the read models (READ_MODELS_URL or DATABASE_URL)',
   keys: 'the database of the keys (KEYS_URL or DATABASE_URL)',
@@ -33,7 +33,7 @@ export interface AwaitOptions {
  */
 export async function awaitDatabases(
   databases: Databases,
-  needed: readonly (keyof Databases)[],
+  needed: readonly DatabaseKind[],
   { patienceMs = PATIENCE_MS, log = consoleLog }: AwaitOptions = {},
 ): Promise<void> {
   const until = performance.now() + patienceMs;

@@ -14,7 +14,6 @@ import { LocalBus } from '#platform/event-bus/local/local-bus.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { EventFeed } from '#platform/event-feed/event-feed.js';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import type { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import { createHttpApp, type HttpAppOptions } from '#platform/http/create-http-app.js';
 import { PostgresCursorKeys } from '#platform/http/cursor-keys/postgres-cursor-keys.adapter.js';
 import type { DocumentWords } from '#platform/http/openapi/document.js';
@@ -100,7 +99,7 @@ export interface SystemOptions {
 
 /** A system that runs in this process, in whole or in part. */
 export interface System {
-  readonly store: PostgresEventStore;
+  readonly store: EventStore;
   /** With the part `read-models`. */
   readonly host: ProjectionHost | undefined;
   readonly signIn: SignIn;
@@ -266,7 +265,7 @@ const openAccessLog = async (url: string, onError: (error: unknown) => void): Pr
 
 /** What feeds read models and policies: Kafka where brokers are named, else the log itself. */
 async function startBus(
-  store: PostgresEventStore,
+  store: EventStore,
   databases: Databases,
   { kafka, partitions, parts, log: to = consoleLog }: SystemOptions,
   readiness: { -readonly [Name in keyof ReadinessChecks]: ReadinessChecks[Name] },

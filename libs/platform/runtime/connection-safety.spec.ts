@@ -46,6 +46,30 @@ describe('connections to other hosts', () => {
     ]);
   });
 
+  it.each([
+    'kurrentdb://localhost:2113?tls=false',
+    'kurrentdb://127.0.0.1:2113,localhost:2114?tls=false',
+    'kurrentdb+discover://admin:Zk3.9q@log.example:2113',
+    'kurrentdb://admin:Zk3.9q@one.example:2113,two.example:2113?tls=true&nodePreference=leader',
+  ])('may be made to the KurrentDB %s', (url) => {
+    expect(unsafe({ EVENT_STORE: url })).toEqual([]);
+  });
+
+  it.each(['tls=false', 'tlsVerifyCert=false', 'nodePreference=leader&TLS=false', 'tls-verify-cert=false'])(
+    'are refused to a KurrentDB elsewhere with %s',
+    (options) => {
+      expect(unsafe({ EVENT_STORE: `kurrentdb://admin:Zk3.9q@127.0.0.1:1,log.example:2113?${options}` })).toEqual([
+        'EVENT_STORE leads to log.example:2113 without TLS: leave out tls=false and tlsVerifyCert=false, or YAD_ALLOW_INSECURE=plaintext where that is put up with',
+      ]);
+    },
+  );
+
+  it('are refused to a KurrentDB elsewhere with the password that it comes with', () => {
+    expect(unsafe({ EVENT_STORE: 'kurrentdb://admin:changeit@log.example:2113' })).toEqual([
+      expect.stringContaining('EVENT_STORE opens log.example:2113 with a default password'),
+    ]);
+  });
+
   it.each(['yad', 'postgres', 'Password', 'changeme', 'crm'])(
     'are refused with the default password %s',
     (password) => {

@@ -2,7 +2,9 @@ import { WrongSettings, type Environment } from './environment.js';
 
 /** Passwords that come with images, guides and examples, in lower case: whoever tries any, tries these. */
 const DEFAULT_PASSWORDS = new Set(
-  'yad,postgres,password,passwort,secret,changeme,change-me,admin,root,kafka,test,example,12345678,123456'.split(','),
+  'changeit,yad,postgres,password,passwort,secret,changeme,change-me,admin,root,kafka,test,example,12345678,123456'.split(
+    ',',
+  ),
 );
 
 /** Ways to speak to PostgreSQL encrypted and with a certificate that is checked. */
@@ -33,6 +35,19 @@ export function unsafeConnections(environment: Environment): string[] {
     }
     if (isDefault(password, user)) {
       found.push({ kind: 'default-passwords', line: `${name} opens ${host} with a default password` });
+    }
+  }
+  const { EVENT_STORE: eventStore } = environment;
+  if (eventStore !== undefined) {
+    const { hosts, encrypted, user, password } = kurrentOf(eventStore);
+    const elsewhere = hosts.filter((host) => !isThisMachine(hostOfBroker(host)));
+    if (elsewhere.length > 0 && !encrypted) {
+      const line = `EVENT_STORE leads to ${elsewhere.join(', ')} without TLS: leave out tls=false and tlsVerifyCert=false`;
+      found.push({ kind: 'plaintext', line });
+    }
+    if (elsewhere.length > 0 && isDefault(password, user)) {
+      const line = `EVENT_STORE opens ${elsewhere.join(', ')} with a default password`;
+      found.push({ kind: 'default-passwords', line });
     }
   }
   const away = brokers.filter((broker) => !isThisMachine(hostOfBroker(broker)));
@@ -71,6 +86,21 @@ function databaseOf(address: string): { host: string; encrypted: boolean; user: 
     user: given('user') ?? decodeURIComponent(url.username),
     password: given('password') ?? decodeURIComponent(url.password),
   };
+}
+
+/** As the driver reads it: hosts between commas, and TLS unless it is told otherwise. */
+function kurrentOf(address: string): { hosts: string[]; encrypted: boolean; user: string; password: string } {
+  const [, user = '', password = '', hosts = '', options = ''] =
+    /^[^:]+:\/\/(?:([^:@]+):([^@]+)@)?([^/?]*)\/?(?:\?(.*))?$/.exec(address) ?? [];
+  // Names in any writing, with or without dashes.
+  const given = new Map(
+    options.split('&').map((each) => {
+      const [name = '', value = ''] = each.split('=');
+      return [name.toLowerCase().replace(/[_-]/g, ''), value.trim().toLowerCase()];
+    }),
+  );
+  const encrypted = given.get('tls') !== 'false' && given.get('tlsverifycert') !== 'false';
+  return { hosts: hosts.split(','), encrypted, user: decodeURIComponent(user), password: decodeURIComponent(password) };
 }
 
 const hostOfBroker = (broker: string): string => broker.replace(/:\d+$/, '');

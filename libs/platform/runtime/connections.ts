@@ -4,11 +4,13 @@ import { assertSafe } from './connection-safety.js';
 import { WrongSettings, type Environment } from './environment.js';
 import { settings } from './settings.js';
 
+/** The databases on PostgreSQL. */
+export type DatabaseKind = 'store' | 'readModels' | 'keys';
+
 /** Where everything lies. */
-export interface Databases {
-  readonly store: string;
-  readonly readModels: string;
-  readonly keys: string;
+export interface Databases extends Readonly<Record<DatabaseKind, string>> {
+  /** The engine that the log itself lies on, where that is not PostgreSQL: `store` holds what belongs to it. */
+  readonly eventStore?: string;
 }
 
 /**
@@ -17,14 +19,14 @@ export interface Databases {
  * @throws WrongSettings when one of them is named by nothing, or leads to another host unprotected
  */
 export function databasesOf(environment: Environment, usual = environment.DATABASE_URL): Databases {
-  const { STORE_URL, READ_MODELS_URL, KEYS_URL } = environment;
+  const { STORE_URL, READ_MODELS_URL, KEYS_URL, EVENT_STORE: eventStore } = environment;
   const own = { STORE_URL, READ_MODELS_URL, KEYS_URL };
   const lacking = Object.entries(own).filter(([, url]) => url === undefined && usual === undefined);
   if (lacking.length > 0) {
     throw new WrongSettings([`DATABASE_URL is not set, nor is ${lacking.map(([name]) => name).join(', ')}`]);
   }
   assertSafe(environment);
-  return { store: STORE_URL ?? usual!, readModels: READ_MODELS_URL ?? usual!, keys: KEYS_URL ?? usual! };
+  return { store: STORE_URL ?? usual!, readModels: READ_MODELS_URL ?? usual!, keys: KEYS_URL ?? usual!, eventStore };
 }
 
 /** Kafka, where the events are. */

@@ -14,20 +14,20 @@ import { handOverBuilds } from '#platform/projections/builds/hand-over.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import { projectionSchema } from '#platform/projections/projections.migrations.js';
 import { witnessSchema } from '#platform/witness/witness.migrations.js';
-import type { Databases } from './connections.js';
+import type { DatabaseKind, Databases } from './connections.js';
 
 /** What lies in which database: every schema of Yad's is named here. */
-export const schemasIn: Readonly<Record<keyof Databases, readonly OwnedSchema[]>> = {
+export const schemasIn: Readonly<Record<DatabaseKind, readonly OwnedSchema[]>> = {
   store: [storeSchema, kurrentIndexSchema, relaySchema, endedKeysSchema, policySchema],
   readModels: [projectionSchema],
   keys: [witnessSchema, cursorKeySchema, apiKeySchema, accessLogSchema],
 };
 
-const KINDS = Object.keys(schemasIn) as (keyof Databases)[];
+const KINDS = Object.keys(schemasIn) as DatabaseKind[];
 
 /** Which of the databases lie behind one address. */
-function byAddress(databases: Databases): Map<string, (keyof Databases)[]> {
-  const found = new Map<string, (keyof Databases)[]>();
+function byAddress(databases: Databases): Map<string, DatabaseKind[]> {
+  const found = new Map<string, DatabaseKind[]>();
   for (const kind of KINDS) found.set(databases[kind], [...(found.get(databases[kind]) ?? []), kind]);
   return found;
 }
@@ -45,7 +45,7 @@ export interface MigrateOptions {
 
 /** What was done to the database behind one address. */
 export interface MigratedDatabase extends Migrated {
-  readonly holds: readonly (keyof Databases)[];
+  readonly holds: readonly DatabaseKind[];
   /** Of builds, what was handed to the role of the apps. */
   readonly handedOver: number;
   /** In words. */
@@ -81,7 +81,7 @@ export async function* migrateDatabases(options: MigrateOptions): AsyncGenerator
  */
 export async function openDatabases(
   databases: Databases,
-  needed: readonly (keyof Databases)[],
+  needed: readonly DatabaseKind[],
   log?: Pick<Log, 'warn'>,
 ): Promise<Databases> {
   const opened = { ...databases };

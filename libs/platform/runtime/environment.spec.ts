@@ -107,6 +107,11 @@ describe('databases', () => {
       readModels: two,
       keys: one,
     });
+    const [EVENT_STORE] = ['kurrentdb://log.example:2113'];
+    expect(databasesOf(readSettings({ EVENT_STORE }), one)).toMatchObject({ store: one, eventStore: EVENT_STORE });
+    expect(() => readSettings({ EVENT_STORE: 'esdb://log.example' })).toThrow(
+      'EVENT_STORE is not of the form kurrentdb://user:password@host:2113?tls=true',
+    );
     expect(databasesOf(readSettings({}), one)).toEqual({ store: one, readModels: one, keys: one });
   });
 

@@ -1,22 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventStore } from '#platform/event-store/event-store.js';
+import { isTransient } from '#platform/event-store/kurrentdb/errors.js';
+import { KurrentEventStore } from '#platform/event-store/kurrentdb/kurrentdb-event-store.adapter.js';
+import type { SeenEvent } from '#platform/event-store/log-identity.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { Log } from '#platform/observability/log.js';
 import { LogWitness } from '#platform/witness/log-witness.js';
 import type { Databases } from './connections.js';
 import type { Lifecycle } from './lifecycle.js';
 
+/** How long an app waits at its start for a KurrentDB that cannot be reached yet. */
+const PATIENCE_MS = 30_000;
+const AGAIN_MS = 1_000;
+
+export interface ConnectStoreOptions {
+  /** What somebody else has seen in the log. */
+  readonly seen?: SeenEvent;
+  readonly log?: Pick<Log, 'warn' | 'error'>;
+  readonly patienceMs?: number;
+}
+
+/**
+ * Connects to the log: on the engine that is named, or else on PostgreSQL.
+ * @throws LogMoved, NotMigrated, ServerTooOld
+ */
+export function connectStore(
+  { store: url, eventStore }: Pick<Databases, 'store' | 'eventStore'>,
+  options: ConnectStoreOptions = {},
+): Promise<EventStore> {
+  const { seen } = options;
+  return eventStore === undefined
+    ? PostgresEventStore.connect({ url, seen })
+    : connectKurrent({ url: eventStore, indexUrl: url }, options);
+}
+
+/** @throws ServerTooOld, NotMigrated */
+export async function connectKurrent(
+  { url, indexUrl }: { url: string; indexUrl: string },
+  { seen, log, patienceMs = PATIENCE_MS }: ConnectStoreOptions = {},
+): Promise<KurrentEventStore> {
+  const until = performance.now() + patienceMs;
+  const onTrouble = (trouble: unknown): void => log?.error('the index of the log', { trouble });
+  for (let tries = 0; ; tries++) {
+    try {
+      return await KurrentEventStore.connect({ url, indexUrl, seen, onTrouble });
+    } catch (error) {
+      if (!isTransient(error) || performance.now() + AGAIN_MS > until) throw error;
+      if (tries === 0) log?.warn(`waiting for the KurrentDB of the log (EVENT_STORE): ${(error as Error).message}`);
+      await sleep(AGAIN_MS);
+    }
+  }
+}
+
 /**
  * Opens the log, and holds it against what the database of the keys knows of it, where that is another one: in one
  * database both would be put back together.
- * @throws LogMoved, AnotherLogsKeys, NotMigrated
+ * @throws LogMoved, AnotherLogsKeys, NotMigrated, ServerTooOld
  */
 export async function openStore(
-  { store: url, keys }: Pick<Databases, 'store' | 'keys'>,
+  databases: Pick<Databases, 'store' | 'keys' | 'eventStore'>,
   lifecycle: Lifecycle,
   log: Pick<Log, 'warn' | 'error'>,
-): Promise<PostgresEventStore> {
-  if (keys === url) return lifecycle.opened('event store', PostgresEventStore.connect({ url }));
+): Promise<EventStore> {
+  const { store: url, keys, eventStore } = databases;
+  if (keys === url && eventStore === undefined) {
+    return lifecycle.opened('event store', connectStore(databases, { log }));
+  }
   const witness = await lifecycle.opened('witness', LogWitness.open(keys));
-  const store = await lifecycle.opened('event store', PostgresEventStore.connect({ url, seen: witness.seen }));
+  const store = await lifecycle.opened('event store', connectStore(databases, { seen: witness.seen, log }));
   const { current } = store.identity;
   if (
     witness.seen &&

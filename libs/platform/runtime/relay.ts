@@ -1,7 +1,7 @@
 import { KafkaPublisher } from '#platform/event-bus/kafka/kafka-publisher.adapter.js';
 import { PostgresRelayState } from '#platform/event-bus/relay/postgres-relay-state.js';
 import { Relay } from '#platform/event-bus/relay/relay.js';
-import type { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
+import type { EventStore } from '#platform/event-store/event-store.js';
 import { consoleLog, type Log } from '#platform/observability/log.js';
 import { busLogOf } from './bus-log.js';
 import { awaitDatabases } from './await-databases.js';
@@ -14,7 +14,7 @@ import type { Databases, KafkaSettings } from './connections.js';
 
 export interface RelayOptions {
   /** That of the log, where the relay's record lies, too, and that which knows what the log had. */
-  readonly databases: Pick<Databases, 'store' | 'keys'>;
+  readonly databases: Pick<Databases, 'store' | 'keys' | 'eventStore'>;
   readonly kafka: KafkaSettings;
   readonly partitions: number;
   readonly log?: Log;
@@ -24,7 +24,7 @@ export interface RelayOptions {
 export interface RunningRelay {
   readonly relay: Relay;
   readonly state: PostgresRelayState;
-  readonly store: PostgresEventStore;
+  readonly store: EventStore;
   readonly publisher: KafkaPublisher;
   /** Resolves when the relay has ended, to the error where it was not told to. */
   readonly ended: Promise<unknown>;

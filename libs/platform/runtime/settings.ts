@@ -16,6 +16,9 @@ const database = z
   .string()
   .refine(isUrl('postgres', 'postgresql'), { error: 'is not of the form postgres://user@host:5432/database' });
 
+/** As the driver reads it: a name and a password, hosts between commas, options. */
+const KURRENTDB = /^kurrentdb(\+discover)?:\/\/([^:@/?#]+:[^@/?#]+@)?[^@/?#]+\/?(\?[^#]*)?$/;
+
 /** What `YAD_ALLOW_INSECURE` may put up with. */
 export const INSECURE: readonly string[] = ['plaintext', 'default-passwords'];
 
@@ -35,6 +38,13 @@ export const settings = {
     schema: database,
     secret: true,
     meaning: 'The database of the log. DATABASE_URL without it.',
+  }),
+  EVENT_STORE: setting({
+    area: 'databases',
+    schema: z.string().regex(KURRENTDB, { error: 'is not of the form kurrentdb://user:password@host:2113?tls=true' }),
+    secret: true,
+    meaning:
+      'The KurrentDB that the log lies on, kurrentdb://host:2113 or kurrentdb+discover://name; what the engine has no index for is in the database of the log. Without it the log itself lies there.',
   }),
   READ_MODELS_URL: setting({
     area: 'databases',
