@@ -1,7 +1,7 @@
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import type { PolicyDefinition } from '#platform/kernel/policy.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
-import { contactCommands, contactResources } from './contacts/index.js';
+import { contactCommands, contactPolicies, contactResources } from './contacts/index.js';
 import { salesCommands, salesPolicies, salesResources } from './sales/index.js';
 import { serviceCommands, servicePolicies, serviceResources } from './service/index.js';
 
@@ -9,7 +9,7 @@ import { serviceCommands, servicePolicies, serviceResources } from './service/in
 export const commands: CommandDefinition[] = [...contactCommands, ...salesCommands, ...serviceCommands];
 
 /** What follows when something has happened, now or at a time. */
-export const policies: PolicyDefinition[] = [...salesPolicies, ...servicePolicies];
+export const policies: PolicyDefinition[] = [...contactPolicies, ...salesPolicies, ...servicePolicies];
 
 /** Every aggregate as it is read whole: one for each aggregate that a command is on. */
 export const resources: ResourceDefinition[] = [...contactResources, ...salesResources, ...serviceResources];

@@ -224,3 +224,18 @@ export const contactLifecycleStageChanged = defineEvent({
   type: 'crm.contacts.contact.lifecycle-stage-changed',
   fields: { stage: open(LifecycleStage, 'shown'), previousStage: open(LifecycleStage) },
 });
+
+/**
+ * Whether the contact has bought something that did not all come back: by themselves, by a contact that turned out to
+ * be the same one, or in a walk-in order that is attached. One event for each of these, when it changes.
+ */
+export const contactPurchasesNoted = defineEvent({
+  type: 'crm.contacts.contact.purchases-noted',
+  fields: {
+    /** Whose purchases: the contact, a contact that was merged into it, or an order. */
+    of: open(Id, 'unless-subject'),
+    has: open(z.boolean(), 'shown'),
+    /** The stage that the purchases ended: to it the contact goes back when all of them have come back. */
+    endedStage: open(LifecycleStage.optional()),
+  },
+});

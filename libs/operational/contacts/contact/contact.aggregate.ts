@@ -61,6 +61,10 @@ export interface ContactState {
   readonly mergedDuplicates: PersistentSet;
   readonly kind: ContactKind;
   readonly stage: LifecycleStage;
+  /** The stage that purchases ended, while nobody has set another since. */
+  readonly endedStage: LifecycleStage | null;
+  /** Whose purchases make a customer of it: its own id, aliases, walk-in orders. */
+  readonly purchasesOf: PersistentSet;
   readonly details: ContactDetails;
   readonly points: readonly KnownPoint[];
   readonly nextPoint: number;
@@ -85,6 +89,8 @@ const initial: ContactState = {
   mergedDuplicates: PersistentSet.of(),
   kind: 'person',
   stage: 'visitor',
+  endedStage: null,
+  purchasesOf: PersistentSet.of(),
   details: {},
   points: [],
   nextPoint: 1,
@@ -202,13 +208,19 @@ export const Contact = aggregate<ContactState>()({
     contactArchived: (contact) => withFlags(contact, { archived: true }),
     contactRestored: (contact, { previousStatus }) =>
       withFlags(contact, previousStatus === 'archived' ? { archived: false } : { blocked: false }),
-    contactLifecycleStageChanged: (contact, { stage }) => ({ ...contact, stage }),
+    contactLifecycleStageChanged: (contact, { stage }) => ({ ...contact, stage, endedStage: null }),
+    contactPurchasesNoted: (contact, { of, has, endedStage }) => ({
+      ...contact,
+      purchasesOf: has ? contact.purchasesOf.add(of) : contact.purchasesOf.delete(of),
+      endedStage: endedStage ?? contact.endedStage,
+    }),
   },
   // We meet most customers long after they were born, and often after they first bought.
   existedBefore: true,
   // What is known of a contact comes from many places, each in an order of its own: a part is dated by that part.
   dates: {
     contactLifecycleStageChanged: about('stage'),
+    contactPurchasesNoted: late(),
     contactDetailsUpdated: about('details'),
     contactOwnerAssigned: about('owner'),
     contactPointAdded: pointOf,

@@ -8,6 +8,7 @@ import { dismissDuplicate } from './dismiss-duplicate.command.js';
 import { importExternalFacts } from './import-external-facts.command.js';
 import { linkIdentity } from './link-identity.command.js';
 import { mergeContacts } from './merge-contacts.command.js';
+import { notePurchases } from './note-purchases.command.js';
 import { registerContact } from './register-contact.command.js';
 import { relateContacts } from './relate-contacts.command.js';
 import { removeContactPoint } from './remove-contact-point.command.js';
@@ -41,4 +42,5 @@ export const contactAggregateCommands: CommandDefinition[] = [
   archiveContact,
   restoreContact,
   changeLifecycleStage,
+  notePurchases,
 ];
