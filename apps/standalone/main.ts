@@ -3,7 +3,7 @@ import { startEmbeddedPostgres } from '#platform/postgres/embedded/embedded-post
 import { startSystem } from '#platform/runtime/composition.js';
 import { migrateDatabases } from '#platform/runtime/databases.js';
 import { listen, runApp, systemOf } from '#platform/runtime/run-app.js';
-import { partsOf, policiesOf } from '#platform/runtime/policies.js';
+import { assertNoKafka, partsOf, policiesOf } from '#platform/runtime/policies.js';
 import { databasesOf } from '#platform/runtime/connections.js';
 import { openNote } from '#platform/runtime/sign-in.js';
 import { definitions } from '../definitions.js';
@@ -12,6 +12,7 @@ import { isUp, welcome } from './welcome.js';
 // All of Yad in one process: what `npm start` runs. The database comes with it unless DATABASE_URL names another.
 await runApp('yad', async (environment, lifecycle, telling) => {
   const { log } = telling;
+  assertNoKafka(environment);
   const dataDir = resolve(environment.YAD_DATA);
   let usual = environment.DATABASE_URL;
   if (usual === undefined) {

@@ -102,6 +102,14 @@ comment on column policies.states.version is 'Of the policy whose code folded it
 comment on column policies.states.state is 'JSON; null where it could not be folded, or was too large to be kept.';
 `,
   },
+  {
+    name: 'policies/0300-old-outcomes',
+    sql: `
+alter table policies.policies add column outcomes_from timestamptz not null default '-infinity';
+comment on column policies.policies.outcomes_from is 'Outcomes that were decided before may be deleted.';
+create index outcomes_decided on policies.outcomes (decided_at) where status <> 'parked';
+`,
+  },
 ];
 
 /** What policies have to send and what became of it: the apps write all of it, and auditors may look. */

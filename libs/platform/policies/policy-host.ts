@@ -9,6 +9,7 @@ import { newId, SecretIds } from '#platform/kernel/ids.js';
 import { bringUpToDate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { guardPolicies, isGuarded } from './log-guard.js';
+import { deleteOldOutcomes, OUTCOMES_IN_A_STEP } from './old-outcomes.js';
 import { PolicyReader, type ActivePolicy } from './pending.js';
 import { policySchema } from './policies.migrations.js';
 import { PolicyBooks } from './policy-books.js';
@@ -20,6 +21,10 @@ import { KeptStates } from './policy-states.js';
 import { emptyPartitions, PolicyWatch } from './policy-watch.js';
 import { SendQueue } from './send-queue.js';
 import { CommandSender } from './sending.js';
+
+const DAY_MS = 86_400_000;
+/** How often it is looked whether outcomes are old, where there are few of them. */
+const SWEEP_EVERY_MS = 60_000;
 
 export interface PolicyHostOptions {
   readonly bus: EventBus;
@@ -42,6 +47,8 @@ export interface PolicyHostOptions {
   /** Consumer group of the bus. */
   readonly group?: string;
   readonly limits?: Partial<SendLimits>;
+  /** For how many days it is kept what became of commands; for good without it. */
+  readonly outcomesDays?: number;
   /** How often it is looked whether something is overdue, in milliseconds. */
   readonly watchMs?: number;
   /** Told of what goes wrong and is tried again, and of what is parked. */
@@ -65,6 +72,10 @@ export class PolicyHost {
   private subscribing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> | undefined;
+  /** When it is looked next whether outcomes are old. */
+  private sweepAt = 0;
+  /** Old outcomes that this process has deleted, by policy. */
+  readonly deletedOutcomes = new Map<string, number>();
 
   private constructor(
     private readonly options: PolicyHostOptions,
@@ -137,6 +148,11 @@ export class PolicyHost {
     return policyFigures(this.pool, own, { head: (await store.head()).position, now: clock.now() });
   }
 
+  /** Partitions that the bus has given to this process. */
+  get partitions(): number {
+    return this.consumer.assigned.size;
+  }
+
   async stop(): Promise<void> {
     this.closing.abort(new Error('the policies stop'));
     this.unwatch();
@@ -197,6 +213,21 @@ export class PolicyHost {
     const own = this.members.filter(({ isAside }) => !isAside).map(({ name }) => name);
     const targets = this.watch.overdue(own, this.consumer.assigned, { states, horizon });
     if (targets.size > 0) await this.consumer.reconcile(targets, emptyPartitions(targets, states, onBus));
+    await this.sweep(own.filter((name) => this.sender.sendsFor(name)));
+  }
+
+  /** Deletes some of the outcomes that are old; soon again where there may be more. */
+  private async sweep(policies: readonly string[]): Promise<void> {
+    const { outcomesDays, clock = systemClock } = this.options;
+    if (outcomesDays === undefined || performance.now() < this.sweepAt) return;
+    const before = new Date(clock.now().getTime() - outcomesDays * DAY_MS);
+    const deleted = await deleteOldOutcomes(this.pool, policies, before);
+    let all = 0;
+    for (const [policy, count] of deleted) {
+      all += count;
+      this.deletedOutcomes.set(policy, (this.deletedOutcomes.get(policy) ?? 0) + count);
+    }
+    this.sweepAt = performance.now() + (all < OUTCOMES_IN_A_STEP ? SWEEP_EVERY_MS : 0);
   }
 
   private readonly report = (error: unknown): void => {

@@ -50,8 +50,14 @@ export async function verifyPolicy(
   const client = await pool.connect();
   try {
     await client.query('begin isolation level repeatable read read only');
-    const { rows } = await client.query<{ partition: number; position: string; from: string }>(
-      `select partition, position::text, from_position::text as from
+    const { rows } = await client.query<{
+      partition: number;
+      position: string;
+      from: string;
+      outcomesFrom: Date | null;
+    }>(
+      `select partition, position::text, from_position::text as from,
+              nullif(outcomes_from, '-infinity') as "outcomesFrom"
          from policies.checkpoints join policies.policies using (policy) where policy = $1`,
       [name],
     );
@@ -69,7 +75,7 @@ export async function verifyPolicy(
     const kept = await compareStates(client, policy, logStates, (subject) =>
       through.get(partitionOf(subject, log.partitions)),
     );
-    const pending = await compare(client, name, derived);
+    const pending = await compare(client, name, derived, rows[0]?.outcomesFrom ?? undefined);
     return { ...pending, ...kept, isEqual: pending.isEqual && kept.otherState.length === 0 };
   } finally {
     await client.query('rollback').catch(() => {});
@@ -122,7 +128,12 @@ const isSameJson = (one: string, other: string): boolean => isDeepStrictEqual(JS
 
 type ComparedPending = Omit<PolicyVerification, 'states' | 'otherState'>;
 
-async function compare(client: PoolClient, policy: string, derived: Derived): Promise<ComparedPending> {
+async function compare(
+  client: PoolClient,
+  policy: string,
+  derived: Derived,
+  outcomesFrom: Date | undefined,
+): Promise<ComparedPending> {
   const expected = new Map([...derived.rows()].map((row): [string, PendingCommand] => [row.commandId, row]));
   const found = { extra: [] as bigint[], otherDue: [] as bigint[] };
   let pending = 0;
@@ -142,7 +153,9 @@ async function compare(client: PoolClient, policy: string, derived: Derived): Pr
     if (rows.length < PAGE) break;
     after = rows.at(-1)!.id;
   }
-  const missing = [...expected.values()].map(({ position }) => position);
+  // What was due before may have been sent, and its outcome deleted.
+  const left = [...expected.values()].filter(({ due }) => outcomesFrom === undefined || due >= outcomesFrom);
+  const missing = left.map(({ position }) => position);
   const { extra, otherDue } = found;
   const isEqual = missing.length + extra.length + otherDue.length === 0;
   const shown = (positions: bigint[]): bigint[] => positions.toSorted((a, b) => Number(a - b)).slice(0, SHOWN);

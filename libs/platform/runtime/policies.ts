@@ -7,7 +7,8 @@ import type { PolicyDefinition } from '#platform/kernel/policy.js';
 import type { ActivePolicy } from '#platform/policies/pending.js';
 import { PolicyHost, type PolicyHostOptions } from '#platform/policies/policy-host.js';
 import type { Part } from './composition.js';
-import type { Environment } from './environment.js';
+import { kafkaOf, type KafkaSettings } from './connections.js';
+import { WrongSettings, type Environment } from './environment.js';
 
 /** The bus that a process reads from. */
 export interface BusOfProcess {
@@ -23,18 +24,38 @@ export interface PolicySettings {
   readonly zone?: string;
   /** Days by the name of the setting; a policy whose setting is not here is off. */
   readonly days?: Readonly<Record<string, number>>;
+  /** For how many days outcomes are kept; for good without it. */
+  readonly outcomesDays?: number;
   readonly clock?: Clock;
   readonly limits?: PolicyHostOptions['limits'];
 }
 
 /** The parts of an app, with the policies unless they are switched off. */
 export const partsOf = (parts: readonly Part[], { YAD_POLICIES }: Environment): readonly Part[] =>
-  YAD_POLICIES === 'on' ? [...parts, 'policies'] : parts;
+  YAD_POLICIES === 'off' ? parts : [...parts, 'policies'];
+
+/**
+ * From where the policies of an app are fed that has no read models: Kafka where it is said so, else the log itself.
+ * @throws WrongSettings where Kafka is meant and no broker is named
+ */
+export function kafkaOfPolicies(environment: Environment): KafkaSettings | undefined {
+  if (environment.YAD_POLICIES !== 'kafka') return undefined;
+  const kafka = kafkaOf(environment);
+  if (!kafka) throw new WrongSettings(['YAD_POLICIES is kafka, and KAFKA_BROKERS is not set']);
+  return kafka;
+}
+
+/** @throws WrongSettings where an app that has its own bus is to read Kafka */
+export function assertNoKafka({ YAD_POLICIES }: Environment): void {
+  if (YAD_POLICIES !== 'kafka') return;
+  throw new WrongSettings(['YAD_POLICIES is kafka, which is for processes of operations: this app reads its own log']);
+}
 
 /** What the settings say of policies. */
 export function policiesOf(environment: Environment): PolicySettings {
   const days = Object.entries(environment).filter(([, value]) => typeof value === 'number') as [string, number][];
-  return { zone: environment.YAD_POLICY_ZONE, days: Object.fromEntries(days) };
+  const { YAD_POLICY_ZONE: zone, YAD_POLICY_OUTCOMES_DAYS: outcomesDays } = environment;
+  return { zone, outcomesDays, days: Object.fromEntries(days) };
 }
 
 /** The policies that are on: those without a setting, and those whose setting is there. */
@@ -63,6 +84,7 @@ export function startPolicies(options: {
   readonly settings?: PolicySettings;
 }): Promise<PolicyHost> {
   const { definitions, settings = {}, ...rest } = options;
-  const { zone, clock, limits } = settings;
-  return PolicyHost.start({ ...rest, policies: activePolicies(definitions, settings), zone, clock, limits });
+  const { zone, outcomesDays, clock, limits } = settings;
+  const policies = activePolicies(definitions, settings);
+  return PolicyHost.start({ ...rest, policies, zone, outcomesDays, clock, limits });
 }

@@ -208,9 +208,19 @@ export const settings = {
   }),
   YAD_POLICIES: required({
     area: 'policies',
-    schema: z.enum(['on', 'off'], { error: 'is neither on nor off' }),
+    schema: z.enum(['on', 'off', 'kafka'], { error: 'is none of on, off and kafka' }),
     otherwise: 'on' as const,
-    meaning: 'on: the app runs policies, beside others that do: one of them sends. Of operations and standalone.',
+    meaning:
+      'on: the app runs policies, beside others that do: one of them reads the log and sends. Of operations and ' +
+      'standalone. kafka: they read the topic instead, each process its share of the partitions; of operations.',
+  }),
+  YAD_POLICY_OUTCOMES_DAYS: required({
+    area: 'policies',
+    schema: whole(1, 3650),
+    otherwise: 90,
+    meaning:
+      'Days for which is kept what became of the commands of policies; of what is parked, until it is taken up. Longer ' +
+      'than the oldest backup that might be restored.',
   }),
   YAD_POLICY_ZONE: required({
     area: 'policies',

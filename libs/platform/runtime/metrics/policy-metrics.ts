@@ -5,7 +5,10 @@ import type { PolicyHost } from '#platform/policies/policy-host.js';
 const labels = ['policy'];
 
 /** What policies have read, have to send and could not. */
-export function measurePolicies(metrics: Metrics, host: Pick<PolicyHost, 'figures'>): void {
+export function measurePolicies(
+  metrics: Metrics,
+  host: Pick<PolicyHost, 'figures' | 'deletedOutcomes' | 'partitions'>,
+): void {
   metrics.pull(
     'policies',
     {
@@ -21,6 +24,12 @@ export function measurePolicies(metrics: Metrics, host: Pick<PolicyHost, 'figure
         help: 'Commands of a policy that failed for good, until they are taken up again.',
         labels,
       },
+      deleted: {
+        name: 'yad_policy_outcomes_deleted_total',
+        help: 'Outcomes of a policy that were old and that this process has deleted.',
+        labels,
+      },
+      partitions: { name: 'yad_policy_partitions', help: 'Partitions that the bus has given to this process.' },
     },
     async () => {
       const figures = await host.figures();
@@ -31,6 +40,8 @@ export function measurePolicies(metrics: Metrics, host: Pick<PolicyHost, 'figure
         due: of(({ due }) => due),
         overdue: of(({ overdueSeconds }) => overdueSeconds),
         parked: of(({ parked }) => parked),
+        deleted: of(({ policy }) => host.deletedOutcomes.get(policy) ?? 0),
+        partitions: [[{}, host.partitions]],
       };
     },
   );
