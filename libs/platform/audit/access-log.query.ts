@@ -32,6 +32,8 @@ export const accessLogQuery = (entries: Pick<AccessEntries, 'page'>): QueryDefin
     summary: 'Who saw personal values, and what for; who was denied what: the newest first',
     route: 'GET /v1/audit/access-log',
     allowed: ['auditor', 'privacy', 'admin'],
+    // Its entries are noted beside the log, without a place in it.
+    hasPast: false,
     parameters: z.strictObject({
       actor: z.string().min(1).max(200).optional(),
       outcome: z.enum(ACCESS_OUTCOMES).optional(),

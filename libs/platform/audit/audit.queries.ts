@@ -63,7 +63,8 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
     context: LogQueryContext,
     read: (options: ReadAllOptions) => Promise<EventPage>,
   ): Promise<Page<AuditedEvent>> => {
-    const found = await read({ after: BigInt(context.after?.[0] ?? 0), limit: size + 1, bytes: ANSWER_BYTES });
+    const { after, through } = context;
+    const found = await read({ after: BigInt(after?.[0] ?? 0), through, limit: size + 1, bytes: ANSWER_BYTES });
     return pageUpTo(size, found, ({ position }) => String(position));
   };
   /** What a page shows, and where the next one goes on: also where the bytes ended it. */
@@ -89,7 +90,8 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
       run: async ({ aggregate, id, limit: size }, context) => {
         const stream = { aggregate, aggregateId: id };
         const fromRevision = context.after ? Number(context.after[0]) + 1 : 0;
-        const found = await store.readStream(stream, { fromRevision, limit: size + 1, bytes: ANSWER_BYTES });
+        const { through } = context;
+        const found = await store.readStream(stream, { fromRevision, through, limit: size + 1, bytes: ANSWER_BYTES });
         if (found.length === 0 && fromRevision === 0) throw new NotFound(`there is no stream ${streamName(stream)}`);
         return pageUpTo(size, found, ({ revision }) => revision);
       },
@@ -120,9 +122,9 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
           throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
         }
         const start = from ? await store.positionAt(justBefore(from)) : 0n;
-        const through = to ? await store.positionAt(justBefore(to)) : undefined;
-        return pageOf(size, context, ({ after, ...bounds }) =>
-          store.readAll({ after: after > start ? after : start, through, ...bounds }),
+        const end = to ? await store.positionAt(justBefore(to)) : undefined;
+        return pageOf(size, context, ({ after, through, ...bounds }) =>
+          store.readAll({ ...bounds, after: after > start ? after : start, through: earlier(through, end) }),
         );
       },
     }),
@@ -133,7 +135,9 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
       allowed,
       parameters: z.strictObject({ position: Position }),
       answer: item,
-      run: async ({ position }) => {
+      run: async ({ position }, { through }) => {
+        if (through !== undefined && BigInt(position) > through)
+          throw new NotFound(`there was no event at ${position} then`);
         const [event] = await store.readAll({ after: BigInt(position) - 1n, through: BigInt(position), limit: 1 });
         if (!event) throw new NotFound(`there is no event at position ${position}`);
         await codec.prepare([event.subject]);
@@ -153,24 +157,26 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
       }),
       answer: StateAsOf,
       personal: 'untyped',
-      run: async ({ aggregate, id, revision, position, at }, { now, isMasked }) => {
+      run: async ({ aggregate, id, revision, position, at }, { now, through: known, isMasked }) => {
         const stream = { aggregate, aggregateId: id };
         if ([revision, position, at].filter((bound) => bound !== undefined).length > 1) {
           throw new InvalidInput([{ pointer: '/revision', message: 'name one of revision, position and at' }]);
         }
         // What lies ahead is not known yet: an answer now would be another one later.
         const head = await store.head();
-        if (position !== undefined && BigInt(position) > head.position) {
-          throw new NotFound(`there is no position ${position}: the last is ${head.position}`);
+        const last = earlier(known, head.position)!;
+        if (position !== undefined && BigInt(position) > last) {
+          throw new NotFound(`there is no position ${position}: the last is ${last}`);
         }
         // The log's clock may be a little ahead of this one, and its times are asked for.
-        const latest = Math.max(now.getTime(), head.recordedAt?.getTime() ?? 0);
+        const isNow = last === head.position;
+        const latest = Math.max(now.getTime(), (isNow && head.recordedAt?.getTime()) || 0);
         if (at !== undefined && Date.parse(at) > latest) {
           const message = `is ahead of the clock: it is ${new Date(latest).toISOString()}`;
           throw new InvalidInput([{ pointer: '/at', message }]);
         }
-        const through =
-          position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
+        const until = position !== undefined ? BigInt(position) : at ? await store.positionAt(new Date(at)) : undefined;
+        const through = earlier(until, known);
         const found = await stateAsOf({ store, codec, aggregates }, stream, { revision, through, isMasked });
         if (!found) throw new NotFound(`${streamName(stream)} had no event then`);
         if (revision !== undefined && revision > found.revision) {
@@ -186,6 +192,10 @@ export function auditQueries({ store, codec, events, aggregates }: AuditOptions)
     }),
   ];
 }
+
+/** The earlier of two bounds; undefined: unbounded. */
+const earlier = (one: bigint | undefined, other: bigint | undefined): bigint | undefined =>
+  one === undefined || (other !== undefined && other < one) ? other : one;
 
 // Times of recording are whole milliseconds, so the millisecond before is the last that does not belong.
 const justBefore = (instant: string): Date => new Date(Date.parse(instant) - 1);

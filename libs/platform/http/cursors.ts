@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
-import type { CursorKey, CursorKeys } from './cursor-keys/cursor-keys.js';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import type { CursorKeys } from './cursor-keys/cursor-keys.js';
+import { DerivedKeys, type DerivedKey } from './cursor-keys/derived-keys.js';
 import { canonicalJson } from '#platform/kernel/canonical-json.js';
 import { InvalidRequest } from './refusals.js';
 
@@ -12,14 +13,9 @@ const TAG_BYTES = 16;
 const VERSION = 1;
 /** The place is filled up to a multiple of this, so that its length tells little of the names in it. */
 const BLOCK = 32;
-/** Keys are read again at most once in this time, however many cursors of unknown keys come. */
-const READ_AGAIN_MS = 1000;
 
-interface Key {
-  readonly id: number;
-  readonly seal: Buffer;
-  readonly nonce: Buffer;
-}
+/** Two keys of one secret: one for the nonces, one for the places. */
+type Key = DerivedKey<'seal' | 'nonce'>;
 
 /**
  * Cursors for paged queries: where a page ended, which may be the name of somebody, so it is encrypted (AES-256-GCM).
@@ -28,21 +24,22 @@ interface Key {
  * same to the byte, and no count of cursors wears a key out.
  */
 export class Cursors {
-  private keys: Promise<readonly Key[]> | undefined;
-  private readAt = 0;
+  private readonly keys: DerivedKeys<'seal' | 'nonce'>;
 
-  constructor(private readonly source: CursorKeys) {}
+  constructor(source: CursorKeys) {
+    this.keys = new DerivedKeys(source, 'yad cursor', ['seal', 'nonce']);
+  }
 
   async seal(query: string, parameters: unknown, keyset: Keyset): Promise<string> {
-    const key = (await this.keyList())[0]!;
+    const key = await this.keys.newest();
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt8(VERSION, 0);
     head.writeUInt16BE(key.id, 1);
     const json = JSON.stringify(keyset);
     const place = Buffer.from(json + ' '.repeat(-Buffer.byteLength(json) & (BLOCK - 1)));
     const bound = boundTo(head, query, parameters);
-    const nonce = createHmac('sha256', key.nonce).update(bound).update(place).digest().subarray(0, NONCE_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', key.seal, nonce).setAAD(bound);
+    const nonce = createHmac('sha256', key.parts.nonce).update(bound).update(place).digest().subarray(0, NONCE_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key.parts.seal, nonce).setAAD(bound);
     return Buffer.concat([head, nonce, cipher.update(place), cipher.final(), cipher.getAuthTag()]).toString(
       'base64url',
     );
@@ -53,7 +50,7 @@ export class Cursors {
     const bytes = Buffer.from(cursor, 'base64url');
     // The decoder passes over characters that it does not know: only the very text that was given is taken.
     const whole = bytes.length > HEAD_BYTES + NONCE_BYTES + TAG_BYTES && bytes.toString('base64url') === cursor;
-    const key = whole && bytes[0] === VERSION ? await this.keyOf(bytes.readUInt16BE(1)) : undefined;
+    const key = whole && bytes[0] === VERSION ? await this.keys.byId(bytes.readUInt16BE(1)) : undefined;
     const place = key && decrypted(key, bytes, query, parameters);
     if (place === undefined) {
       const message = 'is not a cursor that this query gave for these parameters';
@@ -61,34 +58,13 @@ export class Cursors {
     }
     return JSON.parse(place) as Keyset;
   }
-
-  /** A key by its id. One that is not known may have been added by now. */
-  private async keyOf(id: number): Promise<Key | undefined> {
-    const known = (await this.keyList()).find((key) => key.id === id);
-    if (known || performance.now() - this.readAt < READ_AGAIN_MS) return known;
-    this.keys = undefined;
-    return (await this.keyList()).find((key) => key.id === id);
-  }
-
-  /** The keys, the newest first: that one seals. */
-  private keyList(): Promise<readonly Key[]> {
-    if (!this.keys) {
-      this.readAt = performance.now();
-      const reading = this.source.read().then((keys) => keys.map(derived).toSorted((a, b) => b.id - a.id));
-      this.keys = reading;
-      reading.catch(() => {
-        if (this.keys === reading) this.keys = undefined;
-      });
-    }
-    return this.keys;
-  }
 }
 
 function decrypted(key: Key, bytes: Buffer, query: string, parameters: unknown): string | undefined {
   const start = HEAD_BYTES + NONCE_BYTES;
   const end = bytes.length - TAG_BYTES;
   const nonce = bytes.subarray(HEAD_BYTES, start);
-  const decipher = createDecipheriv('aes-256-gcm', key.seal, nonce, { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv('aes-256-gcm', key.parts.seal, nonce, { authTagLength: TAG_BYTES })
     .setAAD(boundTo(bytes.subarray(0, HEAD_BYTES), query, parameters))
     .setAuthTag(bytes.subarray(end));
   const place = decipher.update(bytes.subarray(start, end), undefined, 'utf8');
@@ -102,9 +78,3 @@ function decrypted(key: Key, bytes: Buffer, query: string, parameters: unknown):
 /** What a cursor is bound to, beside the key. */
 const boundTo = (head: Buffer, query: string, parameters: unknown): Buffer =>
   Buffer.concat([head, Buffer.from(`${query}\n${canonicalJson(parameters)}\n`)]);
-
-/** Two keys of one secret: one for the nonces, one for the places. */
-function derived({ id, secret }: CursorKey): Key {
-  const part = (use: string): Buffer => Buffer.from(hkdfSync('sha256', secret, '', `yad cursor ${use}`, 32));
-  return { id, seal: part('seal'), nonce: part('nonce') };
-}

@@ -8,6 +8,8 @@ import { systemClock, type Clock } from '#platform/kernel/clock.js';
 import type { CommandDefinition } from '#platform/kernel/command.js';
 import { SecretIds } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
+import { AsOf, type AsOfParts } from '#platform/projections/as-of/as-of.js';
+import type { PastReads } from '#platform/projections/as-of/past-reads.js';
 import type { Freshness } from '#platform/projections/queries/freshness.js';
 import { QueryBudget, type QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import type { QueryDefinition, QuerySource } from '#platform/projections/definition/query.js';
@@ -18,6 +20,7 @@ import { Admission, type SenderLimits } from './admission.js';
 import { BatchController, type BatchObserver } from './batch.controller.js';
 import { commandController } from './command-routes.js';
 import type { CursorKeys } from './cursor-keys/cursor-keys.js';
+import { AsOfTokens } from './as-of-tokens.js';
 import { Cursors } from './cursors.js';
 import { FeedController } from './feed.controller.js';
 import { MetricsController, type MetricsText } from './metrics.controller.js';
@@ -59,6 +62,10 @@ export interface HttpModuleOptions {
   queries?: readonly QueryDefinition[];
   read?: QuerySource;
   freshness?: Freshness;
+  /** Where `asOf` names points; what queries need. */
+  points?: Omit<AsOfParts, 'tokens' | 'clock'>;
+  /** Where read models of the past are read; absent: `asOf` serves queries of the log only. */
+  past?: PastReads;
   /** Who is asking. */
   authenticator: Authenticator;
   /** Where it is noted who sees personal values, before they do. Absent: nowhere, which is for specs alone. */
@@ -135,14 +142,15 @@ export class HttpModule {
       controllers.push(resourceController(resources));
     }
     if (queries.length > 0) {
-      const { read, freshness, cursorKeys } = options;
-      if (!freshness || !cursorKeys) throw new Error('queries need freshness and cursorKeys');
+      const { read, past, freshness, cursorKeys, points } = options;
+      if (!freshness || !cursorKeys || !points) throw new Error('queries need freshness, cursorKeys and points');
       const reading = queries.find(({ projections }) => projections.length > 0);
       if (reading && !read) throw new Error(`${reading.name} reads read models: queries like it need read`);
       const cursors = new Cursors(cursorKeys);
       const { heavyQueries } = options;
       const budget = heavyQueries instanceof QueryBudget ? heavyQueries : new QueryBudget(heavyQueries);
-      const parts: QueryParts = { read, freshness, clock, timeoutMs, cursors, budget };
+      const asOf = new AsOf({ ...points, tokens: new AsOfTokens(cursorKeys), clock });
+      const parts: QueryParts = { read, past, freshness, clock, timeoutMs, cursors, asOf, budget };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));
     }

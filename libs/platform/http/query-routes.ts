@@ -14,17 +14,20 @@ import type { QueryBudget } from '#platform/projections/queries/query-budget.js'
 import {
   HeavyNeeded,
   type Page,
-  type LogQueryContext,
   type QueryContext,
   type QueryDefinition,
   type QuerySource,
 } from '#platform/projections/definition/query.js';
+import { isToken, type AsOf } from '#platform/projections/as-of/as-of.js';
+import { SnapshotUnderWay, hasChanged, type PastReads } from '#platform/projections/as-of/past-reads.js';
+import { pointOfAnswer, type Point } from '#platform/projections/as-of/point.js';
 import type { Principal } from '#platform/access/principal.js';
 import type { Admission } from './admission.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
 import { PersonalAnswer, sightOf } from './sight.js';
 import { ADMISSION, QUERY_PARTS } from './tokens.js';
+import { preferredWait, sayUnderWay } from './waiting.js';
 
 /** What queries are answered with. */
 export interface QueryParts {
@@ -32,6 +35,9 @@ export interface QueryParts {
   readonly read?: QuerySource;
   readonly freshness: Freshness;
   readonly cursors: Cursors;
+  readonly asOf: AsOf;
+  /** Where read models of the past are read; absent where they are not served. */
+  readonly past?: PastReads;
   readonly clock: Clock;
   /** How long `minPosition` is waited for. */
   readonly timeoutMs: number;
@@ -75,31 +81,40 @@ function handlerOf(definition: QueryDefinition) {
     definition.paged ? (data as unknown[]).map((item) => personal.masked(item)) : personal.masked(data);
   return async function (this: Shell, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      const { freshness, cursors, clock, timeoutMs } = this.parts;
+      const { freshness, cursors, asOf, timeoutMs } = this.parts;
       const principal = await this.admission.admit(request, definition, reply);
       const sight = personal.isPersonal ? sightOf(principal, request.headers) : undefined;
       const isMasked = personal.isPersonal && !sight;
-      const { parameters, minPosition, cursor } = parse(request);
+      const { parameters, minPosition, cursor, point: named, isCurrent } = parse(request);
       if (isMasked) personal.refuseAsking(parameters);
       const after = cursor === undefined ? undefined : await cursors.open(definition.name, parameters, cursor);
       const least = minPosition === undefined ? 0n : await freshness.waitFor(minPosition, definition.reads, timeoutMs);
       if (least === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
-      const given = { after, now: clock.now(), isMasked };
-      const ask = (context: QueryContext | LogQueryContext): Promise<unknown> =>
-        this.bus.execute(new BusMessage(parameters, context) as any);
-      const { answer, position } =
-        definition.projections.length === 0
-          ? await ofTheLog(() => ask(given), freshness)
-          : await ofReadModels(definition, this.parts, { gone: whenGone(reply), sharer: sharerOf(principal) }, (more) =>
-              ask({ ...given, ...more }),
-            );
-      const recordedAt = await freshness.recordedAt(position > least ? position : least);
-      const { items, next } = definition.paged ? (answer as Page<unknown>) : { items: answer, next: undefined };
+      const ask = (context: Omit<QueryContext, 'read'> & Partial<QueryContext>): Promise<unknown> =>
+        this.bus.execute(new BusMessage(parameters, { after, isMasked, ...context }) as any);
+      const asker = { gone: whenGone(reply), sharer: sharerOf(principal), waitMs: preferredWait(request, timeoutMs) };
+      const question = { definition, parameters, ask, asker };
+      const found =
+        named === undefined
+          ? await ofNow(question, this.parts)
+          : await ofThen(question, { named, isCurrent }, this.parts);
+      const position = found.position > least ? found.position : least;
+      const recordedAt = await freshness.recordedAt(position);
+      const { items, next } = definition.paged
+        ? (found.answer as Page<unknown>)
+        : { items: found.answer, next: undefined };
       const body = {
         data: isMasked ? shown(items) : items,
-        freshness: { position: String(position > least ? position : least), recordedAt },
+        freshness: {
+          position: String(position),
+          recordedAt,
+          // Its own token again, as it may be under a key of before.
+          asOf: found.token ?? (found.point && (await asOf.token(found.point))),
+          incomplete: found.point || !definition.hasPast ? undefined : true,
+          definition: found.isOtherDefinition ? 'current' : undefined,
+        },
         next: next && (await cursors.seal(definition.name, parameters, next)),
       };
       const count = definition.paged ? (items as unknown[]).length : 1;
@@ -107,6 +122,10 @@ function handlerOf(definition: QueryDefinition) {
       if (sight) await this.admission.seen(request, definition.name, principal, sight, count);
       reply.code(200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
     } catch (error) {
+      if (error instanceof SnapshotUnderWay) {
+        sayUnderWay(reply, error);
+        return;
+      }
       // A query that refuses its own parameters does not know where in the request they were.
       const own = error instanceof InvalidInput && !(error instanceof InvalidRequest);
       sendProblem(request, reply, own ? new InvalidRequest('query', error.issues) : error);
@@ -114,38 +133,95 @@ function handlerOf(definition: QueryDefinition) {
   };
 }
 
+interface Question {
+  readonly definition: QueryDefinition;
+  readonly parameters: Record<string, unknown>;
+  readonly ask: (context: Omit<QueryContext, 'read'> & Partial<QueryContext>) => Promise<unknown>;
+  readonly asker: { readonly gone: () => AbortSignal; readonly sharer: string | undefined; readonly waitMs: number };
+}
+
 interface Found {
   readonly answer: unknown;
   /** Every event up to there is in the answer. */
   readonly position: bigint;
+  /** What the answer rests on; undefined where it cannot be had again. */
+  readonly point: Point | undefined;
+  /** Of an answer that was asked again: its own token, which may be under a key of before. */
+  readonly token?: string;
+  /** What made the answer of then has changed, and the code of now has made this one. */
+  readonly isOtherDefinition?: boolean;
 }
 
-/** An answer from the log alone: its head is asked first, so that the answer is never staler than it says. */
-async function ofTheLog(ask: () => Promise<unknown>, freshness: Freshness): Promise<Found> {
-  const position = await freshness.current([]);
-  return { answer: await ask(), position };
-}
-
-/** An answer from the read models, all of it from one snapshot, with where they stood in it. */
-async function ofReadModels(
-  { projections, reads, heavy }: QueryDefinition,
-  { read, freshness, budget }: QueryParts,
-  asker: { readonly gone: () => AbortSignal; readonly sharer: string | undefined },
-  ask: (context: Pick<QueryContext, 'read' | 'isHeavy'>) => Promise<unknown>,
-): Promise<Found> {
-  const found = async (isHeavy: boolean): Promise<Found> => {
+/** An answer as things stand: of the log through its head, or of the read models, all of it from one snapshot. */
+async function ofNow(question: Question, parts: QueryParts): Promise<Found> {
+  const { definition, parameters, ask } = question;
+  const { asOf, clock, freshness, read, budget } = parts;
+  const now = clock.now();
+  if (definition.projections.length === 0) {
+    // Before the answer, which ends there: it is never staler than it says.
+    const position = await freshness.current([]);
+    const answer = await ask({ now, through: position, isHeavy: false });
+    if (!definition.hasPast) return { answer, position, point: undefined };
+    return { answer, position, point: pointOfAnswer({ ...asOf.log, now, through: position }, definition, new Map()) };
+  }
+  return lightOrHeavy(question, budget, async (isHeavy) => {
     const measured = await freshness.measure();
-    const { answer, checkpoints } = await read!.inSnapshot(projections, isHeavy, (rows) =>
-      ask({ read: rows, isHeavy }),
+    const { answer, checkpoints, isIncomplete } = await read!.inSnapshot(
+      definition.projections,
+      isHeavy,
+      (rows) => ask({ now, read: rows, isHeavy }),
+      definition.about && ((rows) => definition.about!(parameters, rows)),
     );
-    return { answer, position: measured(checkpoints, reads) };
+    const position = measured(checkpoints, definition.reads);
+    const point = pointOfAnswer({ ...asOf.log, now, through: position }, definition, checkpoints);
+    return { answer, position, point: isIncomplete ? undefined : point };
+  });
+}
+
+/** An answer as of a point of before. */
+async function ofThen(
+  question: Question,
+  { named, isCurrent }: { readonly named: string; readonly isCurrent: boolean },
+  parts: QueryParts,
+): Promise<Found> {
+  const { definition, parameters, ask, asker } = question;
+  const { asOf, past, budget } = parts;
+  const given = await asOf.point(named);
+  const isOtherDefinition = isCurrent && hasChanged(given, definition);
+  const point = isOtherDefinition ? { ...given, versions: undefined } : given;
+  const { now, through } = point;
+  const isItsOwn = point.versions?.query.name === definition.name;
+  const found = {
+    position: through,
+    point: isItsOwn ? point : { ...pointOfAnswer(point, definition, new Map()), vectors: point.vectors },
+    token: isItsOwn && isToken(named) ? named : undefined,
+    isOtherDefinition,
   };
+  if (definition.projections.length === 0) {
+    return { ...found, answer: await ask({ now, through, isHeavy: false }) };
+  }
+  if (!past) throw new HttpProblem('not-ready', 'read models of the past are not served here');
+  const gone = asker.gone();
+  const turn = <T>(work: () => Promise<T>): Promise<T> => budget.run(work, gone, asker.sharer);
+  const { waitMs } = asker;
+  const answer = await past.asOf({ query: definition, parameters, point, waitMs, gone, turn }, (read, isHeavy) =>
+    ask({ now, read, isHeavy }),
+  );
+  return { ...found, answer };
+}
+
+/** Runs what is light as a rule at once, and in its turn what has to look at everybody. */
+async function lightOrHeavy(
+  { definition, asker }: Question,
+  budget: QueryBudget,
+  run: (isHeavy: boolean) => Promise<Found>,
+): Promise<Found> {
   try {
-    if (!heavy) return await found(false);
+    if (!definition.heavy) return await run(false);
   } catch (error) {
     if (!(error instanceof HeavyNeeded)) throw error;
   }
-  return budget.run(() => found(true), asker.gone(), asker.sharer);
+  return budget.run(() => run(true), asker.gone(), asker.sharer);
 }
 
 /** Whose share of the heavy places it is; the one of development has no bound. */
@@ -164,20 +240,27 @@ interface Parsed {
   parameters: Record<string, unknown>;
   minPosition?: bigint;
   cursor?: string;
+  /** The point as it was named. */
+  point?: string;
+  /** What has changed since may answer by what it is now. */
+  isCurrent: boolean;
 }
+
+/** Parameters that every query has from its shell. */
+const SHELL = ['minPosition', 'cursor', 'asOf', 'definition'];
 
 function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Parsed {
   const { name, path, paged } = definition;
   const schema = strict(definition.parameters, name);
   const inPath = new Set(pathParameters(path));
-  for (const own of ['minPosition', 'cursor']) {
+  for (const own of SHELL) {
     if (own in schema.shape) throw new Error(`${name}: the parameter ${own} is the shell's`);
   }
   const lists = Object.keys(schema.shape).filter((key) => isA('array', schema.shape[key]));
   const numbers = Object.keys(schema.shape).filter((key) => isA('number', schema.shape[key]));
   return (request) => {
     refuseUndecodable(request.raw.url!);
-    const { minPosition, cursor, ...rest } = request.query as Record<string, string | string[]>;
+    const { minPosition, cursor, asOf, definition: made, ...rest } = request.query as Record<string, string | string[]>;
     for (const key of inPath) if (key in rest) refuse(`/${key}`, 'is a parameter of the path');
     const raw: Record<string, unknown> = { ...rest, ...(request.params as object) };
     for (const key in rest) if (Array.isArray(rest[key]) && !lists.includes(key)) refuse(`/${key}`, 'is given twice');
@@ -189,6 +272,13 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
     if (cursor !== undefined && !paged) refuse('/cursor', 'is not a known parameter');
     if (cursor !== undefined && typeof cursor !== 'string') refuse('/cursor', 'is given twice');
     const position = positionIn(minPosition);
+    for (const [own, given] of Object.entries({ asOf, definition: made })) {
+      if (Array.isArray(given)) refuse(`/${own}`, 'is given twice');
+    }
+    if (asOf !== undefined && !definition.hasPast) refuse('/asOf', 'has no meaning here: this is not made of the log');
+    if (asOf !== undefined && position !== undefined) refuse('/minPosition', 'asOf says already what is asked for');
+    if (made !== undefined && made !== 'current') refuse('/definition', "is not 'current'");
+    if (made !== undefined && asOf === undefined) refuse('/definition', 'says something with asOf only');
     const parsed = schema.safeParse(raw);
     const hostile = findUnsafeInput(raw);
     if (hostile || !parsed.success) {
@@ -196,7 +286,13 @@ function parserOf(definition: QueryDefinition): (request: FastifyRequest) => Par
       const place: Place = issues.every(({ pointer }) => inPath.has(pointer.split('/')[1]!)) ? 'path' : 'query';
       throw new InvalidRequest(place, issues);
     }
-    return { parameters: parsed.data, minPosition: position, cursor: cursor as string | undefined };
+    return {
+      parameters: parsed.data,
+      minPosition: position,
+      cursor: cursor as string | undefined,
+      point: asOf as string | undefined,
+      isCurrent: made === 'current',
+    };
   };
 }
 

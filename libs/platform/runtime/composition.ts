@@ -226,6 +226,7 @@ export function servedBy(
     documentWords,
     queries: asked,
     read: host?.readModels,
+    points: { store, partitions },
     freshness: new StoreFreshness(store, host?.progress),
     snapshots: host?.snapshots && {
       snapshots: host.snapshots,

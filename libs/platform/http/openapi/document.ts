@@ -23,7 +23,9 @@ import {
   refs,
   resourceHeaders,
   revealHeaders,
+  waitingHeaders,
 } from './shared.js';
+import { AS_OF_FORMS } from '#platform/projections/as-of/as-of.js';
 
 /** What a document says that does not follow from the definitions. */
 export interface DocumentWords {
@@ -64,7 +66,22 @@ const CommandResult = z
   })
   .meta({ id: 'CommandResult' });
 const Freshness = z
-  .strictObject({ position: Position, recordedAt: z.iso.datetime({ offset: true }).nullable() })
+  .strictObject({
+    position: Position,
+    recordedAt: z.iso.datetime({ offset: true }).nullable(),
+    asOf: z
+      .string()
+      .regex(/^at_[\w-]+$/)
+      .optional()
+      .meta({ description: 'What the answer rests on: as the parameter `asOf` it gives the same answer again.' }),
+    incomplete: z.literal(true).optional().meta({
+      description: 'Events that concern the answer were set aside: it may lack something, and has no `asOf`.',
+    }),
+    definition: z
+      .literal('current')
+      .optional()
+      .meta({ description: 'What made the answer of then has changed: this one is made by what is in use now.' }),
+  })
   .meta({ id: 'Freshness', description: 'Every event up to this position is in the answer.' });
 
 const ABOUT = [
@@ -179,6 +196,7 @@ export function openApiDocument(registries: DocumentedRegistries): JsonSchema {
       parameters: {
         ...(commands.length > 0 ? commandHeaders : {}),
         ...(resources.length > 0 ? resourceHeaders : {}),
+        ...(queries.some(({ projections }) => projections.length > 0) ? waitingHeaders : {}),
         ...([...resources, ...queries].some((each) => new PersonalAnswer(each).isPersonal) ? revealHeaders : {}),
       },
       responses: problemResponses(paths),
@@ -316,7 +334,7 @@ function batchOperation(commands: readonly CommandDefinition[], { components, sa
 }
 
 function queryOperation(definition: QueryDefinition, { components, samples, freshness }: Parts): JsonSchema {
-  const { name, summary, allowed, parameters, answer, paged, path } = definition;
+  const { name, summary, allowed, parameters, answer, paged, path, hasPast, projections } = definition;
   const inPath = new Set(pathParameters(path));
   const schema = components.resolve(components.schemaOf(parameters, 'input'));
   const required = new Set<string>(schema['required'] ?? []);
@@ -326,6 +344,9 @@ function queryOperation(definition: QueryDefinition, { components, samples, fres
       : { name: parameter, in: 'query', required: required.has(parameter), schema: of, ...described(of) },
   );
   const shells = [minPositionParameter];
+  // What is in the log is there at once; read models as of then may have to be made.
+  const isMade = hasPast && projections.length > 0;
+  if (hasPast) shells.push(...asOfParameters, ...(isMade ? refs('parameters', waitingHeaders) : []));
   if (paged) {
     const description = 'The `next` of the page before; the other parameters must be the same.';
     shells.push({ name: 'cursor', in: 'query', required: false, description, schema: { type: 'string' } });
@@ -354,10 +375,31 @@ function queryOperation(definition: QueryDefinition, { components, samples, fres
         description: summary,
         content: { 'application/json': { schema: body, ...exampleFor(body, answer, paged, components, samples) } },
       },
-      ...problems(400, 401, 403, 404, 414, 429, 431, 500, 503),
+      ...(isMade ? { 202: underWay } : {}),
+      ...(hasPast
+        ? problems(400, 401, 403, 404, 409, 410, 414, 429, 431, 500, 503)
+        : problems(400, 401, 403, 404, 414, 429, 431, 500, 503)),
     },
   };
 }
+
+const underWay: JsonSchema = {
+  description: 'The read models as of then are being made: ask again, or see how far they are where `Location` leads.',
+  headers: {
+    Location: { description: 'The snapshot that is made', required: true, schema: { type: 'string' } },
+    'Retry-After': { description: 'Seconds', required: true, schema: { type: 'string' } },
+  },
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        properties: { snapshot: { $ref: '#/components/schemas/Id' } },
+        required: ['snapshot'],
+        additionalProperties: false,
+      },
+    },
+  },
+};
 
 function resourceOperation(definition: ResourceDefinition, { components, samples, freshness }: Parts): JsonSchema {
   const { name, summary, allowed, answer, path } = definition;
@@ -401,6 +443,23 @@ const minPositionParameter: JsonSchema = {
   // Without the examples of Position: a page would fill one in, and the query wait for what is not there.
   schema: { type: 'string', pattern: '^\\d{1,19}$' },
 };
+
+const asOfParameters: JsonSchema[] = [
+  {
+    name: 'asOf',
+    in: 'query',
+    required: false,
+    description: `Answers with what was known then: ${AS_OF_FORMS}.`,
+    schema: { type: 'string', maxLength: 8192 },
+  },
+  {
+    name: 'definition',
+    in: 'query',
+    required: false,
+    description: 'With `asOf`: where what made the answer of then has changed, answers by what is in use now.',
+    schema: { type: 'string', enum: ['current'] },
+  },
+];
 
 const etagHeader: JsonSchema = {
   ETag: { description: 'The revision, quoted.', required: true, schema: { type: 'string' }, example: '"0"' },

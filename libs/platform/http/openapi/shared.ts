@@ -53,6 +53,16 @@ export const resourceHeaders: Readonly<Record<string, JsonSchema>> = {
   ),
 };
 
+/** The header of those who ask for what takes its time. */
+export const waitingHeaders: Readonly<Record<string, JsonSchema>> = {
+  Prefer: header(
+    'Prefer',
+    'How many seconds the sender waits for read models as of then, where they have to be made; a minute at most.',
+    words(200),
+    'wait=10',
+  ),
+};
+
 /** The header of those who read answers with personal values. */
 export const revealHeaders: Readonly<Record<string, JsonSchema>> = {
   Reveal: header(

@@ -6,7 +6,7 @@ import type { Freshness } from '../queries/freshness.js';
 import { foldedTables } from './folded-tables.js';
 import { historyAt, keptIn, wholeHistory, type Kept } from './history-at.js';
 import { leaveLiveTables, PastStatements, pastRows, type PastTable } from './past-rows.js';
-import { DefinitionChanged, type PastAsk, type PastReads } from './past-reads.js';
+import { DefinitionChanged, hasChanged, type PastAsk, type PastReads } from './past-reads.js';
 import { furthestOf, throughOf, type Point } from './point.js';
 import { leftOut } from './set-aside.js';
 import { eventsOfSubjects } from './subject-events.js';
@@ -55,9 +55,9 @@ export class FoldedReads implements PastReads {
    * As `PastReads`.
    * @throws TooMuchToFold where a snapshot is to be read instead; NotYetThere; DefinitionChanged; PointIncomplete
    */
-  async asOf<T>(ask: PastAsk, work: (read: ReadModels) => Promise<T>): Promise<T> {
+  async asOf<T>(ask: PastAsk, work: (read: ReadModels, isHeavy: boolean) => Promise<T>): Promise<T> {
     const { query, point, gone } = ask;
-    assertAsDefined(query, point);
+    if (hasChanged(point, query)) throw new DefinitionChanged(`${query.name} was answered by other code then`);
     const { read, freshness } = this.options;
     const { kept } = this.pastOf(query);
     const histories = [...new Set(kept.map(({ projection }) => projection))];
@@ -67,7 +67,9 @@ export class FoldedReads implements PastReads {
     for (;;) {
       gone?.throwIfAborted();
       const measured = await freshness.measure();
-      const found = await read.inSnapshot(histories, query.heavy, (rows) => this.answer(rows, ask, work));
+      const found = await read.inSnapshot(histories, query.heavy, (rows) =>
+        this.answer(rows, ask, (past) => work(past, query.heavy)),
+      );
       // Looked at afterwards, in the snapshot that was read: nobody has to ask twice where histories are abreast.
       if (names.length === 0 || measured(found.checkpoints, names) >= furthest) return found.answer;
       if (names.every((name) => holds(found.checkpoints, name, query, point))) return found.answer;
@@ -115,20 +117,6 @@ export class FoldedReads implements PastReads {
       this.queries.set(query, found);
     }
     return found;
-  }
-}
-
-/** @throws DefinitionChanged where what made the answer is not what is here */
-function assertAsDefined({ name, version, projections }: QueryDefinition, { versions }: Point): void {
-  if (!versions) return;
-  if (versions.query.version !== version) {
-    throw new DefinitionChanged(`${name} is of version ${version} now, and was of ${versions.query.version}`);
-  }
-  for (const each of projections) {
-    const was = versions.projections.get(each.name);
-    if (was !== each.version) {
-      throw new DefinitionChanged(`${each.name} is of version ${each.version} now, and was of ${was ?? 'none'}`);
-    }
   }
 }
 

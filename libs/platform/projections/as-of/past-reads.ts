@@ -11,6 +11,8 @@ export interface PastAsk {
   readonly waitMs: number;
   /** Aborts when nobody waits for the answer any more. */
   readonly gone?: AbortSignal;
+  /** Runs what may look at everybody in its turn. Making read models is not part of it. Absent: at once. */
+  readonly turn?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Where queries read as of a point: the same SQL sees the rows as they were then. */
@@ -19,8 +21,14 @@ export interface PastReads {
    * Runs a query's work on the rows as of the point.
    * @throws what the work throws; SnapshotUnderWay; DefinitionChanged; PointIncomplete
    */
-  asOf<T>(ask: PastAsk, work: (read: ReadModels) => Promise<T>): Promise<T>;
+  asOf<T>(ask: PastAsk, work: (read: ReadModels, isHeavy: boolean) => Promise<T>): Promise<T>;
 }
+
+/** Whether another query or other projections made the answer than this code has. */
+export const hasChanged = ({ versions }: Point, { name, version, projections }: QueryDefinition): boolean =>
+  versions !== undefined &&
+  ((versions.query.name === name && versions.query.version !== version) ||
+    projections.some((each) => (versions.projections.get(each.name) ?? each.version) !== each.version));
 
 /** The read models as of the point are being made, and it takes longer than the asker waits. */
 export class SnapshotUnderWay extends Error {

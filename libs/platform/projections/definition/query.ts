@@ -114,6 +114,8 @@ export interface QueryDefinition<Parameters = any, Answer = any> {
    * read tables that keep their history, no others. Undefined where the parameters name nobody.
    */
   readonly about?: About;
+  /** It can be asked as of the past: what it reads is the log, or made of it. */
+  readonly hasPast: boolean;
   /**
    * `declared`: what is personal in an answer, its schema says, and the shell masks it. `untyped`: the schema cannot say
    * it, and `run` masks by itself where it is told `isMasked`.
@@ -147,6 +149,8 @@ interface Definition<P extends z.ZodObject<any>, R extends readonly Projection[]
   reads?: R;
   /** Absent: it may be anybody. */
   about?: About<z.infer<P>>;
+  /** Absent: it has. False for what reads neither the log nor anything that is made of it. */
+  hasPast?: boolean;
   run: (parameters: z.infer<P>, context: R extends readonly [] ? LogQueryContext : QueryContext) => Promise<Answer>;
 }
 
@@ -188,7 +192,7 @@ function define(
   shape: Pick<QueryDefinition, 'path' | 'paged' | 'answer' | 'heavy'>,
 ): QueryDefinition {
   const { name, version = 1, summary, allowed = READERS, personal = 'declared', parameters, about, run } = definition;
-  const { reads: projections = [] } = definition;
+  const { reads: projections = [], hasPast = true } = definition;
   const defined: QueryDefinition = {
     name,
     version,
@@ -197,6 +201,7 @@ function define(
     parameters,
     projections,
     about,
+    hasPast,
     personal,
     reads: projections.map((each) => each.name),
     ...shape,

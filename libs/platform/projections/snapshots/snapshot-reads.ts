@@ -17,6 +17,8 @@ const MOST_TRIES = 3;
 /** Who has asked for one that a question needed. */
 const ASKER = 'a question';
 
+const atOnce = <T>(work: () => Promise<T>): Promise<T> => work();
+
 /** Questions about the past, answered from snapshots; one that is not there is made. */
 export class SnapshotReads implements PastReads {
   constructor(
@@ -31,14 +33,18 @@ export class SnapshotReads implements PastReads {
    * @throws what the work throws; SnapshotUnderWay; DefinitionChanged; PointIncomplete; TookTooLong; SnapshotsFull,
    *   SnapshotFailed, SnapshotGone; InvalidInput and PositionLost for a point that the log does not have
    */
-  async asOf<T>(ask: PastAsk, work: (read: ReadModels) => Promise<T>, made: Making = 'if-needed'): Promise<T> {
-    const { query, point } = ask;
+  async asOf<T>(
+    ask: PastAsk,
+    work: (read: ReadModels, isHeavy: boolean) => Promise<T>,
+    made: Making = 'if-needed',
+  ): Promise<T> {
+    const { query, point, turn = atOnce } = ask;
     refuseOtherQuery(query, point);
     const parts = partsOf(point, query.projections);
     for (let tries = 1; ; tries++) {
       const snapshot = (await this.snapshots.find(point.log.id, parts)) ?? (await this.make(ask, parts, made));
       try {
-        return await this.read(snapshot, ask, work);
+        return await turn(() => this.read(snapshot, ask, (read) => work(read, true)));
       } catch (error) {
         if (!(error instanceof SnapshotDropped)) throw error;
         if (tries >= MOST_TRIES) throw new SnapshotGone(snapshot.id);
