@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EmbeddedLogin } from '#platform/postgres/embedded/logins.js';
 import { runningEmbedded } from '#platform/postgres/embedded/running-embedded.js';
-import type { LogPoints } from '#platform/projections/as-of/log-points.js';
+import type { AsOf } from '#platform/projections/as-of/as-of.js';
 import { openProjectionAdmin, openSnapshots, type AdminOptions } from '#platform/projections/prepare.js';
 import type { ProjectionAdmin } from '#platform/projections/projection-admin.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
@@ -39,7 +39,7 @@ export async function withAdmin(work: (admin: ProjectionAdmin, signal: AbortSign
 
 /** The same for work on snapshots. */
 export async function withSnapshots(
-  work: (snapshots: Snapshots, points: LogPoints, signal: AbortSignal) => Promise<void>,
+  work: (snapshots: Snapshots, points: AsOf, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   await withReadModels(async (options, environment, signal) => {
     const { bounds } = snapshotsOf(environment);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import { isId } from '#platform/kernel/ids.js';
-import type { LogPoints } from '#platform/projections/as-of/log-points.js';
+import type { AsOf } from '#platform/projections/as-of/as-of.js';
 import { isUnderWay, progressOf, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import { thisOperator } from '#platform/projections/builds/swap-records.js';
@@ -61,13 +61,13 @@ export function addSnapshotCommands(program: Command): void {
 
 async function make(
   all: Snapshots,
-  points: LogPoints,
+  points: AsOf,
   projections: readonly string[],
   { asOf, name, keepUntil }: MakeFlags,
   signal: AbortSignal,
 ): Promise<void> {
   const until = keepUntil === undefined ? undefined : instantAhead('--keep-until', keepUntil);
-  const point = await named(() => (asOf === undefined ? points.head() : points.of(asOf)));
+  const point = await named(() => (asOf === undefined ? points.head() : points.point(asOf)));
   const wanted = { by: thisOperator(), name, keepUntil: until };
   let found = await named(() => all.request(point, projections, wanted));
   const { onProgress, onStep, end } = new ProgressShown();

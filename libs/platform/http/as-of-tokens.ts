@@ -75,8 +75,9 @@ function write({ log, partitions, now, through, vectors, versions }: Point, writ
     writer.number(1 + (indexes.get(vectors.get(name)?.join() ?? '') ?? -1));
     writer.number(1 + (versions?.projections.get(name) ?? -1));
   }
-  writer.text(versions?.query.name ?? '');
-  if (versions) writer.number(versions.query.version);
+  const query = versions?.query;
+  writer.text(query?.name ?? '');
+  if (query) writer.number(query.version);
 }
 
 function read(reader: ByteReader): Point {
@@ -97,5 +98,6 @@ function read(reader: ByteReader): Point {
   }
   const at = { log, partitions, now, through, vectors };
   const name = reader.text();
-  return name === '' ? at : { ...at, versions: { query: { name, version: reader.number() }, projections } };
+  if (name !== '') return { ...at, versions: { query: { name, version: reader.number() }, projections } };
+  return projections.size === 0 ? at : { ...at, versions: { projections } };
 }

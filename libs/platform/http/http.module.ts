@@ -89,7 +89,7 @@ export interface HttpModuleOptions {
   /** The log by position, where the app serves it to consumers; closed with the app. */
   feed?: EventFeed;
   /** The read models as of points, where the app has them made. */
-  snapshots?: SnapshotParts;
+  snapshots?: SnapshotParts['snapshots'];
   /** Further Nest modules, for what the registries do not speak of. */
   imports?: DynamicModule['imports'];
 }
@@ -130,10 +130,6 @@ export class HttpModule {
       providers.push({ provide: EVENT_FEED, useValue: options.feed });
       controllers.push(FeedController);
     }
-    if (options.snapshots) {
-      providers.push({ provide: SNAPSHOTS, useValue: options.snapshots });
-      controllers.push(SnapshotsController);
-    }
     if (resources.length > 0) {
       const { reader, freshness } = options;
       if (!reader || !freshness) throw new Error('resources need reader and freshness');
@@ -150,6 +146,11 @@ export class HttpModule {
       const { heavyQueries } = options;
       const budget = heavyQueries instanceof QueryBudget ? heavyQueries : new QueryBudget(heavyQueries);
       const asOf = new AsOf({ ...points, tokens: new AsOfTokens(cursorKeys), clock });
+      if (options.snapshots) {
+        const parts: SnapshotParts = { snapshots: options.snapshots, points: asOf };
+        providers.push({ provide: SNAPSHOTS, useValue: parts });
+        controllers.push(SnapshotsController);
+      }
       const parts: QueryParts = { read, past, freshness, clock, timeoutMs, cursors, asOf, budget };
       providers.push({ provide: QUERY_PARTS, useValue: parts }, ...queryHandlers(queries));
       controllers.push(queryController(queries));

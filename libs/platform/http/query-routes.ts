@@ -20,14 +20,15 @@ import {
 } from '#platform/projections/definition/query.js';
 import { isToken, type AsOf } from '#platform/projections/as-of/as-of.js';
 import { SnapshotUnderWay, hasChanged, type PastReads } from '#platform/projections/as-of/past-reads.js';
-import { pointOfAnswer, type Point } from '#platform/projections/as-of/point.js';
+import { pointFor, pointOfAnswer, type Point } from '#platform/projections/as-of/point.js';
 import type { Principal } from '#platform/access/principal.js';
 import type { Admission } from './admission.js';
 import type { Cursors } from './cursors.js';
 import { HttpProblem, InvalidRequest, sendProblem, type Place } from './problem.js';
 import { PersonalAnswer, sightOf } from './sight.js';
 import { ADMISSION, QUERY_PARTS } from './tokens.js';
-import { preferredWait, sayUnderWay } from './waiting.js';
+import { waitMsOf } from './prefer.js';
+import { sayUnderWay } from './under-way.js';
 
 /** What queries are answered with. */
 export interface QueryParts {
@@ -94,7 +95,11 @@ function handlerOf(definition: QueryDefinition) {
       }
       const ask = (context: Omit<QueryContext, 'read'> & Partial<QueryContext>): Promise<unknown> =>
         this.bus.execute(new BusMessage(parameters, { after, isMasked, ...context }) as any);
-      const asker = { gone: whenGone(reply), sharer: sharerOf(principal), waitMs: preferredWait(request, timeoutMs) };
+      const asker = {
+        gone: whenGone(reply),
+        sharer: sharerOf(principal),
+        waitMs: waitMsOf(request.headers) ?? timeoutMs,
+      };
       const question = { definition, parameters, ask, asker };
       const found =
         named === undefined
@@ -188,15 +193,11 @@ async function ofThen(
   const { asOf, past, budget } = parts;
   const given = await asOf.point(named);
   const isOtherDefinition = isCurrent && hasChanged(given, definition);
-  const point = isOtherDefinition ? { ...given, versions: undefined } : given;
+  const isItsOwn = !isOtherDefinition && given.versions?.query?.name === definition.name;
+  const point = isItsOwn ? given : pointFor(definition, isOtherDefinition ? { ...given, versions: undefined } : given);
   const { now, through } = point;
-  const isItsOwn = point.versions?.query.name === definition.name;
-  const found = {
-    position: through,
-    point: isItsOwn ? point : { ...pointOfAnswer(point, definition, new Map()), vectors: point.vectors },
-    token: isItsOwn && isToken(named) ? named : undefined,
-    isOtherDefinition,
-  };
+  const token = isItsOwn && isToken(named) ? named : undefined;
+  const found = { position: through, point, token, isOtherDefinition };
   if (definition.projections.length === 0) {
     return { ...found, answer: await ask({ now, through, isHeavy: false }) };
   }

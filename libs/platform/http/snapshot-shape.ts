@@ -3,7 +3,8 @@ import { Instant } from '#platform/kernel/calendar.js';
 import type { Role } from '#platform/kernel/command.js';
 import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
-import { progressOf, SNAPSHOT_NAME, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
+import { SNAPSHOT_NAME } from '#platform/projections/snapshots/snapshot-name.js';
+import { progressOf, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
 
 /** Who may look at snapshots: what they tell is no customer's. */
 export const MAY_LOOK: readonly Role[] = ['analyst', 'auditor', 'privacy', 'admin'];

@@ -4,21 +4,20 @@ import { z } from 'zod';
 import { InvalidInput } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { issuesOf } from '#platform/kernel/validation.js';
-import type { Point } from '#platform/projections/as-of/point.js';
+import type { AsOf } from '#platform/projections/as-of/as-of.js';
 import { isUnderWay, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import type { Admission, Operation } from './admission.js';
 import { waitMsOf } from './prefer.js';
 import { InvalidRequest, sendProblem } from './problem.js';
 import { refuseUndecodable } from './query-routes.js';
-import type { PointOfText } from '#platform/projections/as-of/log-points.js';
 import { answerOf, MAY_LOOK, MAY_MAKE, MOST_LISTED, SnapshotWanted } from './snapshot-shape.js';
 import { ADMISSION, SNAPSHOTS } from './tokens.js';
 
 /** Snapshots, and how points are told. */
 export interface SnapshotParts {
   readonly snapshots: Pick<Snapshots, 'request' | 'wait' | 'show' | 'list' | 'remove' | 'failureOf'>;
-  readonly points: { readonly of: PointOfText; head(): Promise<Point> };
+  readonly points: Pick<AsOf, 'point' | 'head'>;
 }
 
 const MAKE: Operation = { name: 'MakeSnapshot', allowed: MAY_MAKE };
@@ -54,7 +53,7 @@ export class SnapshotsController {
       const { snapshots, points } = this.parts;
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const point = asOf === undefined ? await points.head() : await points.of(asOf);
+      const point = asOf === undefined ? await points.head() : await points.point(asOf);
       const wanted = { by: actor, name, keepUntil: keepUntil === undefined ? undefined : new Date(keepUntil) };
       const { id } = await snapshots.request(point, projections, wanted);
       const found = await snapshots.wait(id, waitMsOf(request.headers) ?? 0, gone.signal);

@@ -8,7 +8,8 @@ import { DecodedEvents } from './folding/decoded-events.js';
 import type { Projection } from './definition/projection.js';
 import { ProjectionAdmin } from './projection-admin.js';
 import { projectionSchema } from './projections.migrations.js';
-import { LogPoints } from './as-of/log-points.js';
+import { AsOf } from './as-of/as-of.js';
+import type { Point } from './as-of/point.js';
 import { Snapshots, type SnapshotsOptions } from './snapshots/snapshots.js';
 import { describeTables } from './tables/describe-tables.js';
 import type { Model } from './running/build-writer.js';
@@ -54,11 +55,13 @@ export interface AdminOptions {
  */
 export async function openSnapshots(
   options: AdminOptions & Pick<SnapshotsOptions, 'bounds' | 'clock' | 'onError'>,
-): Promise<{ snapshots: Snapshots; points: LogPoints }> {
+): Promise<{ snapshots: Snapshots; points: AsOf }> {
   const { store, projections, databaseUrl, partitions, clock = systemClock } = options;
   const pool = createPool(databaseUrl, { role: 'rebuild', max: 1, applicationName: 'yad projection admin' });
   const models = await prepareProjections(pool, projections, partitions).finally(() => pool.end());
-  return { snapshots: Snapshots.open({ ...options, models }), points: new LogPoints(store, partitions, clock) };
+  const snapshots = Snapshots.open({ ...options, models });
+  const named = (name: string): Promise<Point | undefined> => snapshots.pointNamed(name);
+  return { snapshots, points: new AsOf({ store, partitions, clock, named }) };
 }
 
 /** Admin operations without a host: for the command line and for benchmarks. */

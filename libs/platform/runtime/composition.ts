@@ -34,7 +34,7 @@ import { FoldedReads } from '#platform/projections/as-of/folded-reads.js';
 import type { PastReads } from '#platform/projections/as-of/past-reads.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
-import { LogPoints } from '#platform/projections/as-of/log-points.js';
+import { Past } from '#platform/projections/as-of/past.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import type { QueryBudgetOptions } from '#platform/projections/queries/query-budget.js';
 import { ProjectionHost } from '#platform/projections/running/projection-host.js';
@@ -201,7 +201,7 @@ export function servedBy(
     store: EventStore;
     codec?: EventCodec;
     gateway?: CommandPipeline;
-    host?: Pick<ProjectionHost, 'readModels' | 'progress'> & Partial<Pick<ProjectionHost, 'snapshots'>>;
+    host?: Pick<ProjectionHost, 'readModels' | 'progress'> & Partial<Pick<ProjectionHost, 'snapshots' | 'pastReads'>>;
     topic?: string;
     partitions?: number;
     accessLog?: Pick<AccessLog, 'entries'>;
@@ -226,12 +226,10 @@ export function servedBy(
     documentWords,
     queries: asked,
     read: host?.readModels,
-    points: { store, partitions },
+    past: folded && host.pastReads && new Past(folded, host.pastReads),
+    points: { store, partitions, named: host?.snapshots && ((name) => host.snapshots!.pointNamed(name)) },
     freshness: new StoreFreshness(store, host?.progress),
-    snapshots: host?.snapshots && {
-      snapshots: host.snapshots,
-      points: new LogPoints(store, host.snapshots.partitions, systemClock),
-    },
+    snapshots: host?.snapshots,
   };
   if (!parts.includes('commands')) return served;
   const published = { events, topic, partitions, samples: documentWords?.samples };

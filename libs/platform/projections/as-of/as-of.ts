@@ -3,6 +3,7 @@ import { Instant } from '#platform/kernel/calendar.js';
 import type { Clock } from '#platform/kernel/clock.js';
 import { InvalidInput, PositionLost } from '#platform/kernel/errors.js';
 import { Position } from '#platform/kernel/position.js';
+import { SNAPSHOT_NAME } from '../snapshots/snapshot-name.js';
 import type { Point } from './point.js';
 
 /** What a token begins with: no position, instant or name of a snapshot does. */
@@ -22,12 +23,10 @@ export interface PointTokens {
 export const AS_OF_FORMS =
   'a position, an instant (when it was recorded), the `asOf` of an answer, or the name of a snapshot';
 
-/** What a name of a snapshot looks like: like no position, no instant and no token. */
-export const SNAPSHOT_NAME = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
 export interface AsOfParts {
   readonly store: Pick<EventStore, 'head' | 'readAll' | 'positionAt' | 'identity'>;
-  readonly tokens: PointTokens;
+  /** Absent: tokens are understood elsewhere only. */
+  readonly tokens?: PointTokens;
   readonly clock: Clock;
   /** Of the bus: how subjects are divided. */
   readonly partitions: number;
@@ -39,9 +38,17 @@ export interface AsOfParts {
 export class AsOf {
   constructor(private readonly parts: AsOfParts) {}
 
-  /** The token by which an answer can be asked again. */
+  /** The token by which an answer can be asked again. @throws Error where tokens are not understood */
   token(point: Point): Promise<string> {
-    return this.parts.tokens.seal(point);
+    const { tokens } = this.parts;
+    if (!tokens) throw new Error('no keys are here by which tokens are signed');
+    return tokens.seal(point);
+  }
+
+  /** All there is in the log now. */
+  async head(): Promise<Point> {
+    const { position, recordedAt } = await this.parts.store.head();
+    return { ...this.log, now: recordedAt ?? this.parts.clock.now(), through: position, vectors: new Map() };
   }
 
   /** What every point of this log has in common. */
@@ -67,7 +74,8 @@ export class AsOf {
       return parsed.success ? this.ofPosition(BigInt(text), refuse) : refuse(parsed.error.issues[0]!.message);
     }
     if (isToken(text)) {
-      const point = await this.parts.tokens.open(text);
+      const { tokens } = this.parts;
+      const point = tokens ? await tokens.open(text) : refuse('is a token, which only the API understands');
       return point ? this.ofThisLog(point, refuse) : refuse('is not a token that an answer had');
     }
     if (SNAPSHOT_NAME.test(text)) {

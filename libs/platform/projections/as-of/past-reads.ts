@@ -27,7 +27,7 @@ export interface PastReads {
 /** Whether another query or other projections made the answer than this code has. */
 export const hasChanged = ({ versions }: Point, { name, version, projections }: QueryDefinition): boolean =>
   versions !== undefined &&
-  ((versions.query.name === name && versions.query.version !== version) ||
+  ((versions.query?.name === name && versions.query.version !== version) ||
     projections.some((each) => (versions.projections.get(each.name) ?? each.version) !== each.version));
 
 /** The read models as of the point are being made, and it takes longer than the asker waits. */

@@ -16,7 +16,8 @@ export interface Point {
   readonly vectors: ReadonlyMap<string, readonly bigint[]>;
   /** The versions that made the answer: of its query, and by name of the projections. Absent: those of now. */
   readonly versions?: {
-    readonly query: { readonly name: string; readonly version: number };
+    /** Absent of a point that is nobody's answer. */
+    readonly query?: { readonly name: string; readonly version: number };
     readonly projections: ReadonlyMap<string, number>;
   };
 }
@@ -57,4 +58,11 @@ export function pointOfAnswer(
   }
   const versions = new Map(projections.map((each) => [each.name, each.version]));
   return { ...at, vectors, versions: { query: { name, version }, projections: versions } };
+}
+
+/** A point as one query is asked as of it: what the point does not say was made then is as it is now. */
+export function pointFor({ name, version, projections }: QueryDefinition, point: Point): Point {
+  const known = point.versions?.projections;
+  const versions = new Map(projections.map((each) => [each.name, known?.get(each.name) ?? each.version]));
+  return { ...point, versions: { query: { name, version }, projections: versions } };
 }

@@ -103,7 +103,7 @@ export class SnapshotReads implements PastReads {
 
 /** @throws DefinitionChanged where the same rows give another answer by now */
 function refuseOtherQuery({ name, version }: QueryDefinition, { versions }: Point): void {
-  if (versions?.query.name !== name || versions.query.version === version) return;
+  if (versions?.query?.name !== name || versions.query.version === version) return;
   throw new DefinitionChanged(
     `${name} answers in version ${version} now, and what is asked for was answered in version ${versions.query.version}`,
   );

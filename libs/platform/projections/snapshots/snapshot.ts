@@ -48,9 +48,6 @@ export interface Snapshot {
   readonly reason: string | null;
 }
 
-/** A name of a snapshot stands in addresses beside positions and instants, and must not be taken for one. */
-export const SNAPSHOT_NAME = /^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/;
-
 /** It is being made, or will be. */
 export const isUnderWay = ({ status }: Pick<Snapshot, 'status'>): boolean =>
   status === 'waiting' || status === 'building';
@@ -82,3 +79,15 @@ export function keyOf(logId: string, parts: readonly SnapshotPart[]): string {
 
 /** The schema of a snapshot. */
 export const schemaOf = (id: string): string => `snapshot_${id.replaceAll('-', '')}`;
+
+/** The point that a snapshot is of, and the versions that made it. */
+export function pointOf({ logId, incarnation, partitions, now, through, parts }: Snapshot): Point {
+  return {
+    log: { id: logId, incarnation },
+    partitions,
+    now,
+    through,
+    vectors: new Map(parts.map(({ projection, targets }) => [projection, targets])),
+    versions: { projections: new Map(parts.map(({ projection, version }) => [projection, version])) },
+  };
+}

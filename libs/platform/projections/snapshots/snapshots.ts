@@ -13,7 +13,8 @@ import { dropSnapshot } from './drop-snapshot.js';
 import { dropHolding } from './drop-holding.js';
 import type { MakerParts } from './make-snapshot.js';
 import { SnapshotFailed, SnapshotGone, SnapshotsFull } from './refusals.js';
-import { isUnderWay, partsOf, SNAPSHOT_NAME, type Snapshot, type SnapshotPart } from './snapshot.js';
+import { SNAPSHOT_NAME } from './snapshot-name.js';
+import { isUnderWay, partsOf, pointOf, type Snapshot, type SnapshotPart } from './snapshot.js';
 import { usualBounds, type SnapshotBounds } from './snapshot-bounds.js';
 import { noSchedule, type SnapshotSchedule } from './schedule.js';
 import { ScheduledSnapshots } from './scheduled-snapshots.js';
@@ -192,6 +193,12 @@ export class Snapshots {
       [name],
     );
     return found;
+  }
+
+  /** The point of the one of a name. */
+  async pointNamed(name: string): Promise<Point | undefined> {
+    const found = await this.named(name);
+    return found && pointOf(found);
   }
 
   /**
