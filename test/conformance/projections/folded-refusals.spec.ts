@@ -162,7 +162,7 @@ describe('an answer folded from events', () => {
     const point = pointOfAnswer(pointAt(store, head), view, checkpoints);
     await expect(askOf(idOf('ann'), point)).resolves.toMatchObject({ id: idOf('ann') });
     const versions = point.versions!;
-    const older = { ...versions.query, version: 0 };
+    const older = { ...versions.query!, version: 0 };
     const ask = (changed: Point['versions']) => askOf(idOf('ann'), { ...point, versions: changed });
     await expect(ask({ ...versions, query: older })).rejects.toThrow(DefinitionChanged);
     const orders = projections.find(({ name }) => name === 'orders')!.version;
