@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import { isId } from '#platform/kernel/ids.js';
 import type { AsOf } from '#platform/projections/as-of/as-of.js';
+import { failureOf } from '#platform/projections/snapshots/refusals.js';
 import { isUnderWay, progressOf, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import { thisOperator } from '#platform/projections/builds/swap-records.js';
@@ -84,7 +85,7 @@ async function make(
     signal.throwIfAborted();
   }
   end();
-  if (found.status !== 'ready') throw all.failureOf(found);
+  if (found.status !== 'ready') throw failureOf(found);
   tell(found);
 }
 

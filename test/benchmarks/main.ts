@@ -14,6 +14,7 @@ import type { Row } from './measure.js';
 import { projectionsBenchmark } from './projections.bench.js';
 import { readSnapshotBenchmark } from './read-snapshot.bench.js';
 import { rebuildBenchmark } from './rebuild.bench.js';
+import { snapshotsBenchmark } from './snapshots.bench.js';
 
 interface Benchmark {
   name: string;
@@ -44,6 +45,11 @@ const benchmarks: Benchmark[] = [
     name: 'rebuild',
     rows: ['rebuild'],
     run: async (url, seconds) => [await rebuildBenchmark(url, seconds * EVENTS_A_SECOND)],
+  },
+  {
+    name: 'snapshots',
+    rows: ['snapshot-build', 'snapshot-from-day-before', 'as-of-snapshot'],
+    run: (url, seconds) => snapshotsBenchmark(url, seconds * EVENTS_A_SECOND),
   },
   { name: 'growth', rows: [], run: growthBenchmark },
   {

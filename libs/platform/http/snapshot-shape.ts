@@ -86,5 +86,6 @@ export const answerOf = (snapshot: Snapshot): z.infer<typeof SnapshotAnswer> => 
   endedAt: snapshot.endedAt?.toISOString() ?? null,
   lastUsedAt: snapshot.lastUsedAt.toISOString(),
   keptUntil: snapshot.keptUntil?.toISOString() ?? null,
-  reason: snapshot.reason,
+  // What nobody foresaw may repeat what is in events or in the code: it is in the log of whoever built it.
+  reason: snapshot.failure === 'unforeseen' ? 'it could not be made; the log of the service says why' : snapshot.reason,
 });

@@ -5,6 +5,7 @@ import { InvalidInput } from '#platform/kernel/errors.js';
 import { Id } from '#platform/kernel/ids.js';
 import { issuesOf } from '#platform/kernel/validation.js';
 import type { AsOf } from '#platform/projections/as-of/as-of.js';
+import { failureOf } from '#platform/projections/snapshots/refusals.js';
 import { isUnderWay, type Snapshot } from '#platform/projections/snapshots/snapshot.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import type { Admission, Operation } from './admission.js';
@@ -16,7 +17,7 @@ import { ADMISSION, SNAPSHOTS } from './tokens.js';
 
 /** Snapshots, and how points are told. */
 export interface SnapshotParts {
-  readonly snapshots: Pick<Snapshots, 'request' | 'wait' | 'show' | 'list' | 'remove' | 'failureOf'>;
+  readonly snapshots: Pick<Snapshots, 'request' | 'wait' | 'show' | 'list' | 'remove'>;
   readonly points: Pick<AsOf, 'point' | 'head'>;
 }
 
@@ -60,7 +61,7 @@ export class SnapshotsController {
       reply.header('location', `/v1/snapshots/${id}`);
       if (isUnderWay(found)) send(reply.header('retry-after', '1'), 202, answerOf(found));
       else if (found.status === 'ready') send(reply, 201, answerOf(found));
-      else throw snapshots.failureOf(found);
+      else throw failureOf(found);
     });
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPool } from '#platform/postgres/pool.js';
+import { guardLog } from '#platform/projections/builds/log-guard.js';
 import { progressOf } from '#platform/projections/snapshots/snapshot.js';
 import type { Snapshots } from '#platform/projections/snapshots/snapshots.js';
 import { counts, noted, PARTITIONS, subjectOf, timeline } from './fixture.js';
@@ -167,6 +168,31 @@ describe('room for snapshots', () => {
     await world.gone(until24);
     await until(async () => (await left()).length === 1);
     expect(await left()).toEqual([named.id]);
+  });
+});
+
+describe('what the log has lost', () => {
+  it('takes the snapshots with it that hold it', async () => {
+    await happen(20);
+    const snapshots = await world.open([counts()]);
+    const [whole, holding] = [
+      await world.made(snapshots, world.point(10n)),
+      await world.made(snapshots, world.point(20n)),
+    ];
+    const { pool, store } = world.world;
+    // As one has it that was made before a backup of the log was restored.
+    await pool.query(
+      `update projections.checkpoints c set position = 21 from projections.builds b
+        where b.projection = c.projection and b.generation = c.generation and b.schema = $1 and c.partition = 0`,
+      [holding.schema],
+    );
+    await guardLog(pool, store);
+    expect((await snapshots.show(holding.id)).status).toBe('dropping');
+    snapshots.start();
+    await world.gone(holding);
+    expect((await snapshots.show(whole.id)).status).toBe('ready');
+    const { rowCount } = await pool.query(`select from projections.builds where schema = $1`, [holding.schema]);
+    expect(rowCount).toBe(0);
   });
 });
 

@@ -11,6 +11,7 @@ import type { Point } from '#platform/projections/as-of/point.js';
 import type { Projection } from '#platform/projections/definition/projection.js';
 import { query, type QueryDefinition, type ReadModels } from '#platform/projections/definition/query.js';
 import { broken, counts, timeline } from './fixture.js';
+import { pointOf } from '#platform/projections/snapshots/snapshot.js';
 import { SnapshotWorld } from './snapshot-world.js';
 
 let world: SnapshotWorld;
@@ -66,6 +67,23 @@ describe('a question as of a point', () => {
     ]);
     expect(await reads.find(world.point(60n), about(counts()))).toMatchObject({ id: made[1]!.id });
     expect(await reads.find(world.point(61n), about(counts()))).toBeUndefined();
+  });
+
+  it('finds a snapshot by its name as by its point', async () => {
+    await happen(30);
+    const snapshots = await world.open([counts(), timeline()]);
+    const vectors = { 'test-counts': [10n, 20n, 30n, 5n] };
+    const { id } = await world.made(snapshots, world.point(25n, vectors), { name: 'closing' });
+    const named = (await snapshots.named('closing'))!;
+    expect(named.id).toBe(id);
+    const reads = world.reads(snapshots);
+    const expected = await world.expectedCounts(vectors['test-counts']);
+    const found = await reads.asOf(
+      { ...asked(pointOf(named)), waitMs: 0 },
+      ({ rows }) => rows('select 1 from counts_by_day'),
+      'never',
+    );
+    expect(found).toHaveLength(expected.length);
   });
 
   it('sees one state whatever it asks, and may reuse nothing', async () => {

@@ -1,4 +1,6 @@
 import { YadError } from '#platform/kernel/errors.js';
+import { PointIncomplete } from '../as-of/past-reads.js';
+import type { Snapshot } from './snapshot.js';
 
 /** There are as many snapshots, or as much in them, as there may be. */
 export class SnapshotsFull extends YadError {
@@ -24,4 +26,13 @@ export class SnapshotGone extends YadError {
 /** It could not be made. */
 export class SnapshotFailed extends YadError {
   readonly kind = 'snapshot-failed';
+}
+
+/** Why somebody who waited for a snapshot cannot have it. */
+export function failureOf({ id, status, failure, reason }: Snapshot): Error {
+  if (status !== 'failed') return new SnapshotGone(id);
+  if (failure === 'point-incomplete') return new PointIncomplete(reason ?? undefined);
+  if (failure === 'snapshots-full') return new SnapshotsFull(reason ?? undefined);
+  // What nobody foresaw may repeat what is in events: it is in the log of whoever built it.
+  return new SnapshotFailed(`the snapshot ${id} could not be made${failure === 'newer-code' ? `: ${reason}` : ''}`);
 }

@@ -59,7 +59,7 @@ export async function buildSnapshot(
   } catch (error) {
     if (!(error instanceof ParkingFull)) throw error;
     await refuseIncomplete(pool, parts);
-    throw new PointIncomplete(`the read models as of this point cannot be told: ${error.message}`);
+    throw new PointIncomplete(`the read models as of this point cannot be told: ${error.plain ?? error.message}`);
   }
   await refuseIncomplete(pool, parts);
   for (const { projection } of parts) {

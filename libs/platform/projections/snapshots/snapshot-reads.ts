@@ -4,7 +4,7 @@ import { DefinitionChanged, SnapshotUnderWay, type PastAsk, type PastReads } fro
 import type { Point } from '../as-of/point.js';
 import type { QueryDefinition, ReadModels } from '../definition/query.js';
 import { isUnknown, STOPPED } from '../queries/read-models.js';
-import { SnapshotGone } from './refusals.js';
+import { failureOf, SnapshotGone } from './refusals.js';
 import { SchemaReader, SnapshotDropped } from './schema-reader.js';
 import { isUnderWay, partsOf, type Snapshot, type SnapshotPart } from './snapshot.js';
 import type { Snapshots } from './snapshots.js';
@@ -71,12 +71,12 @@ export class SnapshotReads implements PastReads {
       throw error instanceof NotFound ? new SnapshotGone(asked.id) : error;
     });
     if (isUnderWay(snapshot)) throw new SnapshotUnderWay(snapshot.id);
-    if (snapshot.status !== 'ready') throw this.snapshots.failureOf(snapshot);
+    if (snapshot.status !== 'ready') throw failureOf(snapshot);
     return snapshot;
   }
 
   private async read<T>(snapshot: Snapshot, { query }: PastAsk, work: (read: ReadModels) => Promise<T>): Promise<T> {
-    const there = new Set(await this.snapshots.tablesOf(snapshot));
+    const there = new Set(await this.snapshots.uses.tablesOf(snapshot));
     if (there.size === 0) throw new SnapshotDropped();
     const tables = query.projections.flatMap((each) => each.tables.map(({ name }) => name));
     const reader = new SchemaReader(
@@ -86,7 +86,7 @@ export class SnapshotReads implements PastReads {
     );
     try {
       const answer = await work({ rows: reader.rows });
-      this.snapshots.noteUse(snapshot);
+      this.snapshots.uses.note(snapshot);
       return answer;
     } catch (error) {
       if ((error as { code?: string } | null)?.code === STOPPED) throw new TookTooLong();

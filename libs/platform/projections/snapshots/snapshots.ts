@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '#platform/event-store/event-store.js';
 import { systemClock, type Clock } from '#platform/kernel/clock.js';
-import { InvalidInput, NotFound, PositionLost } from '#platform/kernel/errors.js';
+import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
-import { PointIncomplete } from '../as-of/past-reads.js';
 import type { Point } from '../as-of/point.js';
 import { layoutOf } from '../builds/half-built.js';
 import { DecodedEvents } from '../folding/decoded-events.js';
@@ -12,7 +11,6 @@ import type { Model } from '../running/build-writer.js';
 import { dropSnapshot } from './drop-snapshot.js';
 import { dropHolding } from './drop-holding.js';
 import type { MakerParts } from './make-snapshot.js';
-import { SnapshotFailed, SnapshotGone, SnapshotsFull } from './refusals.js';
 import { SNAPSHOT_NAME } from './snapshot-name.js';
 import { isUnderWay, partsOf, pointOf, type Snapshot, type SnapshotPart } from './snapshot.js';
 import { usualBounds, type SnapshotBounds } from './snapshot-bounds.js';
@@ -21,7 +19,9 @@ import { ScheduledSnapshots } from './scheduled-snapshots.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import { SnapshotMaker } from './snapshot-maker.js';
 import { coverParameters, COVERS, requestSnapshot } from './snapshot-requests.js';
+import { refuseUnreachable } from './reachable.js';
 import { snapshotById, snapshotsWhere } from './snapshot-rows.js';
+import { SnapshotUses } from './snapshot-uses.js';
 
 /** How snapshots are set. */
 export interface SnapshotSettings {
@@ -57,22 +57,18 @@ export interface Wanted {
 
 /** How often it is looked whether a snapshot is there that somebody waits for. */
 const LOOK_MS = 100;
-/** A snapshot's last use is noted so often. */
-const NOTE_USE_MS = 60_000;
 /** Who asks for those of the schedule. */
 const SCHEDULE = 'the schedule';
-/** Snapshots of which something is remembered. */
-const MOST_KNOWN = 1_000;
 
 /** The read models as of points: asked for, made once for all who ask, found again, dropped. */
 export class Snapshots {
+  /** What readers of snapshots need to know, and tell. */
+  readonly uses: SnapshotUses;
   private readonly maker: SnapshotMaker;
   private readonly keeper: SnapshotKeeper;
   private readonly models: ReadonlyMap<string, Model>;
   private readonly layouts: ReadonlyMap<string, string>;
   private stopped: Promise<void> | undefined;
-  private readonly used = new Map<string, number>();
-  private readonly tables = new Map<string, readonly string[]>();
   private readonly bounds: SnapshotBounds;
   private readonly clock: Clock;
 
@@ -86,6 +82,7 @@ export class Snapshots {
     this.layouts = new Map(models.map((model) => [model.projection.name, layoutOf(model)]));
     this.bounds = { ...usualBounds, ...options.bounds };
     this.clock = clock;
+    this.uses = new SnapshotUses(books, clock, onError);
     const runtime = { pool: builders, log: { store, partitions }, decoded: new DecodedEvents(codec) };
     const parts: MakerParts = { runtime, books, models: this.models, bounds: this.bounds, clock, fill: options.fill };
     this.maker = new SnapshotMaker(parts, onError);
@@ -142,7 +139,7 @@ export class Snapshots {
     const chosen = projections.length > 0 ? projections.map((each) => this.model(each)) : this.options.models;
     const own = chosen.map(({ projection }) => projection);
     const parts = partsOf({ ...point, versions: undefined }, own);
-    await this.refuseUnreachable(point, parts);
+    await refuseUnreachable(point, parts, this.options);
     const { layouts } = this;
     const request = { point, parts, layouts, ...wanted };
     const found = await requestSnapshot(this.books, request, this.bounds, this.clock.now());
@@ -241,41 +238,6 @@ export class Snapshots {
     return found;
   }
 
-  /** The names of a snapshot's tables, which do not change. */
-  async tablesOf({ id, schema }: Snapshot): Promise<readonly string[]> {
-    const known = this.tables.get(id);
-    if (known) return known;
-    const { rows } = await this.books.query<{ name: string }>(
-      `select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r'`,
-      [schema],
-    );
-    if (this.tables.size > MOST_KNOWN) this.tables.clear();
-    const names = rows.map(({ name }) => name);
-    // None: it has been dropped.
-    if (names.length > 0) this.tables.set(id, names);
-    return names;
-  }
-
-  /** Notes that a snapshot is read: to within a minute, and nobody waits for it. */
-  noteUse({ id }: Snapshot): void {
-    const now = this.clock.now();
-    if (now.getTime() - (this.used.get(id) ?? -Infinity) < NOTE_USE_MS) return;
-    if (this.used.size > MOST_KNOWN) this.used.clear();
-    this.used.set(id, now.getTime());
-    this.books
-      .query(`update projections.snapshots set last_used_at = greatest(last_used_at, $2) where id = $1`, [id, now])
-      .catch(this.options.onError ?? (() => {}));
-  }
-
-  /** Why somebody who waited for a snapshot cannot have it. */
-  failureOf(snapshot: Snapshot): Error {
-    const { id, status, failure, reason } = snapshot;
-    if (status !== 'failed') return new SnapshotGone(id);
-    if (failure === 'point-incomplete') return new PointIncomplete(reason ?? undefined);
-    if (failure === 'snapshots-full') return new SnapshotsFull(reason ?? undefined);
-    return new SnapshotFailed(`the snapshot ${id} could not be made${failure === 'newer-code' ? `: ${reason}` : ''}`);
-  }
-
   private async end(): Promise<void> {
     await Promise.all([this.keeper.stop(), this.maker.stop()]);
     await Promise.all([this.books.end(), this.builders.end()]);
@@ -286,21 +248,6 @@ export class Snapshots {
     if (!model)
       refuse('/projections', `there is no projection '${name}'; there are ${[...this.models.keys()].join(', ')}`);
     return model;
-  }
-
-  /** @throws InvalidInput; PositionLost */
-  private async refuseUnreachable({ log, partitions }: Point, parts: readonly SnapshotPart[]): Promise<void> {
-    const { store } = this.options;
-    const { identity } = store;
-    if (log.id !== identity.id) refuse('/asOf', 'is a point of another log');
-    if (partitions !== this.options.partitions) refuse('/asOf', 'is a point of a log that was divided otherwise');
-    const { position: head } = await store.head();
-    for (const { targets } of parts) {
-      for (const target of targets) {
-        if (identity.isLost(target, log.incarnation)) throw new PositionLost(target);
-        if (target > head) refuse('/asOf', `is beyond the end of the log, which is at ${head}`);
-      }
-    }
   }
 }
 
