@@ -9,8 +9,8 @@ import { quote } from '../tables/ddl.js';
 import type { Snapshot } from './snapshot.js';
 import { makePart, type NumberedPart } from './snapshot-source.js';
 
-/** Parts whose rows are copied at the same time. */
-const COPIES_AT_ONCE = 3;
+/** Parts whose rows are copied, or whose indexes are made, at the same time. */
+const AT_ONCE = 3;
 
 export interface BuildSnapshotOptions extends Pick<FillOptions, 'pageSize' | 'flushRows' | 'readAhead'> {
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export async function buildSnapshot(
   onStep('copying rows');
   const made = await madeParts(pool, parts);
   const missing = parts.filter(({ projection }) => !made.has(projection));
-  await inTurns(missing, COPIES_AT_ONCE, async (part) => {
+  await inTurns(missing, AT_ONCE, async (part) => {
     signal.throwIfAborted();
     await makePart(pool, snapshot, part, models.get(part.projection)!);
   });
@@ -62,10 +62,10 @@ export async function buildSnapshot(
     throw new PointIncomplete(`the read models as of this point cannot be told: ${error.plain ?? error.message}`);
   }
   await refuseIncomplete(pool, parts);
-  for (const { projection } of parts) {
-    onStep(`${projection}: making indexes`);
-    await createIndexes(pool, models.get(projection)!.shapes, snapshot.schema, signal);
-  }
+  onStep('making indexes');
+  await inTurns(parts, AT_ONCE, ({ projection }) =>
+    createIndexes(pool, models.get(projection)!.shapes, snapshot.schema, signal),
+  );
 }
 
 /** @throws PointIncomplete where events of these parts were set aside, which nobody has decided to leave out */
