@@ -32,7 +32,7 @@ export async function snapshotsBenchmark(databaseUrl: string, events: number): P
   const live = await openReadModels(databaseUrl, projections);
   try {
     const head = await points.head();
-    const day = await points.of(String(head.through - head.through / BigInt(DAYS)));
+    const day = await points.point(String(head.through - head.through / BigInt(DAYS)));
     // The live rows come last: a snapshot would copy them.
     const fromStart = await timed(() => made(snapshots, day));
     const fromEarlier = await timed(() => made(snapshots, head));

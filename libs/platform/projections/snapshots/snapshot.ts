@@ -59,15 +59,6 @@ export function progressOf({ status, began, position, target }: Snapshot): numbe
   return Math.min(1, Number(position - began) / Number(target - began));
 }
 
-/** The point that a snapshot is of: what stands for its names. Projections that are not in it count through its position. */
-export const pointOf = ({ logId, incarnation, partitions, now, through, parts }: Snapshot): Point => ({
-  log: { id: logId, incarnation },
-  partitions,
-  now,
-  through,
-  vectors: new Map(parts.map(({ projection, targets }) => [projection, targets])),
-});
-
 /** What a snapshot of these projections as of a point is made of. @param versions those of the point, where it has any */
 export const partsOf = (point: Point, projections: readonly Projection[]): SnapshotPart[] =>
   projections
