@@ -63,9 +63,10 @@ const raw = (error: unknown): string => {
   return `${message} ${details}`;
 };
 
-/** Another node leads now. The client knows v1's word for it; in v2 it is an error that it has no name for. */
+/** Another node leads now, or none until one is elected. The client knows v1's word for it; in v2 it is an error that it has no name for. */
 export const isNotLeader = (error: unknown): boolean =>
-  error instanceof NotLeaderError || (error instanceof UnknownError && /not the leader|NOT_LEADER/i.test(raw(error)));
+  error instanceof NotLeaderError ||
+  (error instanceof UnknownError && /not the leader|NOT_LEADER|no leader info/i.test(raw(error)));
 
 /** What the call never got as far as: nothing was done. */
 const NEVER_SENT =
@@ -73,7 +74,15 @@ const NEVER_SENT =
 /** Words for a connection that broke, where the client has no class for it. */
 const BROKEN = /transport|connection|broken pipe|h2 protocol|stream closed|GOAWAY|RST_STREAM|error sending|socket/i;
 
+/** gRPC's codes for a call that broke, was ended or waited too long: what the client has not made an error of its own of. */
+const BROKEN_CALL: readonly unknown[] = [1, 4, 13, 14];
+
+/** The client asks for the server's features by itself, and gives that call's error as it came. */
+const isBrokenCall = (error: unknown): boolean =>
+  error instanceof Error && BROKEN_CALL.includes((error as { code?: unknown }).code);
+
 export function isTransient(error: unknown): boolean {
+  if (isBrokenCall(error)) return true;
   if (isNotLeader(error) || isTimeout(error)) return true;
   if (error instanceof UnavailableError || error instanceof CancelledError) return true;
   return NEVER_SENT.test(raw(error)) || (error instanceof UnknownError && BROKEN.test(raw(error)));
@@ -84,4 +93,8 @@ export function isOutcomeUnknown(error: unknown): boolean {
 }
 
 /** The server, or this client, waited too long: for the disk, for the other nodes, for an answer. */
-const isTimeout = (error: unknown): boolean => error instanceof DeadlineExceededError || error instanceof TimeoutError;
+const isTimeout = (error: unknown): boolean =>
+  error instanceof DeadlineExceededError ||
+  error instanceof TimeoutError ||
+  // The native reads have no name for it.
+  (error instanceof UnknownError && /operation timed out/i.test(raw(error)));
