@@ -114,11 +114,12 @@ export async function importInto(
   return { ...ended, position, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Opens a shop without a past. */
-export async function openShop(): Promise<Shop> {
+/** Opens a shop without a past. @param env what is set beside its database */
+export async function openShop(env: Record<string, string> = {}): Promise<Shop> {
   const database = await createTestDatabase();
   const folder = mkdtempSync(join(tmpdir(), 'yad-end-to-end-'));
-  const server = new Program('standalone/main.js', { env: { DATABASE_URL: database.url, PORT: '0' }, cwd: folder });
+  const own = { DATABASE_URL: database.url, PORT: '0', ...env };
+  const server = new Program('standalone/main.js', { env: own, cwd: folder });
   const url = (await server.said(/Yad is up on (http\S+),/))[1]!;
   return {
     url,

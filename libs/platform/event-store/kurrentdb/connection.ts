@@ -11,6 +11,7 @@ import {
 import type { AppendPlan } from './append-plan.js';
 import { revisionExpected, streamOf } from './append-plan.js';
 import {
+  isAway,
   isInvalidPosition,
   isNoStream,
   isNotLeader,
@@ -26,6 +27,8 @@ import type { NewRecord, RawRecord } from './records.js';
 const SUBSCRIPTION_AHEAD = 64;
 /** Of looked-through events of others after which the server says how far it is. */
 const CHECKPOINT_INTERVAL = 1000;
+/** A client is not replaced again before that, however often a server that is away is asked. */
+const RENEW_MS = 1000;
 
 // The driver's types know the words of its constants, which it declares as any text.
 const [start, end] = [START as 'start', END as 'end'];
@@ -41,6 +44,7 @@ export interface StreamRead {
 export class KurrentConnection {
   private client: KurrentDBClient;
   private closed = false;
+  private renewedAt = 0;
 
   constructor(
     private readonly url: string,
@@ -78,10 +82,11 @@ export class KurrentConnection {
       maxCount: limit,
       requiresLeader: true,
     };
+    const { client } = this;
     try {
-      for await (const { event } of this.client.readStream(streamName, options)) if (event) yield event as RawRecord;
+      for await (const { event } of client.readStream(streamName, options)) if (event) yield event as RawRecord;
     } catch (error) {
-      if (!isNoStream(error)) throw error;
+      if (!isNoStream(error)) throw this.readFailure(client, error);
     }
   }
 
@@ -89,10 +94,11 @@ export class KurrentConnection {
   async readLast(streamName: string): Promise<RawRecord | undefined> {
     this.assertOpen();
     const options = { direction: backwards, fromRevision: end, maxCount: 1, requiresLeader: true };
+    const { client } = this;
     try {
-      for await (const { event } of this.client.readStream(streamName, options)) if (event) return event as RawRecord;
+      for await (const { event } of client.readStream(streamName, options)) if (event) return event as RawRecord;
     } catch (error) {
-      if (!isNoStream(error)) throw error;
+      if (!isNoStream(error)) throw this.readFailure(client, error);
     }
     return undefined;
   }
@@ -100,22 +106,31 @@ export class KurrentConnection {
   /** Events of this log from where a record begins, that one too; from the start where it is 0. */
   async *readAll(from: bigint, limit: number): AsyncGenerator<RawRecord> {
     this.assertOpen();
-    const read = this.client.readAll({
+    const { client } = this;
+    const read = client.readAll({
       direction: forwards,
       fromPosition: from === 0n ? start : { commit: from, prepare: from },
       maxCount: limit,
       filter: this.filter(),
       requiresLeader: true,
     });
-    for await (const { event } of read) if (event) yield event as RawRecord;
+    try {
+      for await (const { event } of read) if (event) yield event as RawRecord;
+    } catch (error) {
+      throw this.readFailure(client, error);
+    }
   }
 
   /** The last event of this log. */
   async readHead(): Promise<RawRecord | undefined> {
     this.assertOpen();
     const options = { direction: backwards, fromPosition: end, maxCount: 1, requiresLeader: true };
-    for await (const { event } of this.client.readAll({ ...options, filter: this.filter() })) {
-      if (event) return event as RawRecord;
+    const { client } = this;
+    try {
+      const read = client.readAll({ ...options, filter: this.filter() });
+      for await (const { event } of read) if (event) return event as RawRecord;
+    } catch (error) {
+      throw this.readFailure(client, error);
     }
     return undefined;
   }
@@ -161,8 +176,18 @@ export class KurrentConnection {
     return streamNameFilter({ prefixes: [this.names.beginning], checkpointInterval: CHECKPOINT_INTERVAL });
   }
 
+  /**
+   * What a read failed with. The native part of a client ends for good where a new leader cannot be reached in the moment
+   * in which it turns to it, and says from then on that the server is away: another client finds it.
+   */
+  private readFailure(client: KurrentDBClient, error: unknown): unknown {
+    if (isAway(error) && Date.now() - this.renewedAt > RENEW_MS) this.renew(client);
+    return error;
+  }
+
   private renew(before: KurrentDBClient): void {
     if (this.client !== before || this.closed) return;
+    this.renewedAt = Date.now();
     this.client = KurrentDBClient.connectionString(this.url);
     before.dispose().catch(() => {});
   }

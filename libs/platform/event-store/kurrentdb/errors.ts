@@ -52,6 +52,8 @@ export function violatedOf(error: unknown): Violated | undefined {
 }
 
 export const isUnsupported = (error: unknown): boolean => error instanceof UnsupportedError;
+/** The server is away, or the client takes it to be. */
+export const isAway = (error: unknown): boolean => error instanceof UnavailableError;
 export const isNoStream = (error: unknown): boolean => error instanceof StreamNotFoundError;
 
 /** No record begins at the position that a subscription was to begin at. Of a read this cannot be told. */
