@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addConfigCommand } from './config.command.js';
 import { addDeadLetterCommands } from './dead-letters.command.js';
+import { addDiffCommand } from './diff.command.js';
 import { exitCodeOf } from './exit-codes.js';
 import { addImportCommand } from './import/import.command.js';
 import { addIndexCommands } from './index.command.js';
@@ -20,6 +21,7 @@ addDeadLetterCommands(program);
 addPolicyCommands(program);
 addLogCommands(program);
 addIndexCommands(program);
+addDiffCommand(program);
 addKeyCommands(program);
 addMigrateCommand(program);
 addRelayCommands(program);

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { SingleBar, Presets } from 'cli-progress';
 import type { Command } from 'commander';
 import { readSettings } from '#platform/runtime/environment.js';
+import { usualUrl } from '../usual-url.js';
 import { alteredIn } from '#platform/http/altered-json.js';
 import { ImportStopped, importFile, type ImportReport } from './import-file.js';
 import { Mapping } from './mapping.js';
@@ -50,12 +51,6 @@ interface Given {
   refused?: string;
   allowRefused?: true;
   restart?: true;
-}
-
-/** Where operations answers, by the settings. */
-function usualUrl(): string {
-  const { YAD_URL, PORT } = readSettings(process.env);
-  return YAD_URL ?? `http://localhost:${PORT ?? 3000}`;
 }
 
 /** Adds `yad import FILE --as COMMAND --map MAPPING`. */
