@@ -59,7 +59,9 @@ describe('yad diff', () => {
   it('says what is wrong', async () => {
     await expect(said('planet', id, '--from', '0')).rejects.toThrow(/'planet' is none of contact, .*customer/);
     await expect(said('order', 'A-1', '--from', '0')).rejects.toThrow(/not a lower-case uuid/);
-    await expect(said('order', id, '--from', 'once')).rejects.toThrow(/^from is neither a position nor an instant$/);
+    await expect(said('order', id, '--from', 'once')).rejects.toThrow(
+      /^from is not the name of a snapshot that is kept$/,
+    );
     await expect(said('order', newId(), '--from', '0')).rejects.toThrow(/had no event then/);
     await expect(said('order', id, '--from', '0', '--url', 'http://127.0.0.1:1')).rejects.toThrow(/does not answer/);
   });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readSettings } from '#platform/runtime/environment.js';
 import { isId } from '#platform/kernel/ids.js';
+import { AS_OF_FORMS } from '#platform/projections/as-of/as-of.js';
 import { definitions } from '../definitions.js';
 import { diffLines, type ShownDiff } from './diff-lines.js';
 import { usualUrl } from './usual-url.js';
@@ -30,7 +31,7 @@ export function addDiffCommand(program: Command): void {
   program
     .command('diff <what> <id>')
     .description(`what changed between two points, with the events that did it, in one ${words}`)
-    .requiredOption('--from <point>', 'the earlier point: a position in the log, or an instant')
+    .requiredOption('--from <point>', `the earlier point: ${AS_OF_FORMS}`)
     .option('--to <point>', 'the later point, likewise (default: now)')
     .option('--url <url>', 'where Yad answers (default: YAD_URL, else this machine, on PORT or 3000)')
     .option('--reveal <reason>', 'shows personal values, and notes why; for roles that may')

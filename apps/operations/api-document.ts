@@ -23,8 +23,7 @@ const nothingRead: PastReads = { asOf: () => Promise.reject(new Error('nothing i
 export function apiDocument(): Record<string, any> {
   const { commands, resources, queries, events, documentWords } = definitions;
   // The document needs the definitions alone; nothing is asked of this store.
-  const { partitions } = usualTopic;
-  const log = { store: new MemoryEventStore(), codec: codecOf(events), partitions, folded: nothingRead };
+  const log = { store: new MemoryEventStore(), codec: codecOf(events), folded: nothingRead };
   return openApiDocument({
     words: documentWords,
     commands,

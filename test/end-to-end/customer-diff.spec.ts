@@ -124,4 +124,52 @@ describe('what changed in all that is known of a customer', () => {
     expect((await client.get(`/v1/customers/${ada.id}/diff?from=${ada.position}&to=${before}`)).status).toBe(400);
     expect((await client.get(`/v1/customers/${ada.id}/diff?from=0&to=${before}`)).status).toBe(404);
   });
+
+  it('is between the tokens that answers had, its own and those of other questions', async () => {
+    const ada = await contact('Tove');
+    const { completed } = await bought(ada.id, '10');
+    const asOfOf = async (path: string): Promise<string> => {
+      const { status, body } = await client.get(`${path}${path.includes('?') ? '&' : '?'}minPosition=${completed}`);
+      expect(status).toBe(200);
+      return body.freshness.asOf;
+    };
+    const view = (await client.get(`/v1/customers/${ada.id}?minPosition=${await system.head()}`)).body;
+    const others = [
+      await asOfOf(`/v1/customers/${ada.id}/orders`),
+      await asOfOf(`/v1/audit/streams/contact/${ada.id}/state`),
+    ];
+    const tagged = await sent(`/v1/contacts/${ada.id}/tags`, { tags: ['vip'] });
+    const later = (await client.get(`/v1/customers/${ada.id}?minPosition=${tagged.position}`)).body;
+    for (const from of [view.freshness.asOf, ...others]) {
+      const { changes, events } = await diff(ada.id, from, later.freshness.asOf);
+      expect(events.map(({ position }: any) => position)).toEqual([tagged.position]);
+      expect(change({ changes }, '/tags/=vip').after).toBe('vip');
+    }
+    expect((await diff(ada.id, later.freshness.asOf, later.freshness.asOf)).changes).toEqual([]);
+    const ahead = `from=${view.freshness.asOf}&to=${later.freshness.asOf}&asOf=${view.freshness.position}`;
+    const { status, body } = await client.get(`/v1/customers/${ada.id}/diff?${ahead}`);
+    expect([status, body.errors.map(({ pointer }: any) => pointer)]).toEqual([400, ['/to']]);
+  });
+
+  it('tells those who may not see of personal values not even that they changed', async () => {
+    const ada = await contact('Una Before');
+    await bought(ada.id, '3');
+    const before = String(await system.head());
+    const { status } = await client.send('PATCH', `/v1/contacts/${ada.id}`, { name: { full: 'Una After' } });
+    expect(status).toBe(200);
+    await sent(`/v1/contacts/${ada.id}/tags`, { tags: ['vip'] });
+    const clear = await diff(ada.id, before);
+    expect(change(clear, '/name')).toMatchObject({ before: 'Una Before', after: 'Una After' });
+    const analyst = as({ roles: ['analyst'] });
+    const shown = await client.get(`/v1/customers/${ada.id}/diff?from=${before}`, analyst);
+    expect([shown.status, /Una|Before|After/.test(JSON.stringify(shown.body))]).toEqual([200, false]);
+    const pointers = (of: any): string[] => of.changes.map(({ pointer }: any) => pointer);
+    expect(pointers(shown.body.data)).toEqual(pointers(clear).filter((pointer) => pointer !== '/name'));
+    // What happened they see in the answer itself, without what it says.
+    const live = (await client.get(`/v1/customers/${ada.id}?minPosition=${await system.head()}`, analyst)).body.data;
+    const known = new Map(live.timeline.map((each: any) => [`/timeline/position=${each.position}`, each]));
+    const told = shown.body.data.changes.filter(({ pointer }: any) => pointer.startsWith('/timeline/'));
+    expect(told.length).toBeGreaterThan(1);
+    for (const { pointer, after } of told) expect(after).toEqual(known.get(pointer));
+  });
 });

@@ -6,6 +6,7 @@ import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { maskedInsteadOfErased } from '#platform/kernel/masked.js';
 import type { PastReads } from '#platform/projections/as-of/past-reads.js';
 import { furthestOf, type Point } from '#platform/projections/as-of/point.js';
+import { TooMuchToFold } from '#platform/projections/as-of/too-much-to-fold.js';
 import type { QueryDefinition } from '#platform/projections/definition/query.js';
 import { ChangesByEvents, MOST_CHANGES, type AnswerDiff } from './diff-answer.js';
 import { differences, jsonOf } from './differences.js';
@@ -43,12 +44,13 @@ interface Answer {
 /**
  * What changed in the answer of a query between two points, by the events that changed it: the question is asked as of
  * each event of those whom the answer was about at any time between, also of who belonged to them for a while only.
- * @throws what the question throws as of the later point; InvalidInput where too many events lie between
+ * @throws what the question throws as of the later point; InvalidInput where too many events lie between, or by one of
+ * the points there are more about them than is folded while somebody waits
  */
 export async function compareAnswers(source: AnswersSource, asked: ComparedAnswers): Promise<AnswerDiff> {
   const { from, to, query, isMasked } = asked;
   const ask = asker(source, asked);
-  const [before, after] = [await ask(from, true), await ask(to, false)];
+  const [before, after] = [await ask(from, true, 'from'), await ask(to, false)];
   const found = [...differences(before.data, after.data)];
   const listed = found.slice(0, MOST_CHANGES);
   const known = new Set([...before.subjects, ...after.subjects]);
@@ -85,7 +87,7 @@ function asker({ folded }: AnswersSource, { query, parameters, isMasked }: Compa
     ...query,
     about: async (given, read) => (subjects = (await query.about!(given, read)) ?? []),
   };
-  return async (point: Point, mayBeMissing: boolean): Promise<Answer> => {
+  return async (point: Point, mayBeMissing: boolean, parameter = 'to'): Promise<Answer> => {
     if (performance.now() > until) throw new TookTooLong();
     subjects = [];
     try {
@@ -95,6 +97,11 @@ function asker({ folded }: AnswersSource, { query, parameters, isMasked }: Compa
       const data = jsonOf(given);
       return { data: mask ? mask(data) : data, subjects };
     } catch (error) {
+      if (error instanceof TooMuchToFold) {
+        // A snapshot would tell it, but not one for each of the events between.
+        const message = `is a point by which there is too much to be compared: ${error.what}`;
+        throw new InvalidInput([{ pointer: `/${parameter}`, message }]);
+      }
       if (!mayBeMissing || !(error instanceof NotFound)) throw error;
       return { data: {}, subjects };
     }

@@ -6,44 +6,48 @@ import { InvalidInput, NotFound } from '#platform/kernel/errors.js';
 import type { EventCodec } from '#platform/kernel/event-codec.js';
 import { Id } from '#platform/kernel/ids.js';
 import type { ResourceDefinition } from '#platform/kernel/resource.js';
-import type { Point } from '#platform/projections/as-of/point.js';
+import { AS_OF_FORMS } from '#platform/projections/as-of/as-of.js';
+import { furthestOf, type Point } from '#platform/projections/as-of/point.js';
 import { QueryBudget } from '#platform/projections/queries/query-budget.js';
 import { query, type LogQueryContext, type QueryDefinition } from '#platform/projections/definition/query.js';
 import { compareStream, type StreamFold } from './compare-stream.js';
 import { AggregateDiff, AnswerDiff } from './diff-answer.js';
 import { compareAnswers, type AnswersSource } from './compare-answers.js';
-import { pointAt, pointsIn, type PointsSource } from './points.js';
 import { isWithin } from './points-between.js';
 
 export interface DiffSource {
-  readonly store: Pick<EventStore, 'readStream'> & PointsSource['store'];
+  readonly store: Pick<EventStore, 'readStream' | 'head'>;
   readonly codec: EventCodec;
-  /** Of the bus: how subjects are divided. */
-  readonly partitions: number;
 }
 
 const Place = z
   .string()
   .min(1)
-  .max(4096)
+  .max(8192)
   .meta({ examples: ['1234'] });
 const ends = {
-  from: Place.describe('The earlier point: a position in the log, or an instant (what was recorded by then)'),
+  from: Place.describe(`The earlier point: ${AS_OF_FORMS}`),
   to: Place.optional().describe('The later point, likewise; absent: now'),
 };
 
-/** The two ends that a request names. @throws InvalidInput where they stand the wrong way round */
+/** The two ends that a request names. @throws InvalidInput naming the end that cannot be one; PositionLost */
 async function endsOf(
-  { store, partitions }: Pick<PointsSource, 'store' | 'partitions'>,
+  store: Pick<EventStore, 'head'>,
   { from, to }: { from: string; to?: string | undefined },
-  { now, through }: LogQueryContext,
+  { through, pointOf }: LogQueryContext,
   reads: readonly string[] = [],
 ): Promise<{ from: Point; to: Point }> {
-  const named = pointsIn({ store, partitions, now, through });
-  const later =
-    to === undefined
-      ? await pointAt(store, partitions, through ?? (await store.head()).position)
-      : await named(to, 'to');
+  if (!pointOf) throw new Error('what changed is asked with a function that understands points, and none is given');
+  // Read before any point: what is written meanwhile lies beyond.
+  const most = through ?? (await store.head()).position;
+  const named = async (text: string, parameter: string): Promise<Point> => {
+    const point = await pointOf(text, parameter);
+    const furthest = furthestOf(point, reads);
+    if (point.through <= most && furthest <= most) return point;
+    const message = `is a point beyond position ${most}, as of which the question is asked`;
+    throw new InvalidInput([{ pointer: `/${parameter}`, message }]);
+  };
+  const later = await named(to ?? String(most), 'to');
   const earlier = await named(from, 'from');
   if (!isWithin(earlier, later, reads)) throw new InvalidInput([{ pointer: '/to', message: 'is before from' }]);
   return { from: earlier, to: later };
@@ -97,7 +101,7 @@ const hasDiff = ({ about, paged, path }: QueryDefinition): boolean =>
 
 /** For each query about somebody: what changed in its answer, merges followed as they were known. */
 export const answerDiffQueries = (
-  source: AnswersSource & Pick<PointsSource, 'store' | 'partitions'>,
+  source: AnswersSource & { readonly store: Pick<EventStore, 'head'> },
   queries: readonly QueryDefinition[],
   budget = new QueryBudget({ running: 1, waiting: 8, timeoutMs: 10_000 }),
 ): QueryDefinition[] =>
@@ -111,7 +115,7 @@ export const answerDiffQueries = (
       answer: AnswerDiff,
       personal: 'untyped',
       run: async ({ from, to, ...parameters }: any, context) => {
-        const between = await endsOf(source, { from, to }, context, asked.reads);
+        const between = await endsOf(source.store, { from, to }, context, asked.reads);
         // The question is asked some hundred times: one such comparison runs at once, others wait for their turn.
         return budget.run(() =>
           compareAnswers(source, { query: asked, parameters, ...between, isMasked: context.isMasked }),
@@ -129,7 +133,7 @@ async function compare(
   begin: () => StreamFold,
 ): Promise<AggregateDiff> {
   const stream = { aggregate: on.name, aggregateId };
-  const { from, to } = await endsOf(source, given, context);
+  const { from, to } = await endsOf(source.store, given, context);
   const ends = { from: from.through, to: to.through, isMasked: context.isMasked };
   const found = await compareStream(source, stream, ends, begin);
   if (!found) throw new NotFound(`${streamName(stream)} had no event then`);

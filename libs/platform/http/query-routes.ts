@@ -93,8 +93,9 @@ function handlerOf(definition: QueryDefinition) {
       if (least === undefined) {
         throw new HttpProblem('not-yet-there', `the read models do not hold position ${minPosition} yet`);
       }
+      const pointOf = (text: string, parameter: string): Promise<Point> => asOf.point(text, parameter);
       const ask = (context: Omit<QueryContext, 'read'> & Partial<QueryContext>): Promise<unknown> =>
-        this.bus.execute(new BusMessage(parameters, { after, isMasked, ...context }) as any);
+        this.bus.execute(new BusMessage(parameters, { after, isMasked, pointOf, ...context }) as any);
       const asker = {
         gone: whenGone(reply),
         sharer: sharerOf(principal),

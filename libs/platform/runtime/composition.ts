@@ -220,7 +220,7 @@ export function servedBy(
   const folded =
     host &&
     new FoldedReads({ read: host.readModels, store, decoded: new DecodedEvents(codec), freshness: host.progress });
-  asked.push(...logQueries(parts, { store, codec, events, aggregates, resources, partitions, folded }, queries));
+  asked.push(...logQueries(parts, { store, codec, events, aggregates, resources, folded }, queries));
   if (parts.includes('audit') && accessLog) asked.push(accessLogQuery(accessLog.entries));
   const served: Served = {
     documentWords,
@@ -242,7 +242,6 @@ export function servedBy(
 /** What queries of the log are answered from. */
 export interface LogParts extends AuditOptions {
   readonly resources: readonly ResourceDefinition[];
-  readonly partitions: number;
   /** Reads what queries about some have answered from the events of these; with it what changed in them is told, too. */
   readonly folded?: PastReads | undefined;
 }

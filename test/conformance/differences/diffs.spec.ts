@@ -117,6 +117,26 @@ describe('what changed between two points', () => {
     expect(events.map(({ position }: any) => position)).toEqual([confirmed]);
   });
 
+  it('is between answers by the tokens that they had, also those of other questions, and is told again by its own', async () => {
+    const { at, id } = await made('/v1/orders', order);
+    const tokenOf = async (path: string): Promise<string> => (await client.get(path)).body.freshness.asOf;
+    const state = `/v1/audit/streams/order/${id}`;
+    const placed = await tokenOf(`${state}/state`);
+    const confirmed = await done(`${at}/confirm`, {});
+    const then = await tokenOf(`${state}/events`);
+    const { body: asked } = await client.get(`${at}/diff?from=${placed}`);
+    await done(`${at}/fulfilments`, { lines: [{ line: 1, quantity: '6' }] });
+    for (const path of [at, state]) {
+      const found = await diff(path, placed, then);
+      expect(found.events.map(({ position }: any) => position)).toEqual([confirmed]);
+      expect([found.from.revision, found.to.revision]).toEqual([0, 1]);
+      expect(await diff(path, placed)).not.toEqual(found);
+      expect((await client.get(`${path}/diff?from=${placed}&asOf=${then}`)).body.data).toEqual(found);
+    }
+    const { body: again } = await client.get(`${at}/diff?from=${placed}&asOf=${asked.freshness.asOf}`);
+    expect(again).toEqual(asked);
+  });
+
   it('agrees with the states at each position between, for every pair of points', async () => {
     const { at, id, position: first } = await made('/v1/contacts', { name: { full: 'Ada' }, tags: ['new'] });
     const other = await made('/v1/contacts', { name: { full: 'Eve' } });
@@ -194,7 +214,12 @@ describe('what changed between two points', () => {
       expect(await refused(path, 'from=yesterday')).toEqual([400, '/from']);
       expect(await refused(path, `from=${position}&to=2999-01-01T00:00:00Z`)).toEqual([400, '/to']);
       expect(await refused(path, `from=${BigInt(position) + 1n}&to=${position}`)).toEqual([400, '/to']);
-      expect(await refused(path, 'from=999999999')).toEqual([404, 'urn:yad:problem:not-found']);
+      expect(await refused(path, 'from=999999999')).toEqual([400, '/from']);
+      expect(await refused(path, 'from=at_AAAA')).toEqual([400, '/from']);
+      expect(await refused(path, 'from=0&to=closing-2026-10')).toEqual([400, '/to']);
+      // Asked as of a point, nothing is known of later ones.
+      expect(await refused(path, `from=${BigInt(position) + 1n}&asOf=${position}`)).toEqual([400, '/from']);
+      expect(await refused(path, `from=0&to=${BigInt(position) + 1n}&asOf=${position}`)).toEqual([400, '/to']);
       expect(await refused(path, `from=0&to=${BigInt(position) - 1n}`)).toEqual([404, 'urn:yad:problem:not-found']);
     }
     expect((await refused(`/v1/orders/${newId()}`, 'from=0'))[0]).toBe(404);

@@ -32,7 +32,7 @@ const codec = new PlaintextCodec(new EventCatalogue(eventContracts));
 const { commands, resources, queries, events } = definitions;
 const aggregates = aggregatesOf(commands);
 const folded: PastReads = { asOf: () => Promise.reject(new Error('nothing is asked here')) };
-const log = { store: new MemoryEventStore(), codec, events, aggregates, resources, partitions: 1, folded };
+const log = { store: new MemoryEventStore(), codec, events, aggregates, resources, folded };
 const ofTheLog = logQueries(['commands', 'read-models', 'audit'], log, queries);
 
 /**
@@ -112,7 +112,9 @@ async function startWith(given: readonly StoredEvent[]): Promise<Yad> {
     shop: principal('service', 'delivery'),
     desk: principal('analyst', 'answering customers'),
   });
-  const app = await createHttpApp({ ...served, authenticator, cursorKeys: keysOfThisProcess(), logger: false });
+  // Stands still, as the token of an answer tells when it was asked.
+  const clock = { now: () => new Date('2026-06-01T12:00:00Z') };
+  const app = await createHttpApp({ ...served, authenticator, clock, cursorKeys: keysOfThisProcess(), logger: false });
   const streams = [...new Map(all.map((event) => [`${event.aggregate}/${event.aggregateId}`, event])).keys()];
   const ids = [...new Set(all.map(({ aggregateId }) => aggregateId))];
   const urls = (operation: Operation): string[] => {

@@ -1,6 +1,7 @@
 /** The answer would take more events than are folded for one question: whoever asked is to read a snapshot. */
 export class TooMuchToFold extends Error {
-  constructor(what: string) {
+  /** @param what is too much: `more than 10000 events` */
+  constructor(readonly what: string) {
     super(`what the question is about is too much to be folded while somebody waits: ${what}`);
     this.name = 'TooMuchToFold';
   }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Role } from '#platform/kernel/command.js';
+import type { Point } from '../as-of/point.js';
 import type { Projection } from './projection.js';
 
 /** Runs SQL on the read models. Table names are the entities' own; parameters are `$1`, `$2`, … */
@@ -41,6 +42,11 @@ export interface LogQueryContext {
   readonly through?: bigint;
   /** The reader may not see personal values. What an answer's schema declares as personal is masked by the shell. */
   readonly isMasked?: boolean;
+  /**
+   * The point that a parameter names, in any of the forms that `asOf` takes; it refuses the parameter by its name. Absent
+   * where nobody is there who understands them.
+   */
+  readonly pointOf?: (text: string, parameter: string) => Promise<Point>;
 }
 
 /** What a query of read models is given beside its parameters. */
