@@ -39,7 +39,7 @@ describe('queries over HTTP', () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       data: { id: 1, city: 'Basel' },
-      freshness: { position: '10', recordedAt: '2026-01-15T12:00:00.000Z' },
+      freshness: { position: '10', recordedAt: '2026-01-15T12:00:00.000Z', asOf: expect.stringMatching(/^at_/) },
     });
   });
 
