@@ -18,8 +18,9 @@ import { createTestDatabase } from '../../support/postgres.js';
 
 export const PARTITIONS = 4;
 const contractOf = new Map(eventContracts.map((contract) => [contract.type, contract]));
-// Nobody has the key of one of them any more.
-export const codec = new ErasingCodec(new EventCatalogue(eventContracts), (subject) => subject === idOf('dia'));
+/** Of whom nobody has the key any more. */
+export const gone = new Set([idOf('dia')]);
+export const codec = new ErasingCodec(new EventCatalogue(eventContracts), (subject) => gone.has(subject));
 export const now = new Date('2026-01-15T12:00:00Z');
 
 /** An event that is left out of a projection. */
@@ -83,11 +84,15 @@ export class Filled {
 
 export async function storeOf(events: readonly RecordedEvent[]): Promise<MemoryEventStore> {
   const store = new MemoryEventStore();
+  await appendTo(store, events);
+  return store;
+}
+
+export async function appendTo(store: MemoryEventStore, events: readonly RecordedEvent[]): Promise<void> {
   for (const { position: _position, recordedAt: _recordedAt, data, ...event } of events) {
     const form = storedForm((contractOf.get(event.type) as any)(data));
     await store.append([{ commandId: event.commandId, fingerprint: null, events: [{ ...event, ...form }] }]);
   }
-  return store;
 }
 
 export const pointAt = (store: MemoryEventStore, through: bigint, vectors: Point['vectors'] = new Map()): Point => ({
