@@ -119,6 +119,7 @@ describe('policies, from outside', () => {
         .filter((line) => line !== '' && !line.startsWith('peak'));
     const listed = await run('list');
     expect(listed.map((line) => line.split('\t').slice(0, 3).join(' '))).toEqual([
+      'follow-purchases version 1 on',
       'expire-draft-order version 1 off (YAD_EXPIRE_DRAFT_ORDER_DAYS is not set)',
       'wake-snoozed-case version 1 on',
       'remind-waiting-case version 1 on',

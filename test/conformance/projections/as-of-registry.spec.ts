@@ -116,7 +116,14 @@ describe('every question of the registry', () => {
 
   /** The past of a log, as a system reads it. */
   function pastOf(store: MemoryEventStore): { past: Past; snapshots: Snapshots; close: () => Promise<void> } {
-    const given = { store, codec, models: live.models, databaseUrl: live.url, partitions: PARTITIONS };
+    const given = {
+      store,
+      codec,
+      models: live.models,
+      databaseUrl: live.url,
+      partitions: PARTITIONS,
+      bounds: { most: 1_000 },
+    };
     const snapshots = Snapshots.open(given);
     const folded = new FoldedReads({
       read: live.read,

@@ -4,7 +4,7 @@ import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { migrate } from '#platform/postgres/migrations.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import type { ReadModels } from '#platform/projections/definition/query.js';
-import { text } from '#platform/projections/definition/columns.js';
+import { bigint, text, uuid } from '#platform/projections/definition/columns.js';
 import { table } from '#platform/projections/definition/table.js';
 import { projection } from '#platform/projections/definition/projection.js';
 import { projectionSchema } from '#platform/projections/projections.migrations.js';
@@ -135,6 +135,43 @@ describe('reading the read models', () => {
       await pool.query(write(7));
       const { answer, checkpoints } = await read.inSnapshot([palette], false, async () => 'nothing');
       expect([answer, checkpoints]).toEqual(['nothing', new Map([['palette', new Map([[0, 7n]])]])]);
+    });
+
+    describe('where events are set aside', () => {
+      const Past = table('belongings_past', { about: 'Whose it was', columns: { since: bigint(), until: bigint() } });
+      const history = { table: Past, since: 'since', until: 'until' };
+      const Belonging = table('belongings', { about: 'Whose it is', columns: { owner: uuid() }, history });
+      const belongings = projection({ name: 'belongings', version: 1, tables: [Belonging, Past], on: [] });
+      const park = (name: string, subject: string) =>
+        pool.query(`insert into projections.dead_letters
+            (projection, generation, position, subject, event_id, event_type, error, cause)
+          values ('${name}', 1, 5, '${subject}', 'e', 't', 'broken', true)`);
+      const isIncomplete = async (subjects?: readonly string[]): Promise<boolean> => {
+        const about = subjects && (async () => subjects);
+        return (await read.inSnapshot([palette, belongings], false, async () => 'answer', about)).isIncomplete;
+      };
+      beforeEach(() =>
+        pool.query(`create view analytics.belongings as select 1; create view analytics.belongings_past as select 1;
+          insert into projections.builds (projection, generation, version, schema, status)
+            values ('belongings', 1, 1, 's', 'live')`),
+      );
+
+      it('says of answers about those concerned, and about everybody, that they are incomplete', async () => {
+        expect([await isIncomplete(), await isIncomplete(['ann'])]).toEqual([false, false]);
+        await park('palette', 'ann');
+        expect([await isIncomplete(), await isIncomplete(['ben', 'ann']), await isIncomplete(['ben'])]).toEqual([
+          true,
+          true,
+          false,
+        ]);
+        await pool.query(`update projections.builds set status = 'previous' where projection = 'palette'`);
+        expect(await isIncomplete(['ann'])).toBe(false);
+      });
+
+      it('says it of all where what was set aside may tell that others belong to those', async () => {
+        await park('belongings', 'ann');
+        expect(await isIncomplete(['ben'])).toBe(true);
+      });
     });
 
     it('a swap of what may be read waits for the end, also before the first statement on it', async () => {

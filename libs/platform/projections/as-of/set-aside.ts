@@ -1,12 +1,13 @@
 import { partitionOf } from '#platform/event-bus/event-bus.js';
-import type { Projection } from '../definition/projection.js';
+import { keepsHistory, type Projection } from '../definition/projection.js';
 import type { ReadModels } from '../definition/query.js';
 import { PointIncomplete } from './past-reads.js';
 import { throughOf, type Point } from './point.js';
 
 const SET_ASIDE = `select d.projection, d.position::text as position, d.subject, true as waits
     from projections.dead_letters d join projections.builds b using (projection, generation)
-   where b.status = 'live' and d.projection = any($1::text[]) and d.subject = any($3::text[])
+   where b.status = 'live' and d.projection = any($1::text[])
+     and (d.subject = any($3::text[]) or d.projection = any($4::text[]))
   union all
   select d.projection, d.position::text, d.subject, false from projections.discards d
     join unnest($1::text[], $2::int4[]) as p (projection, version) using (projection, version)
@@ -15,7 +16,8 @@ const SET_ASIDE = `select d.projection, d.position::text as position, d.subject,
 /**
  * The events of these subjects that are left out of each projection: by a person's decision, which holds for every build
  * of the version.
- * @throws PointIncomplete where events that count at the point wait to be folded or left out
+ * @throws PointIncomplete where events that count at the point wait to be folded or left out; of anybody, where they tell
+ *   who belongs to whom
  */
 export async function leftOut(
   read: Pick<ReadModels, 'rows'>,
@@ -27,6 +29,7 @@ export async function leftOut(
     projections.map(({ name }) => name),
     projections.map(({ version }) => version),
     subjects,
+    projections.filter(keepsHistory).map(({ name }) => name),
   ]);
   const discarded = new Map<string, Set<bigint>>();
   for (const { projection, position: text, subject, waits } of found) {

@@ -80,6 +80,9 @@ export function projection(definition: {
   };
 }
 
+/** Whether it tells who belongs to whom, and so what of others an answer about somebody is made of. */
+export const keepsHistory = ({ tables }: Projection): boolean => tables.some(({ history }) => history !== undefined);
+
 /** The row changes of one event. */
 export function changesOf(projection: Projection, event: RecordedEvent): readonly RowChange[] {
   const handler = projection.handlers.get(event.type);

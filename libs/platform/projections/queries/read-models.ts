@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import { BeingBuilt, TookTooLong } from '#platform/kernel/errors.js';
 import { createPool, driverOf, type Pool } from '#platform/postgres/pool.js';
 import type { Limits } from '#platform/postgres/roles.js';
-import type { Projection } from '../definition/projection.js';
+import { keepsHistory, type Projection } from '../definition/projection.js';
 import { HEAVY_AT_ONCE } from './query-budget.js';
 import { personalOf } from '../definition/personal.js';
 import type { QuerySource, ReadModels } from '../definition/query.js';
@@ -102,7 +102,8 @@ export async function openReadModels(
         const rows = { rows: snapshot.rows, states };
         const answer = await work(rows);
         const { checkpoints, parked } = await snapshot.stand();
-        const isIncomplete = parked.length > 0 && (await concernsParked(rows, parked, subjects?.(rows)));
+        const withParked = read.filter(({ name }) => parked.includes(name));
+        const isIncomplete = parked.length > 0 && (await concernsParked(rows, withParked, subjects?.(rows)));
         snapshot.end();
         return { answer, checkpoints, isIncomplete };
       } catch (error) {
@@ -128,17 +129,20 @@ export async function openReadModels(
   };
 }
 
-/** Whether events about any of these subjects are set aside in one of the projections; of anybody where none are named. */
+/**
+ * Whether events about any of these subjects are set aside in one of the projections; of anybody where none are named, and
+ * where they may tell that others belong to these.
+ */
 async function concernsParked(
   read: ReadModels,
-  projections: readonly string[],
+  projections: readonly Projection[],
   subjects: Promise<readonly string[]> | undefined,
 ): Promise<boolean> {
-  if (!subjects) return true;
+  if (!subjects || projections.some(keepsHistory)) return true;
   const [found] = await read.rows<{ parked: boolean }>(
     `select exists (select from projections.dead_letters d join projections.builds b using (projection, generation)
        where b.status = 'live' and d.projection = any($1::text[]) and d.subject = any($2::text[])) as parked`,
-    [projections, await subjects],
+    [projections.map(({ name }) => name), await subjects],
   );
   return found!.parked;
 }
