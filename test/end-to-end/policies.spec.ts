@@ -139,6 +139,7 @@ describe('policies, from outside', () => {
     expect(told).toHaveLength(1);
     expect(told[0]).toContain(`ResumeCase case-${id}`);
     expect((await run('verify')).map((line) => line.replace(/\d+ pending/, 'n pending'))).toEqual([
+      'follow-purchases: n pending, as the log says',
       'wake-snoozed-case: n pending, as the log says',
       'remind-waiting-case: n pending, as the log says',
       'move-reply-to-original: n pending, as the log says',
