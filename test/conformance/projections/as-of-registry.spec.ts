@@ -16,7 +16,7 @@ import { aggregatesOf, logQueries } from '#platform/runtime/composition.js';
 import { arbitraryOf } from '../../end-to-end/arbitrary-of-schema.js';
 import { CONTACTS, historyOf, stepOrMerge } from '../../fixtures/random-history.fixture.js';
 import { idOf } from '../../fixtures/read-models.fixture.js';
-import { appendTo, codec, Filled, gone, now, PARTITIONS, pointAt, storeOf } from './filled.js';
+import { appendTo, codec, Filled, gone, PARTITIONS, pointAt, storeOf } from './filled.js';
 
 // Every question of the registry, those that are added later too: what is asked is drawn from its own schema.
 
@@ -147,7 +147,6 @@ describe('every question of the registry', () => {
         events: definitions.events,
         aggregates: aggregatesOf(definitions.commands),
         resources: definitions.resources,
-        partitions: PARTITIONS,
       },
       queries,
     ).filter(({ name }) => !name.startsWith('Diff') && !name.endsWith('Diff'));
