@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { projection } from '../definition/projection.js';
-import { query } from '../definition/query.js';
+import { HeavyNeeded, query } from '../definition/query.js';
 import { DefinitionChanged, type PastAsk } from './past-reads.js';
 import { Past } from './past.js';
 import type { Point } from './point.js';
@@ -60,6 +60,24 @@ describe('questions about the past', () => {
       throw new DefinitionChanged('otherwise');
     };
     await expect(answeredBy({ parameters: { contact: 'ada' } }, changed)).rejects.toThrow('otherwise');
+  });
+
+  it('that look at everybody take their turn, and those that find out that they must are read from a snapshot', async () => {
+    const parameters = { contact: 'ada' };
+    const turns: string[] = [];
+    const turn = async <T>(work: () => Promise<T>): Promise<T> => {
+      turns.push('turn');
+      return work();
+    };
+    expect(await answeredBy({ parameters, turn })).toBe('folded');
+    expect(turns).toEqual(['turn']);
+    const light = { ...asked, heavy: false };
+    expect(await answeredBy({ query: light, parameters, turn })).toBe('folded');
+    expect(turns).toEqual(['turn']);
+    const everybody = () => {
+      throw new HeavyNeeded();
+    };
+    expect(await answeredBy({ query: light, parameters, turn }, everybody)).toBe('snapshot');
   });
 
   it('that other code answered are for snapshots of then', async () => {

@@ -1,4 +1,4 @@
-import type { ReadModels } from '../definition/query.js';
+import { HeavyNeeded, type ReadModels } from '../definition/query.js';
 import { isAboutSome } from './folded-reads.js';
 import { hasChanged, type PastAsk, type PastReads } from './past-reads.js';
 import { TooMuchToFold } from './too-much-to-fold.js';
@@ -15,10 +15,12 @@ export class Past implements PastReads {
 
   async asOf<T>(ask: PastAsk, work: (read: ReadModels, isHeavy: boolean) => Promise<T>): Promise<T> {
     if (!hasChanged(ask.point, ask.query) && isAboutSome(ask.query, ask.parameters)) {
+      const { query, turn } = ask;
+      const fold = (): Promise<T> => this.folded.asOf(ask, work);
       try {
-        return await this.folded.asOf(ask, work);
+        return await (query.heavy && turn ? turn(fold) : fold());
       } catch (error) {
-        if (!(error instanceof TooMuchToFold)) throw error;
+        if (!(error instanceof TooMuchToFold || error instanceof HeavyNeeded)) throw error;
       }
     }
     return this.snapshots.asOf(ask, work);
