@@ -29,11 +29,28 @@ export async function giveUpExpired(database: Database, { unusedMs }: SnapshotBo
   return rowCount ?? 0;
 }
 
-/** @throws SnapshotsFull where there is no room for one more, after what has expired was given up */
+/** Where room is needed, one that nobody keeps has to be unread for this long only. */
+const IDLE_MS = 600_000;
+
+/**
+ * Gives up what has expired, and where that is not enough, of those that nobody keeps the ones that were read longest ago:
+ * questions about the past need no more than somebody has who asks them today.
+ * @throws SnapshotsFull where there is no room for one more even so
+ */
 export async function makeRoom(database: Database, bounds: SnapshotBounds, now: Date): Promise<void> {
-  if (!(await refusal(database, bounds))) return;
-  if ((await giveUpExpired(database, bounds, now)) > 0 && !(await refusal(database, bounds))) return;
-  throw new SnapshotsFull((await refusal(database, bounds))!);
+  let full = await refusal(database, bounds);
+  if (full) await giveUpExpired(database, bounds, now);
+  while ((full = await refusal(database, bounds)) && (await giveUpIdle(database, bounds, now)));
+  if (full) throw new SnapshotsFull(full);
+}
+
+async function giveUpIdle(database: Database, { unusedMs }: SnapshotBounds, now: Date): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `update projections.snapshots set status = 'dropping', reason = 'nobody kept it, and room was needed'
+      where id = (select id from projections.snapshots where ${EXPIRED} order by last_used_at, id limit 1)`,
+    [new Date(now.getTime() - Math.min(IDLE_MS, unusedMs)), now],
+  );
+  return rowCount === 1;
 }
 
 /** Why there is no room for one more; undefined where there is. */
