@@ -25,7 +25,7 @@ function blocksUnder(heading: string): { language: string; code: string }[] {
 const shownJson = (code: string): unknown => JSON.parse(code.replace(/,?\s*…/g, ''));
 
 /**
- * What is shown, with what differs from run to run by its form alone: instants. Lists may have more than is shown, where
+ * What is shown, with what differs from run to run by its form alone: instants and tokens. Lists may have more than is shown, where
  * the README says so; objects too.
  */
 function likeShown(value: unknown): unknown {
@@ -33,6 +33,7 @@ function likeShown(value: unknown): unknown {
   if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value)) {
     return expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   }
+  if (typeof value === 'string' && value.startsWith('at_')) return expect.stringMatching(/^at_[\w-]{40,}$/);
   if (typeof value !== 'object' || value === null) return value;
   return expect.objectContaining(
     Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, likeShown(inner)])),
