@@ -51,6 +51,8 @@ describeWithKafka('a year of a shop, with Kafka in between', (brokers) => {
         KAFKA_BROKERS: brokers.join(','),
         YAD_TOPIC: topic,
         YAD_PARTITIONS: '6',
+        // What follows by itself would be events of its own.
+        YAD_POLICIES: 'off',
         PORT: '0',
       };
       const start = async (main: string, ready: RegExp): Promise<string> => {

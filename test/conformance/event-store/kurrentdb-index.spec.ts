@@ -118,6 +118,31 @@ describe('the index of KurrentDB, wherever it stands', () => {
     expect(await rows('select * from kurrentdb_index.events order by position')).toEqual(before);
   });
 
+  it('leaves nothing out of an answer that is read while it is begun anew', async () => {
+    const { open } = await aLog();
+    const store = await open();
+    const who = newId();
+    const ofWho = aRequest(thing('a'), 0, 20);
+    await store.append([{ ...ofWho, events: ofWho.events.map((event) => ({ ...event, subject: who })) }]);
+    await indexed(store);
+    const all = (await store.readAll({ after: 0n, limit: 100 })).map(({ position }) => position);
+    const { recordedAt } = await store.head();
+    let isMaking = true;
+    const making = (async () => {
+      for (let i = 0; i < 4; i++) {
+        await store.rebuildIndex();
+        await indexed(store);
+      }
+    })().finally(() => (isMaking = false));
+    making.catch(() => {});
+    for (let asked = 0; isMaking || asked < 20; asked++) {
+      const found = await store.readSubjects([who], { after: 0n, limit: 100 });
+      expect(found.map(({ position }) => position)).toEqual(all);
+      expect(await store.positionAt(recordedAt!)).toBe(all.at(-1));
+    }
+    await making;
+  }, 60_000);
+
   it('is kept by one process at a time, and by another when that one ends', async () => {
     const { open } = await aLog();
     const [first, second] = [await open(), await open()];

@@ -166,10 +166,9 @@ export class KurrentEventStore implements EventStore {
 
   positionAt(recordedAt: Date): Promise<bigint> {
     return this.guarded(async () => {
-      const indexed = await this.index.positionAt(recordedAt);
-      if (indexed !== undefined) return indexed;
-      // All that the index has was recorded by then: what follows tells where that ends.
-      const { position: through } = await this.index.state();
+      const { position: through, isLast } = await this.index.positionAt(recordedAt);
+      if (isLast) return through;
+      // All that the index had was recorded by then: what follows tells where that ends.
       await this.log.reach(through);
       let found = through;
       for await (const raw of this.log.after(through)) {

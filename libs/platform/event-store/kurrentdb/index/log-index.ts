@@ -19,6 +19,24 @@ export interface IndexState {
   readonly incarnation: number;
   readonly position: bigint;
   readonly recordedAt: Date | null;
+  /** Another one since it was begun anew. */
+  readonly epoch: number;
+}
+
+interface FoundAt {
+  readonly position: bigint;
+  readonly isLast: boolean;
+}
+
+interface FoundOf {
+  readonly events: IndexedEvent[];
+  readonly through: bigint;
+}
+
+interface Stretch {
+  readonly after: bigint;
+  readonly through: bigint;
+  readonly limit: number;
 }
 
 /** What KurrentDB itself cannot be asked, from Postgres: as far as it goes, which its state says. */
@@ -51,18 +69,30 @@ export class LogIndex {
   async state(): Promise<IndexState> {
     const { rows } = await this.pool.query<any>({
       name: 'state',
-      text: `select log_id, incarnation, position::text, recorded_at from kurrentdb_index.state`,
+      text: `select log_id, incarnation, position::text, recorded_at, epoch from kurrentdb_index.state`,
     });
-    const { log_id: logId, incarnation, position, recorded_at: recordedAt } = rows[0];
+    const { log_id: logId, incarnation, position, recorded_at: recordedAt, epoch } = rows[0];
     const counts = logId === this.of?.logId && incarnation === this.of?.incarnation;
     return counts
-      ? { logId, incarnation, position: BigInt(position), recordedAt }
-      : { logId, incarnation, position: 0n, recordedAt: null };
+      ? { logId, incarnation, position: BigInt(position), recordedAt, epoch }
+      : { logId, incarnation, position: 0n, recordedAt: null, epoch };
+  }
+
+  /** Reads rows of the index that its state says it has: one that is begun anew meanwhile has them no more. */
+  private async ofOneMaking<T>(read: (state: IndexState) => Promise<T>): Promise<T> {
+    for (;;) {
+      const before = await this.state();
+      const found = await read(before);
+      if (before.position === 0n || (await this.state()).epoch === before.epoch) return found;
+    }
   }
 
   /** What it knows of times beyond what is known up to a position. */
   async times(after: bigint): Promise<TimesKnown | undefined> {
-    const { position: through, recordedAt } = await this.state();
+    return this.ofOneMaking((state) => this.timesIn(state, after));
+  }
+
+  private async timesIn({ position: through, recordedAt }: IndexState, after: bigint): Promise<TimesKnown | undefined> {
     if (through <= after || !recordedAt) return undefined;
     const { rows } = await this.pool.query<any>({
       name: 'times',
@@ -82,36 +112,47 @@ export class LogIndex {
   }
 
   /** The last event that it knows at or below a position; 0 where there is none. */
-  async floor(position: bigint): Promise<bigint> {
-    const { position: through } = await this.state();
-    if (through === 0n) return 0n;
-    const { rows } = await this.pool.query<{ position: string }>({
-      name: 'floor',
-      text: `select position::text from kurrentdb_index.events where position <= $1 order by position desc limit 1`,
-      values: [position < through ? position : through],
+  floor(position: bigint): Promise<bigint> {
+    return this.ofOneMaking(async ({ position: through }) => {
+      if (through === 0n) return 0n;
+      const { rows } = await this.pool.query<{ position: string }>({
+        name: 'floor',
+        text: `select position::text from kurrentdb_index.events where position <= $1 order by position desc limit 1`,
+        values: [position < through ? position : through],
+      });
+      return BigInt(rows[0]?.position ?? 0);
     });
-    return BigInt(rows[0]?.position ?? 0);
   }
 
-  /** The last of its events that count as recorded at or before an instant; undefined where it knows of no later one. */
-  async positionAt(instant: Date): Promise<bigint | undefined> {
-    const { position, recordedAt } = await this.state();
-    if (position === 0n || !recordedAt || recordedAt <= instant) return undefined;
+  /**
+   * The last of its events that count as recorded at or before an instant; not `isLast` where it knows of no later one.
+   * Told with the very state that it was found in: a moment later the index may hold what was recorded after the instant.
+   */
+  positionAt(instant: Date): Promise<FoundAt> {
+    return this.ofOneMaking((state) => this.positionIn(state, instant));
+  }
+
+  private async positionIn({ position, recordedAt }: IndexState, instant: Date): Promise<FoundAt> {
+    if (position === 0n || !recordedAt || recordedAt <= instant) return { position, isLast: false };
     const { rows } = await this.pool.query<{ position: string }>({
       name: 'position-at',
       text: `select position::text from kurrentdb_index.events where recorded_at <= $1
               order by recorded_at desc, position desc limit 1`,
       values: [instant.toISOString()],
     });
-    return BigInt(rows[0]?.position ?? 0);
+    return { position: BigInt(rows[0]?.position ?? 0), isLast: true };
   }
 
   /** Where the events about subjects are, and up to where that is all. */
-  async ofSubjects(
+  ofSubjects(subjects: readonly string[], stretch: Stretch): Promise<FoundOf> {
+    return this.ofOneMaking((state) => this.ofSubjectsIn(state, subjects, stretch));
+  }
+
+  private async ofSubjectsIn(
+    { position }: IndexState,
     subjects: readonly string[],
-    { after, through, limit }: { after: bigint; through: bigint; limit: number },
-  ): Promise<{ readonly events: IndexedEvent[]; readonly through: bigint }> {
-    const { position } = await this.state();
+    { after, through, limit }: Stretch,
+  ): Promise<FoundOf> {
     if (position <= after) return { events: [], through: position };
     const { rows } = await this.pool.query<any>({
       name: 'subjects',
