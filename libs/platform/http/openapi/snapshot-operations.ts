@@ -103,6 +103,8 @@ export function snapshotOperations({ components }: { readonly components: Schema
       operation: {
         operationId: 'Snapshot',
         summary: 'One snapshot, and how far it is',
+        description:
+          'While it is being made, `progress` and `step` tell how far it is; afterwards what became of it, and why.',
         tags,
         parameters: [id],
         responses: {
