@@ -8,7 +8,7 @@ import { describeTables } from '#platform/projections/tables/describe-tables.js'
 import { startSystem, type System } from '../support/system.js';
 import { Program } from './processes.js';
 
-const KILLS = 8;
+const KILLS = 4;
 
 describe('a process that is killed while it builds a snapshot', () => {
   let system: System;
