@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '#platform/event-store/event-store.js';
-import { isTransient } from '#platform/event-store/kurrentdb/errors.js';
-import { KurrentEventStore } from '#platform/event-store/kurrentdb/kurrentdb-event-store.adapter.js';
+import type { KurrentEventStore } from '#platform/event-store/kurrentdb/kurrentdb-event-store.adapter.js';
 import type { SeenEvent } from '#platform/event-store/log-identity.js';
 import { PostgresEventStore } from '#platform/event-store/postgres/postgres-event-store.adapter.js';
 import type { Log } from '#platform/observability/log.js';
@@ -39,6 +38,11 @@ export async function connectKurrent(
   { url, indexUrl }: { url: string; indexUrl: string },
   { seen, log, patienceMs = PATIENCE_MS }: ConnectStoreOptions = {},
 ): Promise<KurrentEventStore> {
+  // Its client takes some forty megabytes, which a process on PostgreSQL, or an import, has no use for.
+  const [{ KurrentEventStore }, { isTransient }] = await Promise.all([
+    import('#platform/event-store/kurrentdb/kurrentdb-event-store.adapter.js'),
+    import('#platform/event-store/kurrentdb/errors.js'),
+  ]);
   const until = performance.now() + patienceMs;
   const onTrouble = (trouble: unknown): void => log?.error('the index of the log', { trouble });
   for (let tries = 0; ; tries++) {
