@@ -56,7 +56,7 @@ function statementsByThemselves(pool: Pool, checkpoints: Parameters<typeof pool.
         if (!byName.has(name)) byName.set(name, new Map());
         byName.get(name)!.set(partition, BigInt(position));
       }
-      return { answer: await work({ rows }), checkpoints: byName, isIncomplete: false };
+      return { answer: await work({ rows }), checkpoints: byName, versions: new Map(), isIncomplete: false };
     },
   };
 }

@@ -5,7 +5,8 @@ import { newId } from '#platform/kernel/ids.js';
 import { DefinitionChanged, SnapshotUnderWay, type PastAsk } from '#platform/projections/as-of/past-reads.js';
 import { servedBy } from '#platform/runtime/composition.js';
 import { conformingClient } from '#test/support/conforming-client.js';
-import { startParcels } from '#test/fixtures/parcels.fixture.js';
+import { sourceOfNothing, startParcels } from '#test/fixtures/parcels.fixture.js';
+import { AsOfTokens } from './as-of-tokens.js';
 import { createHttpApp } from './create-http-app.js';
 import { keysOfThisProcess } from './cursor-keys/cursor-keys.js';
 import { TrustingAuthenticator } from '#test/support/trusting-authenticator.js';
@@ -48,6 +49,23 @@ describe('asOf on questions about read models', () => {
       point: { through: 10n, versions: { query: { name: 'GetRow', version: 1 } } },
       waitMs: 5000,
     });
+  });
+
+  it('a token names the versions that made the answer, not those that this code is about to make', async () => {
+    const cursorKeys = keysOfThisProcess();
+    const { app: behind } = await startParcels({
+      cursorKeys,
+      read: {
+        inSnapshot: async (...given) => ({
+          ...(await sourceOfNothing.inSnapshot(...given)),
+          versions: new Map([['rows', 0]]),
+        }),
+      },
+    });
+    const { body } = await (await conformingClient(behind)).get(row);
+    await behind.close();
+    const point = await new AsOfTokens(cursorKeys).open(body.freshness.asOf);
+    expect(point!.versions).toEqual({ query: { name: 'GetRow', version: 1 }, projections: new Map([['rows', 0]]) });
   });
 
   it('a position is what was known when its event was recorded', async () => {

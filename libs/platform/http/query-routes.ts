@@ -168,18 +168,22 @@ async function ofNow(question: Question, parts: QueryParts): Promise<Found> {
     const position = await freshness.current([]);
     const answer = await ask({ now, through: position, isHeavy: false });
     if (!definition.hasPast) return { answer, position, point: undefined };
-    return { answer, position, point: pointOfAnswer({ ...asOf.log, now, through: position }, definition, new Map()) };
+    return {
+      answer,
+      position,
+      point: pointFor(definition, { ...asOf.log, now, through: position, vectors: new Map() }),
+    };
   }
   return lightOrHeavy(question, budget, async (isHeavy) => {
     const measured = await freshness.measure();
-    const { answer, checkpoints, isIncomplete } = await read!.inSnapshot(
+    const { answer, isIncomplete, ...stand } = await read!.inSnapshot(
       definition.projections,
       isHeavy,
       (rows) => ask({ now, read: rows, isHeavy }),
       definition.about && ((rows) => definition.about!(parameters, rows)),
     );
-    const position = measured(checkpoints, definition.reads);
-    const point = pointOfAnswer({ ...asOf.log, now, through: position }, definition, checkpoints);
+    const position = measured(stand.checkpoints, definition.reads);
+    const point = pointOfAnswer({ ...asOf.log, now, through: position }, definition, stand);
     return { answer, position, point: isIncomplete ? undefined : point };
   });
 }

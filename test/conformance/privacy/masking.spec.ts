@@ -95,6 +95,7 @@ async function startWith(given: readonly StoredEvent[]): Promise<Yad> {
     inSnapshot: async (_projections, _isHeavy, work) => ({
       answer: await work(tables),
       checkpoints: new Map(),
+      versions: new Map(),
       isIncomplete: false,
     }),
   };

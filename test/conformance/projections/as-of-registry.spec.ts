@@ -186,7 +186,7 @@ describe('every question of the registry', () => {
             if (query.projections.length === 0) return work(undefined, false);
             const found = await live.read.inSnapshot(query.projections, true, (read) => work(read, true));
             expect(found.isIncomplete).toBe(false);
-            point = pointOfAnswer(apartPoint, query, found.checkpoints);
+            point = pointOfAnswer(apartPoint, query, found);
             return found.answer;
           });
           tokens.push({ query, asked, point, answer });

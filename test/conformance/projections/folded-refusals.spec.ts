@@ -161,7 +161,7 @@ describe('an answer folded from events', () => {
   it('is not given by another definition than the one that gave it first', async () => {
     const everywhere = new Map(Array.from({ length: PARTITIONS }, (_, at) => [at, head]));
     const checkpoints = new Map(view.reads.map((name) => [name, everywhere]));
-    const point = pointOfAnswer(pointAt(store, head), view, checkpoints);
+    const point = pointOfAnswer(pointAt(store, head), view, { checkpoints, versions: new Map() });
     await expect(askOf(idOf('ann'), point)).resolves.toMatchObject({ id: idOf('ann') });
     const versions = point.versions!;
     const older = { ...versions.query!, version: 0 };

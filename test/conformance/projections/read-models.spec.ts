@@ -174,6 +174,14 @@ describe('reading the read models', () => {
       });
     });
 
+    it('says which version made the rows, also while a newer one is being built', async () => {
+      await pool.query(`insert into projections.builds (projection, generation, version, schema, status)
+        values ('palette', 2, 2, 't', 'building')`);
+      const newer = projection({ name: 'palette', version: 2, tables: [Palette], on: [] });
+      const { versions } = await read.inSnapshot([newer], false, async () => 'nothing');
+      expect(versions).toEqual(new Map([['palette', 1]]));
+    });
+
     it('a swap of what may be read waits for the end, also before the first statement on it', async () => {
       const swap = `begin; set local lock_timeout = '50ms';
         create or replace view analytics.palette as select * from analytics.palette_rows where false; commit`;

@@ -1,4 +1,4 @@
-import type { Checkpoints, QueryDefinition } from '../definition/query.js';
+import type { QueryDefinition, Snapshotted } from '../definition/query.js';
 
 /**
  * What an answer rests on, so that it can be asked again: a place in the log for each partition of each projection that
@@ -43,11 +43,11 @@ export function furthestOf(point: Point, projections: readonly string[]): bigint
   return furthest;
 }
 
-/** What an answer rests on that was read where the projections stood so. */
+/** What an answer rests on that was read where the projections stood so, in these versions. */
 export function pointOfAnswer(
   at: Pick<Point, 'log' | 'partitions' | 'now' | 'through'>,
-  { name, version, projections }: QueryDefinition,
-  checkpoints: Checkpoints,
+  query: QueryDefinition,
+  { checkpoints, versions }: Pick<Snapshotted<unknown>, 'checkpoints' | 'versions'>,
 ): Point {
   const vectors = new Map<string, readonly bigint[]>();
   for (const [projection, positions] of checkpoints) {
@@ -56,8 +56,7 @@ export function pointOfAnswer(
       Array.from({ length: at.partitions }, (_, partition) => positions.get(partition) ?? 0n),
     );
   }
-  const versions = new Map(projections.map((each) => [each.name, each.version]));
-  return { ...at, vectors, versions: { query: { name, version }, projections: versions } };
+  return pointFor(query, { ...at, vectors, versions: { projections: versions } });
 }
 
 /** A point as one query is asked as of it: what the point does not say was made then is as it is now. */

@@ -71,6 +71,8 @@ export interface Snapshotted<T> {
   readonly answer: T;
   /** Where the projections stood. */
   readonly checkpoints: Checkpoints;
+  /** The versions that made their rows: while a newer one is being built, it is not that of the code. */
+  readonly versions: ReadonlyMap<string, number>;
   /** Events that concern the answer were set aside: it may lack something, and is not to be had again. */
   readonly isIncomplete: boolean;
 }

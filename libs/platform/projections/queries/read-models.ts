@@ -101,11 +101,11 @@ export async function openReadModels(
       try {
         const rows = { rows: snapshot.rows, states };
         const answer = await work(rows);
-        const { checkpoints, parked } = await snapshot.stand();
+        const { parked, ...stand } = await snapshot.stand();
         const withParked = read.filter(({ name }) => parked.includes(name));
         const isIncomplete = parked.length > 0 && (await concernsParked(rows, withParked, subjects?.(rows)));
         snapshot.end();
-        return { answer, checkpoints, isIncomplete };
+        return { answer, ...stand, isIncomplete };
       } catch (error) {
         // Before anything else is asked, which may need the connection.
         snapshot.end();

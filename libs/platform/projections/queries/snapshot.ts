@@ -1,13 +1,13 @@
 import { isConnectionError, type Pool, type PoolClient, type QueryResult } from '#platform/postgres/pool.js';
-import type { Checkpoints, ReadModels } from '../definition/query.js';
+import type { ReadModels, Snapshotted } from '../definition/query.js';
 import type { PreparedNames } from './prepared-names.js';
 
 /** The view under a prepared statement was swapped for one with other columns. */
 const RESULT_CHANGED = '0A000';
 
 const BEGIN = 'begin isolation level repeatable read read only';
-// A row for each projection: what its partitions hold, and whether events are set aside.
-const CHECKPOINTS = `select b.projection,
+// A row for each projection: its version, what its partitions hold, and whether events are set aside.
+const CHECKPOINTS = `select b.projection, b.version,
     array(select c.partition || ':' || c.position from projections.checkpoints c
            where c.projection = b.projection and c.generation = b.generation),
     exists (select from projections.dead_letters d where d.projection = b.projection and d.generation = b.generation)
@@ -70,19 +70,23 @@ export class Snapshot implements Pick<ReadModels, 'rows'> {
       });
     });
 
-  /** Where the live builds stood when the snapshot was taken, and which of them had events set aside. */
-  async stand(): Promise<{ readonly checkpoints: Checkpoints; readonly parked: readonly string[] }> {
+  /** Where the live builds stood when the snapshot was taken, of which version, and which had events set aside. */
+  async stand(): Promise<
+    Pick<Snapshotted<unknown>, 'checkpoints' | 'versions'> & { readonly parked: readonly string[] }
+  > {
     if (!this.opened) await this.send([]);
     // Where there is no connection, that is what went wrong.
     await this.opened;
-    const { rows } = (await this.checkpointsRead!) as unknown as { rows: [string, string[], boolean][] };
+    const { rows } = (await this.checkpointsRead!) as unknown as { rows: [string, number, string[], boolean][] };
     const checkpoints = new Map<string, Map<number, bigint>>();
+    const versions = new Map<string, number>();
     const parked: string[] = [];
-    for (const [projection, positions, isParked] of rows) {
+    for (const [projection, version, positions, isParked] of rows) {
+      versions.set(projection, version);
       checkpoints.set(projection, new Map(positions.map(positionOf)));
       if (isParked) parked.push(projection);
     }
-    return { checkpoints, parked };
+    return { checkpoints, versions, parked };
   }
 
   /** Lets the connection go, without keeping anybody waiting. Nothing was written, so that it matters to nobody how. */
