@@ -83,7 +83,7 @@ export const modules: readonly Module[] = [
   // What is to be done when something has happened, now or later.
   platform('policies', ['kernel', 'postgres', 'event-store', 'event-bus', 'event-bus/consuming', 'command-handling']),
   // What changed between two points of the log.
-  platform('differences', ['kernel', 'access', 'event-bus', 'event-store', 'projections']),
+  platform('differences', ['kernel', 'access', 'event-bus', 'event-store', 'projections', 'audit']),
   platform('audit', ['kernel', 'access', 'event-store', 'projections', 'schemas']),
   platform('cqrs', ['kernel', 'command-handling', 'projections'], ['@nestjs/common', '@nestjs/cqrs']),
   // Where the keys of cursors lie. HTTP itself knows no database.

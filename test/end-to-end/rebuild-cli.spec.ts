@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { addDeadLetterCommands } from '#apps/cli/dead-letters.command.js';
-import { exitCodeOf } from '#apps/cli/exit-codes.js';
 import { addReadModelCommands } from '#apps/cli/read-models.command.js';
 import { newId } from '#platform/kernel/ids.js';
+import { inProcessCli } from '../support/in-process-cli.js';
 import { startSystem, type System } from '../support/system.js';
 import { Program } from './processes.js';
 
@@ -31,29 +30,16 @@ describe("the command line's read models", () => {
     await system.stop();
   });
 
-  /** A command in this process, as to start one for each takes long; what its own process does is shown further down. */
-  async function yad(...args: string[]): Promise<{ code: number; output: string }> {
-    const said: string[] = [];
-    const note = (...words: unknown[]): boolean => said.push(words.map(String).join(' ').trimEnd()) > 0;
-    const listening = [
-      jest.spyOn(console, 'log').mockImplementation(note),
-      jest.spyOn(process.stderr, 'write').mockImplementation(note),
-    ];
-    const program = new Command('yad');
-    addReadModelCommands(program);
-    addDeadLetterCommands(program);
-    process.env['DATABASE_URL'] = url;
-    try {
-      await program.parseAsync(args, { from: 'user' });
-      return { code: Number(process.exitCode ?? 0), output: said.join('\n') };
-    } catch (error) {
-      return { code: exitCodeOf(error), output: `yad: ${(error as Error).message}` };
-    } finally {
-      delete process.env['DATABASE_URL'];
-      process.exitCode = undefined;
-      for (const each of listening) each.mockRestore();
-    }
-  }
+  /** A command in this process; what its own process does is shown further down. */
+  const yad = (...args: string[]) =>
+    inProcessCli(
+      (program) => {
+        addReadModelCommands(program);
+        addDeadLetterCommands(program);
+      },
+      url,
+      args,
+    );
 
   it('verifies: 0 where all is as it should be', async () => {
     const { code, output } = await yad('replay', '--verify');

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Command } from 'commander';
-import { exitCodeOf } from '#apps/cli/exit-codes.js';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { addSnapshotCommands } from '#apps/cli/snapshots.command.js';
 import { newId } from '#platform/kernel/ids.js';
+import { inProcessCli } from '../support/in-process-cli.js';
 import { startSystem, type System } from '../support/system.js';
 
 describe('snapshots, from outside', () => {
@@ -22,26 +21,7 @@ describe('snapshots, from outside', () => {
       headers: any;
     }>;
 
-  async function yad(...args: string[]): Promise<{ code: number; output: string }> {
-    const said: string[] = [];
-    const note = (...words: unknown[]): boolean => said.push(words.map(String).join(' ').trimEnd()) > 0;
-    const listening = [
-      jest.spyOn(console, 'log').mockImplementation(note),
-      jest.spyOn(process.stderr, 'write').mockImplementation(note),
-    ];
-    const program = new Command('yad');
-    addSnapshotCommands(program);
-    process.env['DATABASE_URL'] = system.databaseUrl;
-    try {
-      await program.parseAsync(['snapshots', ...args], { from: 'user' });
-      return { code: Number(process.exitCode ?? 0), output: said.join('\n') };
-    } catch (error) {
-      return { code: exitCodeOf(error), output: `yad: ${(error as Error).message}` };
-    } finally {
-      delete process.env['DATABASE_URL'];
-      for (const each of listening) each.mockRestore();
-    }
-  }
+  const yad = (...args: string[]) => inProcessCli(addSnapshotCommands, system.databaseUrl, ['snapshots', ...args]);
 
   it('are made of all read models, found again, listed a page at a time, and dropped', async () => {
     const { status, body, headers } = await make({ name: 'first', asOf: '10' });

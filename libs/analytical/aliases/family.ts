@@ -41,6 +41,20 @@ export interface Family {
 // No chain of merges is longer; the bound ends a cycle, which only passes by.
 export const LONGEST_CHAIN = 1000;
 
+/**
+ * SQL for `with recursive`: `root (subject)`, the survivor, and `down (subject)`, it and all whose facts are its.
+ * @param start selects where the walk begins, and 0
+ */
+const familyFrom = (start: string): string => `up (subject, step) as (
+    ${start}
+    union all
+    select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN}),
+  root (subject) as (select subject from up order by step desc limit 1),
+  down (subject) as (
+    select subject from root
+    union
+    select a.subject from down cross join ${aliasesTo('down.subject')})`;
+
 /** Resolves a contact's id. @throws NotFound when no such contact was ever registered. */
 export async function familyOf(read: ReadModels, id: string): Promise<Family> {
   // Most have no part in any alias: two looks into an index, where a walk costs the server three times as much.
@@ -51,15 +65,7 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
   );
   if (contact?.aliased === false) return { id, subjects: [id] };
   const found = await read.rows<{ subject: string; root: string }>(
-    `with recursive up (subject, step) as (
-       select c.subject, 0 from customers c where c.subject = $1
-       union all
-       select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN}),
-     root (subject) as (select subject from up order by step desc limit 1),
-     down (subject) as (
-       select subject from root
-       union
-       select a.subject from down cross join ${aliasesTo('down.subject')})
+    `with recursive ${familyFrom('select c.subject, 0 from customers c where c.subject = $1')}
      select down.subject, root.subject as root from down, root order by down.subject <> root.subject, down.subject`,
     [id],
   );
@@ -70,15 +76,7 @@ export async function familyOf(read: ReadModels, id: string): Promise<Family> {
 }
 
 // The alias table alone is asked, which keeps its history: the customer itself may not have been there yet.
-const FAMILY = `up (subject, step) as (
-    select $1::uuid, 0
-    union all
-    select a.target, up.step + 1 from up cross join ${aliasOf('up.subject')} where up.step < ${LONGEST_CHAIN}),
-  root (subject) as (select subject from up order by step desc limit 1),
-  down (subject) as (
-    select subject from root
-    union
-    select a.subject from down cross join ${aliasesTo('down.subject')})`;
+const FAMILY = familyFrom('select $1::uuid, 0');
 
 type Aliases = Pick<ReadModels, 'rows'>;
 const subjectsOf = (rows: readonly { subject: string }[]): string[] => rows.map(({ subject }) => subject);

@@ -8,8 +8,8 @@ import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import { eventName } from '#platform/schemas/event-schemas.js';
 
-/** What an auditor sees of any event beside its data: the whole envelope. */
-const envelope = {
+/** What is shown of any event beside its data: the whole envelope. */
+export const eventEnvelope = {
   position: Position,
   id: Id,
   aggregate: z.string(),
@@ -31,7 +31,7 @@ const envelope = {
 /** An event of a type or version that this build does not know. */
 const UnknownEvent = z
   .strictObject({
-    ...envelope,
+    ...eventEnvelope,
     known: z.literal(false),
     data: z.record(z.string(), z.unknown()).describe('The open fields, as they are stored.'),
   })
@@ -44,7 +44,7 @@ const UnknownEvent = z
 export function auditedEvent(events: readonly EventContract<any>[]): z.ZodType<AuditedEvent> {
   const known = events.map(({ type, fields }) =>
     z
-      .strictObject({ ...envelope, type: z.literal(type), known: z.literal(true), data: dataOf(fields) })
+      .strictObject({ ...eventEnvelope, type: z.literal(type), known: z.literal(true), data: dataOf(fields) })
       .meta({ id: `${eventName(type)}Event` }),
   );
   return z.union([...known, UnknownEvent]).meta({

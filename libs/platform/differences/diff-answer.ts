@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { eventEnvelope } from '#platform/audit/audited-event.js';
 import { Instant } from '#platform/kernel/calendar.js';
 import type { RecordedEvent } from '#platform/kernel/envelope.js';
-import { orErased } from '#platform/kernel/erased.js';
-import { Id } from '#platform/kernel/ids.js';
 import { Position } from '#platform/kernel/position.js';
 import { pointerOf, type Difference } from './differences.js';
 
@@ -27,21 +26,9 @@ const Change = z
   })
   .meta({ id: 'Change' });
 
+const { schemaVersion: _v, subject: _s, correlationId: _to, causationId: _of, ...shown } = eventEnvelope;
 const ChangingEvent = z
-  .strictObject({
-    position: Position,
-    id: Id,
-    aggregate: z.string(),
-    aggregateId: Id,
-    revision: z.int(),
-    type: z.string(),
-    occurredAt: Instant,
-    recordedAt: Instant,
-    commandId: Id,
-    actor: z.string(),
-    onBehalfOf: z.string().optional(),
-    reason: orErased(z.string()).optional(),
-  })
+  .strictObject(shown)
   .meta({ id: 'ChangingEvent', description: 'An event that changed something. The audit API has the whole of it.' });
 
 const counts = {

@@ -16,7 +16,7 @@ import { aggregatesOf, logQueries } from '#platform/runtime/composition.js';
 import { arbitraryOf } from '../../end-to-end/arbitrary-of-schema.js';
 import { CONTACTS, historyOf, stepOrMerge } from '../../fixtures/random-history.fixture.js';
 import { idOf } from '../../fixtures/read-models.fixture.js';
-import { appendTo, codec, Filled, gone, PARTITIONS, pointAt, storeOf } from './filled.js';
+import { appendTo, codec, Filled, gone, PARTITIONS, pagesOf, pointAt, storeOf } from './filled.js';
 
 // Every question of the registry, those that are added later too: what is asked is drawn from its own schema.
 
@@ -75,28 +75,17 @@ type Reading = (
   work: (read: ReadModels | undefined, isHeavy: boolean) => Promise<unknown>,
 ) => Promise<unknown>;
 
-/** What is answered, page by page, as it would be sent; or what is refused. */
-async function answered(
+/** What is answered, as it would be sent; or what is refused. */
+function answered(
   query: QueryDefinition,
   { given }: Asked,
   { now, through }: Pick<Point, 'now' | 'through'>,
   reading: Reading,
-) {
+): Promise<string> {
   const parameters = query.parameters.parse(given);
-  const pages: unknown[] = [];
-  try {
-    let after: (string | number)[] | undefined;
-    do {
-      const answer: any = await reading(query, parameters, (read, isHeavy) =>
-        query.run(parameters, { read, now, after, through, isHeavy }),
-      );
-      pages.push(answer);
-      after = query.paged ? answer.next : undefined;
-    } while (after && pages.length < 4);
-  } catch (error) {
-    pages.push(`${(error as Error).name}: ${(error as Error).message}`);
-  }
-  return JSON.stringify(pages);
+  return pagesOf(query, (after) =>
+    reading(query, parameters, (read, isHeavy) => query.run(parameters, { read, now, after, through, isHeavy })),
+  );
 }
 
 describe('every question of the registry', () => {

@@ -5,6 +5,7 @@ import type { RecordedEvent } from '#platform/kernel/envelope.js';
 import { EventCatalogue } from '#platform/kernel/event-catalogue.js';
 import { createPool, type Pool } from '#platform/postgres/pool.js';
 import { targetsOf, type Point } from '#platform/projections/as-of/point.js';
+import type { Page, QueryDefinition } from '#platform/projections/definition/query.js';
 import { ensureLive } from '#platform/projections/builds/builds.js';
 import { fill } from '#platform/projections/builds/fill.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
@@ -102,3 +103,22 @@ export const pointAt = (store: MemoryEventStore, through: bigint, vectors: Point
   through,
   vectors,
 });
+
+/** What a query answers, up to four pages of it, as it would be sent; or what it refuses. */
+export async function pagesOf(
+  { paged }: QueryDefinition,
+  ask: (after: Page<unknown>['next']) => Promise<any>,
+): Promise<string> {
+  const pages: unknown[] = [];
+  try {
+    let after: Page<unknown>['next'];
+    do {
+      const answer = await ask(after);
+      pages.push(answer);
+      after = paged ? answer.next : undefined;
+    } while (after && pages.length < 4);
+  } catch (error) {
+    pages.push(`${(error as Error).name}: ${(error as Error).message}`);
+  }
+  return JSON.stringify(pages);
+}

@@ -5,30 +5,19 @@ import type { MemoryEventStore } from '#platform/event-store/memory/memory-event
 import { newId } from '#platform/kernel/ids.js';
 import { FoldedReads, isAboutSome } from '#platform/projections/as-of/folded-reads.js';
 import type { Point } from '#platform/projections/as-of/point.js';
-import type { Page, QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
+import type { QueryDefinition, ReadModels } from '#platform/projections/definition/query.js';
 import { DecodedEvents } from '#platform/projections/folding/decoded-events.js';
 import { Progress } from '#platform/projections/running/progress.js';
 import { CONTACTS, historyOf, stepOrMerge } from '../../fixtures/random-history.fixture.js';
 import { idOf } from '../../fixtures/read-models.fixture.js';
-import { codec, Filled, now, PARTITIONS, pointAt, storeOf } from './filled.js';
+import { codec, Filled, now, PARTITIONS, pagesOf, pointAt, storeOf } from './filled.js';
 
-/** All that a query answers, page by page, as it would be sent; or what it refused. */
-async function answered(query: QueryDefinition, given: Record<string, string>, reading: Reading): Promise<string> {
+/** All that a query answers, as it would be sent; or what it refused. */
+function answered(query: QueryDefinition, given: Record<string, string>, reading: Reading): Promise<string> {
   const parameters = query.parameters.parse(given);
-  const pages: unknown[] = [];
-  try {
-    let after: Page<any>['next'];
-    do {
-      const answer: any = await reading(query, parameters, (read) =>
-        query.run(parameters, { read, now, after, isHeavy: query.heavy }),
-      );
-      pages.push(answer);
-      after = query.paged ? answer.next : undefined;
-    } while (after && pages.length < 4);
-  } catch (error) {
-    pages.push(`${(error as Error).name}: ${(error as Error).message}`);
-  }
-  return JSON.stringify(pages);
+  return pagesOf(query, (after) =>
+    reading(query, parameters, (read) => query.run(parameters, { read, now, after, isHeavy: query.heavy })),
+  );
 }
 type Reading = (
   query: QueryDefinition,

@@ -1,5 +1,6 @@
 import type { EventToAppend, StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
 import type { AppendRequest } from '../event-store.js';
+import { parseMeta } from '../stored-meta.js';
 import type { Names } from './names.js';
 
 /** A record as an append takes it. */
@@ -148,17 +149,4 @@ function metaText(meta: StoredMeta): string {
   let text = texts.get(meta);
   if (text === undefined) texts.set(meta, (text = JSON.stringify(meta)));
   return text;
-}
-
-const metas = new Map<string, StoredMeta>();
-
-/** Parses a meta; most are alike (one actor, nothing else), so the last texts are remembered. */
-function parseMeta(text: string): StoredMeta {
-  let meta = metas.get(text);
-  if (!meta) {
-    meta = Object.freeze(JSON.parse(text)) as StoredMeta;
-    if (metas.size >= 1000) metas.clear();
-    metas.set(text, meta);
-  }
-  return meta;
 }

@@ -101,13 +101,18 @@ export class StreamReader {
     const page: EventPage = [];
     let left = bytes;
     for (let at = 0; at < indexed.events.length; at += FETCHED) {
+      const fitting: RawRecord[] = [];
+      let isCut = false;
       for (const raw of await this.fetch(indexed.events.slice(at, at + FETCHED))) {
         left -= bytesOf(raw);
-        if (left < 0 && page.length > 0) {
-          page.cut = true;
-          return page;
-        }
-        page.push(...(await this.log.decoded([raw])));
+        isCut = left < 0 && page.length + fitting.length > 0;
+        if (isCut) break;
+        fitting.push(raw);
+      }
+      page.push(...(await this.log.decoded(fitting)));
+      if (isCut) {
+        page.cut = true;
+        return page;
       }
     }
     const behind = indexed.through > after ? indexed.through : after;

@@ -1,6 +1,7 @@
-import type { StoredEvent, StoredMeta } from '#platform/kernel/envelope.js';
+import type { StoredEvent } from '#platform/kernel/envelope.js';
 import { instantOfText } from '#platform/postgres/instants.js';
 import type { Receipt } from '../event-store.js';
+import { parseMeta } from '../stored-meta.js';
 
 /** The columns of an event, in the order in which `toStoredEvent` takes them. */
 export const EVENT_COLUMNS = `position, aggregate, aggregate_id, revision, id, type, schema_version, occurred_at, recorded_at, subject, command_id, ordinal, meta, data, personal_data`;
@@ -60,19 +61,6 @@ const parsers: Record<number, (text: string) => unknown> = {
 
 /** Parsers for our columns: bigint positions, dates, and JSON left as the bytes that are stored. */
 export const types = { getTypeParser: (oid: number): any => parsers[oid] ?? identity };
-
-const metas = new Map<string, StoredMeta>();
-
-/** Parses a meta; most are alike (one actor, nothing else), so the last texts are remembered. */
-function parseMeta(text: string): StoredMeta {
-  let meta = metas.get(text);
-  if (!meta) {
-    meta = Object.freeze(JSON.parse(text)) as StoredMeta;
-    if (metas.size >= 1000) metas.clear();
-    metas.set(text, meta);
-  }
-  return meta;
-}
 parsers[114] = identity;
 
 export type ReceiptRow = [string, Buffer | null, string, string, string, number, bigint, number];

@@ -1,3 +1,4 @@
+import { MOST_WAIT_SECONDS } from '../prefer.js';
 import { MAY_REVEAL, MOST_REASON } from '../sight.js';
 import { problemKinds, type Problem } from '../problem.js';
 import type { JsonSchema } from '#platform/schemas/components.js';
@@ -57,7 +58,7 @@ export const resourceHeaders: Readonly<Record<string, JsonSchema>> = {
 export const waitingHeaders: Readonly<Record<string, JsonSchema>> = {
   Prefer: header(
     'Prefer',
-    'How many seconds the sender waits for read models as of then, where they have to be made; a minute at most.',
+    `How many seconds the sender waits for read models as of then, where they have to be made; ${MOST_WAIT_SECONDS} at most (RFC 7240).`,
     words(200),
     'wait=10',
   ),

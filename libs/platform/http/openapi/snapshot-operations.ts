@@ -1,8 +1,7 @@
 import type { Role } from '#platform/kernel/command.js';
 import type { JsonSchema, SchemaComponents } from '#platform/schemas/components.js';
-import { MOST_WAIT_SECONDS } from '../prefer.js';
 import { MAY_LOOK, MAY_MAKE, MOST_LISTED, SnapshotAnswer, SnapshotPage, SnapshotWanted } from '../snapshot-shape.js';
-import { problems } from './shared.js';
+import { problems, refs, waitingHeaders } from './shared.js';
 
 interface Operation {
   readonly path: string;
@@ -44,15 +43,7 @@ export function snapshotOperations({ components }: { readonly components: Schema
           'together, the settings say (`SNAPSHOTS_MOST`, `SNAPSHOTS_MOST_MB`).',
         ].join(' '),
         tags,
-        parameters: [
-          {
-            name: 'Prefer',
-            in: 'header',
-            required: false,
-            description: `How long the sender waits for it, in seconds, ${MOST_WAIT_SECONDS} at most (RFC 7240). Such as \`wait=10\`.`,
-            schema: { type: 'string', maxLength: 200 },
-          },
-        ],
+        parameters: refs('parameters', waitingHeaders),
         requestBody: {
           required: true,
           content: json(wanted, { name: 'closing-2026-10', asOf: '2026-11-01T00:00:00Z' }),

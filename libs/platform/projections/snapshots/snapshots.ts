@@ -122,10 +122,6 @@ export class Snapshots {
     return (this.stopped ??= this.end());
   }
 
-  get partitions(): number {
-    return this.options.partitions;
-  }
-
   /**
    * The snapshot of these projections (all when none is named) as of a point, in the versions of this code: one that is
    * there, or from here on being made.

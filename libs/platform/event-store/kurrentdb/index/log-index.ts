@@ -79,7 +79,7 @@ export class LogIndex {
   }
 
   /** Reads rows of the index that its state says it has: one that is begun anew meanwhile has them no more. */
-  private async ofOneMaking<T>(read: (state: IndexState) => Promise<T>): Promise<T> {
+  private async inOneEpoch<T>(read: (state: IndexState) => Promise<T>): Promise<T> {
     for (;;) {
       const before = await this.state();
       const found = await read(before);
@@ -89,7 +89,7 @@ export class LogIndex {
 
   /** What it knows of times beyond what is known up to a position. */
   async times(after: bigint): Promise<TimesKnown | undefined> {
-    return this.ofOneMaking((state) => this.timesIn(state, after));
+    return this.inOneEpoch((state) => this.timesIn(state, after));
   }
 
   private async timesIn({ position: through, recordedAt }: IndexState, after: bigint): Promise<TimesKnown | undefined> {
@@ -113,7 +113,7 @@ export class LogIndex {
 
   /** The last event that it knows at or below a position; 0 where there is none. */
   floor(position: bigint): Promise<bigint> {
-    return this.ofOneMaking(async ({ position: through }) => {
+    return this.inOneEpoch(async ({ position: through }) => {
       if (through === 0n) return 0n;
       const { rows } = await this.pool.query<{ position: string }>({
         name: 'floor',
@@ -129,7 +129,7 @@ export class LogIndex {
    * Told with the very state that it was found in: a moment later the index may hold what was recorded after the instant.
    */
   positionAt(instant: Date): Promise<FoundAt> {
-    return this.ofOneMaking((state) => this.positionIn(state, instant));
+    return this.inOneEpoch((state) => this.positionIn(state, instant));
   }
 
   private async positionIn({ position, recordedAt }: IndexState, instant: Date): Promise<FoundAt> {
@@ -145,7 +145,7 @@ export class LogIndex {
 
   /** Where the events about subjects are, and up to where that is all. */
   ofSubjects(subjects: readonly string[], stretch: Stretch): Promise<FoundOf> {
-    return this.ofOneMaking((state) => this.ofSubjectsIn(state, subjects, stretch));
+    return this.inOneEpoch((state) => this.ofSubjectsIn(state, subjects, stretch));
   }
 
   private async ofSubjectsIn(
